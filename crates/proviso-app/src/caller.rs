@@ -1,0 +1,35 @@
+//! Who is behind a request, once its token has been verified against the live grant.
+
+use proviso_core::account::ActorKind;
+use proviso_core::category::PurposeOfUse;
+use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId, ResourceId, TokenId};
+use proviso_core::resource_type::ResourceType;
+use proviso_core::scope::Scope;
+use proviso_core::time::At;
+
+/// The authenticated identity of one request: an app, and the person it acts for, if any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Which app.
+    pub client: ClientId,
+    /// Which person signed in when the grant was made.
+    pub account: Option<AccountId>,
+    /// What kind of actor that person is; `System` for a service.
+    pub kind: ActorKind,
+    /// The OAuth grant behind the token.
+    pub grant: GrantId,
+    /// The token's `jti`.
+    pub token: TokenId,
+    /// What the token carries, already cut down to what the live grant allows.
+    pub scopes: Vec<Scope>,
+    /// The patient in context, if the launch fixed one.
+    pub patient: Option<PatientId>,
+    /// The consent the grant rests on, for patient-directed access.
+    pub consent: Option<ConsentId>,
+    /// What for.
+    pub purpose: PurposeOfUse,
+    /// The FHIR resource that is the person.
+    pub fhir_user: Option<(ResourceType, ResourceId)>,
+    /// When the token ends.
+    pub expires_at: At,
+}

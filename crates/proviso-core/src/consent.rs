@@ -1,0 +1,132 @@
+//! Consent: the patient's standing choice, in immutable versions named by their content.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::category::{CategorySet, PurposeSet, SensitiveSet};
+use crate::id::{AccountId, ClientId, ConsentId, ConsentVersionId, PatientId};
+use crate::scope::Scope;
+use crate::time::{At, Period};
+
+/// FHIR R4 `consent-state-codes`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsentStatus {
+    /// Being written.
+    Draft,
+    /// Offered, not yet given.
+    Proposed,
+    /// Given; in force while inside its period.
+    Active,
+    /// Refused.
+    Rejected,
+    /// Ended: revoked, expired or replaced.
+    Inactive,
+    /// Recorded by mistake.
+    EnteredInError,
+}
+
+/// In what capacity the person who gave the consent gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capacity {
+    /// The patient.
+    Patient,
+    /// A proxy of the patient.
+    Proxy,
+    /// A legal authority.
+    LegalAuthority,
+}
+
+/// To whom data may go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "id")]
+pub enum Recipient {
+    /// A registered app.
+    App(ClientId),
+    /// A person with an account.
+    Person(AccountId),
+    /// An organisation, by the logical id of its Organization resource.
+    Organization(crate::id::ResourceId),
+    /// A care team, by the logical id of its CareTeam resource.
+    CareTeam(crate::id::ResourceId),
+}
+
+/// How long the patient chose to share. The codes are those of the consent form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DurationChoice {
+    /// For this visit to the app: ends with the access token, at most one hour.
+    Once,
+    /// Thirty days.
+    #[serde(rename = "30-days")]
+    ThirtyDays,
+    /// One year.
+    #[serde(rename = "1-year")]
+    OneYear,
+    /// Until stopped, with a yearly reminder.
+    UntilStopped,
+}
+
+/// Whether the app may go on while the patient is away (`offline_access`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OfflineAccess {
+    /// May refresh its access.
+    Allowed,
+    /// May not.
+    Refused,
+}
+
+/// One immutable version of a consent (design §5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentVersion {
+    /// The consent this is a version of.
+    pub consent: ConsentId,
+    /// 1 for the first version, then counting up by one.
+    pub number: u32,
+    /// The version before this one.
+    pub predecessor: Option<ConsentVersionId>,
+    /// Draft, active, ended ...
+    pub status: ConsentStatus,
+    /// Whom the data is about.
+    pub patient: PatientId,
+    /// Who gave it.
+    pub given_by: AccountId,
+    /// In what capacity.
+    pub capacity: Capacity,
+    /// To whom.
+    pub recipient: Recipient,
+    /// Kinds of record.
+    pub categories: CategorySet,
+    /// Sensitive kinds named.
+    pub sensitive: SensitiveSet,
+    /// What for.
+    pub purposes: PurposeSet,
+    /// When access is allowed.
+    pub period: Period,
+    /// Which clinical time the data may come from.
+    pub data_period: Period,
+    /// The duration as chosen.
+    pub duration: DurationChoice,
+    /// Whether the app may go on while the patient is away.
+    pub offline: OfflineAccess,
+    /// The OAuth scopes this choice compiles to: what tokens of this consent may carry at most.
+    pub granted_scopes: Vec<Scope>,
+    /// The legal basis, as a code of the organisation's list.
+    pub legal_basis: String,
+    /// The terms shown (`Consent.policy.uri`).
+    pub policy_uri: String,
+    /// BCP 47 tag of the text shown.
+    pub language: String,
+    /// The exact text shown.
+    pub shown_text: String,
+    /// SHA-256 of the exact text shown, hex.
+    pub shown_text_hash: String,
+    /// When this version was recorded.
+    pub recorded_at: At,
+    /// Why this version exists, in the words of the person or rule that made it.
+    pub change_reason: Option<String>,
+}

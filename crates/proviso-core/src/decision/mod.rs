@@ -1,0 +1,190 @@
+//! The decision function (design §6): scope ∧ mode gate ∧ organisation rules ∧ consent ∧ labels.
+//!
+//! Two steps. [`plan`] looks at everything that does not depend on a resource (who asks, scopes,
+//! consent in force, relationships, purpose, instant) and yields an [`AccessPlan`] or a denial;
+//! [`AccessPlan::decide`] then judges one resource by its [`ResourceFacts`].
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::{ActorKind, Relationship};
+use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
+use crate::consent::ConsentVersion;
+use crate::id::{AccountId, ClientId, ConsentId, ConsentVersionId, PatientId, ResourceId};
+use crate::interaction::Interaction;
+use crate::reason::ReasonCode;
+use crate::resource_type::ResourceType;
+use crate::scope::{ResourceScope, Scope, ScopeFilter};
+use crate::time::{At, Period};
+
+/// Whether sensitivity labels of a resource are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Labels {
+    /// Labelled: these sensitive kinds and no others.
+    Known(SensitiveSet),
+    /// Not labelled yet; treated as restricted until it is.
+    Unclassified,
+}
+
+/// Whom a resource belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Belonging {
+    /// About these patients: every patient named anywhere on it. Never empty.
+    Patients(BTreeSet<PatientId>),
+    /// A directory entry about no patient: Practitioner, Organization, Location, Medication ...
+    Directory,
+    /// Of a patient-bound type, but names no patient that could be resolved.
+    Unknown,
+}
+
+/// What the decision must know about one resource version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceFacts {
+    /// Its type.
+    pub resource_type: ResourceType,
+    /// Its id; `None` before a create.
+    pub id: Option<ResourceId>,
+    /// Whom it belongs to.
+    pub belonging: Belonging,
+    /// The kinds of record it counts as; empty means that no category covers it.
+    pub categories: CategorySet,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its clinical time; `None` when it states none.
+    pub clinical_period: Option<Period>,
+}
+
+/// By which right someone asks.
+#[derive(Debug, Clone, Copy)]
+pub enum AccessMode<'a> {
+    /// An app acts for a patient or proxy: a consent in force or nothing.
+    PatientDirected {
+        /// The latest version of the consent the grant rests on, if it still exists.
+        consent: Option<&'a ConsentVersion>,
+    },
+    /// The patient, or a proxy, looks at the record in the portal.
+    OwnRecord {
+        /// The patient whose record it is.
+        patient: &'a PatientId,
+        /// The proxy relationship, when the person is not the patient.
+        proxy: Option<&'a Relationship>,
+    },
+    /// Staff, under the organisation's rules.
+    Operational {
+        /// What kind of actor the person is.
+        kind: ActorKind,
+        /// Relationships on record, whatever their period.
+        relationships: &'a [Relationship],
+        /// Patients who object to operational access, with the categories they object to.
+        objections: &'a [(PatientId, CategorySet)],
+    },
+    /// A service with pre-authorized system scopes.
+    PreAuthorized,
+}
+
+/// Everything [`plan`] needs.
+#[derive(Debug, Clone, Copy)]
+pub struct AccessRequest<'a> {
+    /// The instant of the decision.
+    pub at: At,
+    /// Which app.
+    pub client: &'a ClientId,
+    /// Which person, if any.
+    pub account: Option<&'a AccountId>,
+    /// By which right.
+    pub mode: AccessMode<'a>,
+    /// The scopes of the token; `None` in the portal, where no token is involved.
+    pub scopes: Option<&'a [Scope]>,
+    /// The patient in context, if the launch fixed one.
+    pub patient_in_context: Option<&'a PatientId>,
+    /// What for.
+    pub purpose: PurposeOfUse,
+}
+
+/// Which patients' records a plan reaches at all; used to narrow a search before it is forwarded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PatientReach {
+    /// Only these.
+    Only(BTreeSet<PatientId>),
+    /// Any patient (services, subject to the rest of the plan).
+    Any,
+}
+
+/// A compiled right to look: cheap to apply to many resources.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessPlan {
+    /// The instant the plan was made for.
+    pub at: At,
+    /// What for.
+    pub purpose: PurposeOfUse,
+    /// Which patients.
+    pub reach: PatientReach,
+    /// Which kinds of record.
+    pub categories: CategorySet,
+    /// Which sensitive kinds, named.
+    pub sensitive: SensitiveSet,
+    /// Which clinical time.
+    pub data_period: Period,
+    /// What the token may do; `None` where no token is involved.
+    pub scopes: Option<Vec<ResourceScope>>,
+    /// The consent it rests on.
+    pub consent: Option<(ConsentId, ConsentVersionId)>,
+    /// Patients who object, with the categories they object to.
+    pub objections: Vec<(PatientId, CategorySet)>,
+    /// Why the plan exists.
+    pub basis: ReasonCode,
+    /// The organisation rule set, by name and version.
+    pub policy_version: String,
+}
+
+/// Permit or deny, as the enforcement point sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Effect {
+    /// May be released.
+    Permit,
+    /// Must be withheld.
+    Deny,
+}
+
+/// The judgement on one resource, or on a whole request when no plan could be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Permit or deny.
+    pub effect: Effect,
+    /// Why: the basis for a permit, every failing conjunct for a deny. Never empty.
+    pub reasons: Vec<ReasonCode>,
+}
+
+/// What a granular scope filter says of a resource; evaluated outside, over the resource.
+pub type FilterMatch<'a> = dyn Fn(&ScopeFilter) -> bool + 'a;
+
+/// Makes the plan for a request, or denies it as a whole.
+///
+/// # Errors
+/// The denial, with every reason that stands in the way.
+pub fn plan(request: &AccessRequest<'_>) -> Result<AccessPlan, Decision> {
+    let _ = request;
+    Err(Decision { effect: Effect::Deny, reasons: alloc::vec![ReasonCode::FactMissing] })
+}
+
+impl AccessPlan {
+    /// Whether the plan could permit this interaction on this type for any resource at all.
+    pub fn offers(&self, interaction: &Interaction, resource_type: ResourceType) -> bool {
+        let _ = (interaction, resource_type);
+        false
+    }
+
+    /// Judges one resource version for one interaction.
+    pub fn decide(
+        &self,
+        interaction: &Interaction,
+        facts: &ResourceFacts,
+        filter_matches: &FilterMatch<'_>,
+    ) -> Decision {
+        let _ = (interaction, facts, filter_matches);
+        Decision { effect: Effect::Deny, reasons: alloc::vec![ReasonCode::FactMissing] }
+    }
+}

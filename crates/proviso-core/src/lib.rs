@@ -1,0 +1,20 @@
+//! The pure heart of Proviso: what a consent is, what a scope is, who may see what and why.
+//!
+//! This crate knows nothing of HTTP, SQL, JSON resources or the clock. Instants and entropy are
+//! arguments, every function is total, and equal inputs give equal bytes.
+#![no_std]
+#![deny(missing_docs)]
+extern crate alloc;
+
+pub mod account;
+pub mod audit;
+pub mod category;
+pub mod consent;
+pub mod decision;
+pub mod id;
+pub mod interaction;
+pub mod reason;
+pub mod resource_type;
+pub mod scope;
+pub mod secret;
+pub mod time;

@@ -1,0 +1,2 @@
+//! Proviso.
+fn main() {}
