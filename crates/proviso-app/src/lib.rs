@@ -6,3 +6,4 @@
 
 pub mod caller;
 pub mod ports;
+pub mod settings;
