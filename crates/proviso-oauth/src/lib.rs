@@ -1,1 +1,8 @@
-//! placeholder
+//! OAuth 2, OpenID Connect and SMART App Launch 2.2 as pure functions.
+//!
+//! Requests are parsed into values that cannot be wrong, or refused with an error that says which
+//! rule was broken and who may be told. Instants and entropy are arguments; nothing here reads a
+//! clock, a socket or a table. What must be remembered between requests is in [`record`].
+#![deny(missing_docs)]
+
+pub mod record;
