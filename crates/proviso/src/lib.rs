@@ -1,1 +1,3 @@
-//! placeholder
+//! Wiring: configuration, keys, listeners, the demo world and the subcommands of the binary.
+
+pub mod config;

@@ -1,0 +1,212 @@
+//! Every configuration key, in one list (catalogue: exempt from the file-length rule).
+//!
+//! The reference page, the unknown-key check, defaults and bounds all come from here.
+
+/// What kind of value a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Free text that some other check understands.
+    Text,
+    /// A path to a file.
+    File,
+    /// A whole number within bounds, both included.
+    Integer {
+        /// Least value.
+        min: i64,
+        /// Greatest value.
+        max: i64,
+    },
+    /// `true` or `false`.
+    Flag,
+    /// One of a few words.
+    OneOf(&'static [&'static str]),
+}
+
+/// What applies when a key is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Default {
+    /// The key must be given.
+    Required,
+    /// Nothing: the feature is off.
+    Absent,
+    /// A text.
+    Text(&'static str),
+    /// A number.
+    Integer(i64),
+    /// A flag.
+    Flag(bool),
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Dotted path in the file.
+    pub path: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What applies without it.
+    pub default: Default,
+    /// The unit of a number, or empty.
+    pub unit: &'static str,
+    /// One or two sentences for the operator.
+    pub doc: &'static str,
+}
+
+const fn key(
+    path: &'static str,
+    kind: Kind,
+    default: Default,
+    unit: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { path, kind, default, unit, doc }
+}
+
+/// The catalogue, in the order of the reference page.
+pub const KEYS: &[Key] = &[
+    key(
+        "public_url",
+        Kind::Text,
+        Default::Required,
+        "",
+        "The origin under which people and apps reach this server, such as \
+         `https://records.example.org`. Issuer, FHIR base and every link derive from it. \
+         No path and no trailing slash.",
+    ),
+    key(
+        "listen",
+        Kind::Text,
+        Default::Text("127.0.0.1:8080"),
+        "",
+        "Address and port for people and apps. Anything but a loopback address needs `tls`.",
+    ),
+    key(
+        "admin_listen",
+        Kind::Text,
+        Default::Text("127.0.0.1:8081"),
+        "",
+        "Address and port for health checks; loopback only unless `dev` is set.",
+    ),
+    key(
+        "data_dir",
+        Kind::File,
+        Default::Text("proviso-data"),
+        "",
+        "Folder of the database, the keys and the audit log. Made with owner-only rights.",
+    ),
+    key(
+        "dev",
+        Kind::Flag,
+        Default::Flag(false),
+        "",
+        "Allows combinations that are unsafe in production. Every start says so in the log.",
+    ),
+    key(
+        "organization.name",
+        Kind::Text,
+        Default::Required,
+        "",
+        "The name of the organisation as patients know it.",
+    ),
+    key(
+        "consent.policy_uri",
+        Kind::Text,
+        Default::Required,
+        "",
+        "Where the terms that patients agree to can be read (`Consent.policy.uri`).",
+    ),
+    key(
+        "tls.certificate_file",
+        Kind::File,
+        Default::Absent,
+        "",
+        "PEM file with the certificate chain, leaf first.",
+    ),
+    key("tls.key_file", Kind::File, Default::Absent, "", "PEM file with the private key."),
+    key(
+        "upstream.url",
+        Kind::Text,
+        Default::Absent,
+        "",
+        "Base URL of the FHIR R4 server behind this one. Left out, records are kept in the \
+         embedded store. Plain `http` is accepted on loopback only.",
+    ),
+    key(
+        "upstream.authorization_file",
+        Kind::File,
+        Default::Absent,
+        "",
+        "File whose content is sent to the upstream as the `Authorization` header.",
+    ),
+    key(
+        "upstream.timeout_secs",
+        Kind::Integer { min: 1, max: 120 },
+        Default::Integer(15),
+        "seconds",
+        "How long an upstream request may take before callers get 504.",
+    ),
+    key(
+        "keys.provider",
+        Kind::OneOf(&["file"]),
+        Default::Required,
+        "",
+        "Who holds the master key that seals every other key. `file`: an owner-only file.",
+    ),
+    key(
+        "keys.master_key_file",
+        Kind::File,
+        Default::Absent,
+        "",
+        "The master key file of provider `file`; `master.key` in `data_dir` when left out.",
+    ),
+    key(
+        "oauth.access_token_ttl_secs",
+        Kind::Integer { min: 60, max: 3600 },
+        Default::Integer(300),
+        "seconds",
+        "Lifetime of access tokens. Revocation does not wait for it.",
+    ),
+    key(
+        "oauth.refresh_token_ttl_days",
+        Kind::Integer { min: 1, max: 730 },
+        Default::Integer(180),
+        "days",
+        "How long an unused refresh token lives; each use starts it anew. Certification asks \
+         for at least 90.",
+    ),
+    key(
+        "oauth.registration",
+        Kind::OneOf(&["closed", "open"]),
+        Default::Text("closed"),
+        "",
+        "Who may register apps over RFC 7591. `open` needs `dev`.",
+    ),
+    key(
+        "session.idle_secs",
+        Kind::Integer { min: 60, max: 86_400 },
+        Default::Integer(1800),
+        "seconds",
+        "A browser session ends after this long without use.",
+    ),
+    key(
+        "session.absolute_secs",
+        Kind::Integer { min: 300, max: 604_800 },
+        Default::Integer(43_200),
+        "seconds",
+        "A browser session ends after this long whatever the use.",
+    ),
+    key(
+        "log.format",
+        Kind::OneOf(&["text", "json"]),
+        Default::Text("text"),
+        "",
+        "Form of the operational log on standard error.",
+    ),
+    key(
+        "log.level",
+        Kind::OneOf(&["error", "warn", "info", "debug"]),
+        Default::Text("info"),
+        "",
+        "How much the operational log says. It never holds patient data or secrets.",
+    ),
+];
