@@ -9,6 +9,7 @@ extern crate alloc;
 pub mod account;
 pub mod audit;
 pub mod category;
+pub mod category_rules;
 pub mod consent;
 pub mod decision;
 pub mod id;
