@@ -1,3 +1,10 @@
-//! placeholder
+//! FHIR R4 on the wire.
+//!
+//! This crate reads and writes FHIR: JSON resources as spans of their own bytes, requests as typed
+//! interactions, searches, labels and outcomes. It knows nothing of HTTP servers, storage, the
+//! clock or who is asking; it answers what a text says, never whether somebody may see it.
 #![no_std]
+#![deny(missing_docs)]
 extern crate alloc;
+
+pub mod json;
