@@ -1,3 +1,5 @@
 //! Wiring: configuration, keys, listeners, the demo world and the subcommands of the binary.
 
 pub mod config;
+pub mod listener;
+pub mod telemetry;
