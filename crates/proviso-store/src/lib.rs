@@ -1,1 +1,24 @@
-//! placeholder
+//! Durable storage behind one narrow waist: typed batches in, owned values out.
+//!
+//! This is the only crate with SQL. It knows how rows become values and in what order things become
+//! durable; it knows nothing of what they mean, who may see them, or how bodies are encrypted.
+
+pub mod batch;
+pub mod error;
+pub mod log;
+pub mod options;
+pub mod record;
+
+pub use batch::{
+    Batch, CommitError, ExpectSetting, Objection, Op, Precondition, Presence, Receipt,
+};
+pub use error::{Inconsistency, OpenError, ReadError};
+pub use log::{
+    AuditQuery, CheckpointSigner, SealedAudit, SharedSigner, SignerError, StoredAudit,
+    StoredCheckpoint, SubjectKey,
+};
+pub use options::{Faults, OpenOptions};
+pub use record::{
+    CandidateQuery, Clause, Expect, HistoryQuery, RangeKey, RecordMethod, RecordVersion,
+    StoredRecord,
+};
