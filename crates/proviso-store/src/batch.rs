@@ -1,15 +1,15 @@
 //! Everything that can be written: typed operations with their preconditions, in atomic batches.
 
 use proviso_core::account::{Account, Relationship, Session};
-use proviso_core::category::CategorySet;
 use proviso_core::consent::ConsentVersion;
-use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, PatientId, SessionId};
+use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
 use proviso_core::time::At;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, GrantEnd, LaunchTicket, RefreshToken,
     SealedKey, TokenHash, UsedAssertion,
 };
 
+use crate::choice::Objection;
 use crate::error::Inconsistency;
 use crate::log::SealedAudit;
 use crate::record::{Expect, RecordVersion};
@@ -34,18 +34,6 @@ pub enum ExpectSetting {
     Is(String),
     /// Anything or nothing.
     Any,
-}
-
-/// A patient's objection to operational access (design §5). A later one for the same patient takes
-/// the place of an earlier one; an empty set withdraws it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Objection {
-    /// Whose data.
-    pub patient: PatientId,
-    /// Which kinds of record.
-    pub categories: CategorySet,
-    /// When it was said.
-    pub recorded_at: At,
 }
 
 /// One operation. Its preconditions are checked inside the transaction that writes it, against

@@ -4,21 +4,25 @@
 //! durable; it knows nothing of what they mean, who may see them, or how bodies are encrypted.
 
 pub mod batch;
+pub mod choice;
 pub mod error;
 pub mod log;
+mod model;
 pub mod options;
 pub mod record;
+mod store;
 
-pub use batch::{
-    Batch, CommitError, ExpectSetting, Objection, Op, Precondition, Presence, Receipt,
-};
+pub use batch::{Batch, CommitError, ExpectSetting, Op, Precondition, Presence, Receipt};
+pub use choice::{Objection, StoredConsent};
 pub use error::{Inconsistency, OpenError, ReadError};
 pub use log::{
     AuditQuery, CheckpointSigner, SealedAudit, SharedSigner, SignerError, StoredAudit,
     StoredCheckpoint, SubjectKey,
 };
+pub use model::ModelStore;
 pub use options::{Faults, OpenOptions};
 pub use record::{
     CandidateQuery, Clause, Expect, HistoryQuery, RangeKey, RecordMethod, RecordVersion,
     StoredRecord,
 };
+pub use store::Store;
