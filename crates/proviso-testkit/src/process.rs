@@ -1,0 +1,116 @@
+//! The built binary as a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// Where the built binary is: beside the running test, in the same profile.
+///
+/// # Errors
+/// When it was not built.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(Path::parent).context("no target folder")?;
+    let path = folder.join("proviso");
+    anyhow::ensure!(path.is_file(), "{} is not built; run `cargo build`", path.display());
+    Ok(path)
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Its origin, such as `http://127.0.0.1:40123`.
+    pub origin: String,
+}
+
+impl Server {
+    /// Starts `proviso demo` on a free port and waits until it says where it listens.
+    ///
+    /// # Errors
+    /// When it ends before it listens.
+    pub async fn demo(data: &Path, extra: &[&str]) -> anyhow::Result<Self> {
+        let mut arguments = vec!["demo", "--listen", "127.0.0.1:0", "--data"];
+        let data = data.to_str().context("path is not text")?;
+        arguments.push(data);
+        arguments.extend_from_slice(extra);
+        Self::start(&arguments).await
+    }
+
+    /// Starts the binary with any arguments and waits for the line that names its origin.
+    ///
+    /// # Errors
+    /// When it ends before it listens.
+    pub async fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+        let mut child = Command::new(binary()?)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = child.stdout.take().context("no standard output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let mut origin = None;
+        let found = tokio::time::timeout(Duration::from_secs(120), async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some(at) = line.find("http://127.0.0.1:") {
+                    let url: String =
+                        line.chars().skip(at).take_while(|c| !c.is_whitespace()).collect();
+                    let parsed = url::Url::parse(&url)?;
+                    origin = Some(parsed.origin().ascii_serialization());
+                    break;
+                }
+            }
+            anyhow::Ok(())
+        });
+        found.await.context("the server said nothing for two minutes")??;
+        let origin = origin.context("the server ended before it listened")?;
+        // The pipe is read on, or the server would block once it is full.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self { child, origin })
+    }
+
+    /// A URL on this server.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// Ends it as a power cut would (SIGKILL) and waits.
+    ///
+    /// # Errors
+    /// When it cannot be ended.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+
+    /// Asks it to stop (SIGINT, as Ctrl-C does) and gives its exit code.
+    ///
+    /// # Errors
+    /// When it does not end in twenty seconds.
+    pub async fn interrupt(mut self) -> anyhow::Result<Option<i32>> {
+        let id = self.child.id().context("already ended")?;
+        let sent = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
+        anyhow::ensure!(sent.success(), "kill -INT failed");
+        let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await??;
+        Ok(ended.code())
+    }
+}
+
+/// Runs the binary to its end and gives exit code, standard output and standard error.
+///
+/// # Errors
+/// When it cannot be started.
+pub async fn run(arguments: &[&str]) -> anyhow::Result<(Option<i32>, String, String)> {
+    let output = Command::new(binary()?).args(arguments).stdin(Stdio::null()).output().await?;
+    Ok((
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    ))
+}

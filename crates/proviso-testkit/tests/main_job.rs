@@ -1,0 +1,125 @@
+//! The main job through plain HTTP without JavaScript: sign in, choose, read, see, stop, refused.
+
+use proviso_testkit::browser::Browser;
+use proviso_testkit::process::Server;
+use proviso_testkit::smart_app::SmartApp;
+
+const EVERYTHING: &str = "launch/patient openid fhirUser offline_access patient/*.rs";
+
+const MEDICATIONS_AND_LABORATORY: &[(&str, &str)] = &[
+    ("category", "medications"),
+    ("category", "laboratory"),
+    ("duration", "30-days"),
+    ("offline", "yes"),
+];
+
+fn total(bundle: &serde_json::Value) -> u64 {
+    bundle["total"].as_u64().unwrap_or(0)
+}
+
+// Covers: design P2, P4; SMART App Launch 2.2 §standalone launch; RFC 6749 §4.1; RFC 7662 §2.2
+#[tokio::test]
+async fn a_patient_shares_two_kinds_sees_what_was_read_and_stops_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path(), &[]).await.unwrap();
+    let app = SmartApp::glucose_coach(&server.origin, EVERYTHING);
+    let mut maria = Browser::new().unwrap();
+
+    // She narrows to medications and laboratory results.
+    let tokens = app.connect(&mut maria, "maria", MEDICATIONS_AND_LABORATORY).await.unwrap();
+    let patient = tokens.text("patient").to_owned();
+    assert!(!patient.is_empty(), "no patient in context: {}", tokens.body);
+    assert!(!tokens.refresh().is_empty(), "no refresh token: {}", tokens.body);
+    let scope = tokens.text("scope");
+    assert!(scope.contains("MedicationRequest"), "{scope}");
+    assert!(!scope.contains("Condition"), "{scope}");
+
+    // The app reads exactly that.
+    let labs =
+        app.fhir(tokens.access(), &format!("Observation?patient={patient}")).await.unwrap();
+    assert_eq!(labs.status, 200, "{}", labs.text());
+    let labs = labs.json().unwrap();
+    assert!(total(&labs) > 0, "{labs}");
+    for entry in labs["entry"].as_array().unwrap() {
+        let category = entry["resource"]["category"].to_string();
+        assert!(category.contains("laboratory"), "not a laboratory result: {category}");
+    }
+    let medications =
+        app.fhir(tokens.access(), &format!("MedicationRequest?patient={patient}")).await.unwrap();
+    assert_eq!(medications.status, 200);
+    assert!(total(&medications.json().unwrap()) > 0);
+    let conditions =
+        app.fhir(tokens.access(), &format!("Condition?patient={patient}")).await.unwrap();
+    assert!(
+        matches!(conditions.status.as_u16(), 401 | 403),
+        "g10 limited app: denied types answer 401 or 403, got {}",
+        conditions.status
+    );
+
+    // She sees what was read.
+    maria.stop_at = None;
+    maria.go(&server.url("/portal/activity")).await.unwrap();
+    let text = maria.text();
+    assert!(text.contains("Glucose Coach"), "{text}");
+
+    // She stops it: the page says what would happen before, and what happened after.
+    maria.go(&server.url("/portal/apps")).await.unwrap();
+    maria.follow("Stop sharing").await.unwrap();
+    let form = maria.form_with("csrf").unwrap();
+    let confirm = maria.forms().into_iter().find(|form| {
+        form.attributes.get("action").is_some_and(|action| action.contains("stop"))
+    });
+    maria.submit(&confirm.unwrap_or(form), &[]).await.unwrap();
+    assert_eq!(maria.page.status, 200, "{}", maria.text());
+
+    // The next request, refresh and introspection fail.
+    let refused =
+        app.fhir(tokens.access(), &format!("Observation?patient={patient}")).await.unwrap();
+    assert_eq!(refused.status, 401, "{}", refused.text());
+    let refused = app.refresh(tokens.refresh()).await.unwrap();
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.json().unwrap()["error"], "invalid_grant");
+
+    assert_eq!(server.interrupt().await.unwrap(), Some(0), "Ctrl-C stops cleanly");
+}
+
+#[tokio::test]
+async fn refusing_to_share_gives_the_app_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path(), &[]).await.unwrap();
+    let app = SmartApp::glucose_coach(&server.origin, EVERYTHING);
+    let launch = app.launch().unwrap();
+    let mut maria = Browser::new().unwrap();
+    maria.stop_at = Some(app.redirect_uri.clone());
+    maria.go(&launch.url).await.unwrap();
+    maria.sign_in("maria", "proviso-demo").await.unwrap();
+    let form = maria.form_with("decision").unwrap();
+    maria.submit(&form, &[("decision", "deny")]).await.unwrap();
+    let query: std::collections::HashMap<_, _> = maria.url.query_pairs().into_owned().collect();
+    assert_eq!(query.get("error").map(String::as_str), Some("access_denied"));
+    assert_eq!(query.get("state"), Some(&launch.state));
+    assert_eq!(query.get("iss"), Some(&server.origin));
+    assert!(!query.contains_key("code"));
+    server.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn sensitive_kinds_are_never_ticked_beforehand() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path(), &[]).await.unwrap();
+    let app = SmartApp::glucose_coach(&server.origin, EVERYTHING);
+    let launch = app.launch().unwrap();
+    let mut maria = Browser::new().unwrap();
+    maria.go(&launch.url).await.unwrap();
+    maria.sign_in("maria", "proviso-demo").await.unwrap();
+    let form = maria.form_with("decision").unwrap();
+    let sensitive: Vec<_> = form.controls.iter().filter(|c| c.name() == "sensitive").collect();
+    assert!(!sensitive.is_empty());
+    assert!(sensitive.iter().all(|control| !control.checked()));
+    let categories: Vec<_> = form.controls.iter().filter(|c| c.name() == "category").collect();
+    assert!(categories.len() > 10, "only {} categories", categories.len());
+    for name in ["duration", "offline", "csrf"] {
+        assert!(form.controls.iter().any(|c| c.name() == name), "no `{name}`");
+    }
+    server.kill().await.unwrap();
+}
