@@ -19,7 +19,7 @@ pub struct ResourceType(u8);
 #[error("not a FHIR R4 resource type")]
 pub struct UnknownResourceType;
 
-const NAMES: [&str; 147] = [
+const NAMES: [&str; 146] = [
     "Account",
     "ActivityDefinition",
     "AdverseEvent",
@@ -150,7 +150,6 @@ const NAMES: [&str; 147] = [
     "StructureDefinition",
     "StructureMap",
     "Subscription",
-    "SubscriptionStatus",
     "Substance",
     "SubstanceNucleicAcid",
     "SubstancePolymer",
@@ -430,40 +429,38 @@ impl ResourceType {
     pub const STRUCTURE_MAP: Self = Self(128);
     /// The FHIR R4 `Subscription` resource type.
     pub const SUBSCRIPTION: Self = Self(129);
-    /// The FHIR R4 `SubscriptionStatus` resource type.
-    pub const SUBSCRIPTION_STATUS: Self = Self(130);
     /// The FHIR R4 `Substance` resource type.
-    pub const SUBSTANCE: Self = Self(131);
+    pub const SUBSTANCE: Self = Self(130);
     /// The FHIR R4 `SubstanceNucleicAcid` resource type.
-    pub const SUBSTANCE_NUCLEIC_ACID: Self = Self(132);
+    pub const SUBSTANCE_NUCLEIC_ACID: Self = Self(131);
     /// The FHIR R4 `SubstancePolymer` resource type.
-    pub const SUBSTANCE_POLYMER: Self = Self(133);
+    pub const SUBSTANCE_POLYMER: Self = Self(132);
     /// The FHIR R4 `SubstanceProtein` resource type.
-    pub const SUBSTANCE_PROTEIN: Self = Self(134);
+    pub const SUBSTANCE_PROTEIN: Self = Self(133);
     /// The FHIR R4 `SubstanceReferenceInformation` resource type.
-    pub const SUBSTANCE_REFERENCE_INFORMATION: Self = Self(135);
+    pub const SUBSTANCE_REFERENCE_INFORMATION: Self = Self(134);
     /// The FHIR R4 `SubstanceSourceMaterial` resource type.
-    pub const SUBSTANCE_SOURCE_MATERIAL: Self = Self(136);
+    pub const SUBSTANCE_SOURCE_MATERIAL: Self = Self(135);
     /// The FHIR R4 `SubstanceSpecification` resource type.
-    pub const SUBSTANCE_SPECIFICATION: Self = Self(137);
+    pub const SUBSTANCE_SPECIFICATION: Self = Self(136);
     /// The FHIR R4 `SupplyDelivery` resource type.
-    pub const SUPPLY_DELIVERY: Self = Self(138);
+    pub const SUPPLY_DELIVERY: Self = Self(137);
     /// The FHIR R4 `SupplyRequest` resource type.
-    pub const SUPPLY_REQUEST: Self = Self(139);
+    pub const SUPPLY_REQUEST: Self = Self(138);
     /// The FHIR R4 `Task` resource type.
-    pub const TASK: Self = Self(140);
+    pub const TASK: Self = Self(139);
     /// The FHIR R4 `TerminologyCapabilities` resource type.
-    pub const TERMINOLOGY_CAPABILITIES: Self = Self(141);
+    pub const TERMINOLOGY_CAPABILITIES: Self = Self(140);
     /// The FHIR R4 `TestReport` resource type.
-    pub const TEST_REPORT: Self = Self(142);
+    pub const TEST_REPORT: Self = Self(141);
     /// The FHIR R4 `TestScript` resource type.
-    pub const TEST_SCRIPT: Self = Self(143);
+    pub const TEST_SCRIPT: Self = Self(142);
     /// The FHIR R4 `ValueSet` resource type.
-    pub const VALUE_SET: Self = Self(144);
+    pub const VALUE_SET: Self = Self(143);
     /// The FHIR R4 `VerificationResult` resource type.
-    pub const VERIFICATION_RESULT: Self = Self(145);
+    pub const VERIFICATION_RESULT: Self = Self(144);
     /// The FHIR R4 `VisionPrescription` resource type.
-    pub const VISION_PRESCRIPTION: Self = Self(146);
+    pub const VISION_PRESCRIPTION: Self = Self(145);
 
     /// How many resource types FHIR R4 has.
     pub const COUNT: usize = NAMES.len();
