@@ -7,3 +7,42 @@
 pub mod caller;
 pub mod ports;
 pub mod settings;
+
+use std::sync::Arc;
+
+use proviso_core::time::At;
+use proviso_store::Store;
+
+use crate::ports::{Clock, Entropy};
+use crate::settings::Settings;
+
+/// The application: what every surface (OAuth, portal, gateway) calls.
+#[derive(Debug)]
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) settings: Settings,
+}
+
+impl App {
+    /// The instant now, from the clock port.
+    pub fn now(&self) -> At {
+        self.clock.now()
+    }
+
+    /// What the operator decided.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The store, for reads that no use case covers; every write goes through [`App`].
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Randomness, from the entropy port.
+    pub fn entropy(&self) -> &dyn Entropy {
+        &*self.entropy
+    }
+}
