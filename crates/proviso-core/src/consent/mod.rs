@@ -1,9 +1,19 @@
 //! Consent: the patient's standing choice, in immutable versions named by their content.
+//!
+//! Knows what a version says, which version may follow which, and how a version is named. Does
+//! not know FHIR's wire form, nor where versions are kept. Nothing here changes a version: each
+//! verb takes one by reference and yields the next.
+
+mod canonical;
+mod lifecycle;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+
+pub use canonical::NamedConsent;
+pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
 
 use crate::category::{CategorySet, PurposeSet, SensitiveSet};
 use crate::id::{AccountId, ClientId, ConsentId, ConsentVersionId, PatientId};
@@ -80,6 +90,46 @@ pub enum OfflineAccess {
     Refused,
 }
 
+impl DurationChoice {
+    /// All choices, in the order of the form.
+    pub const ALL: &'static [Self] =
+        &[Self::Once, Self::ThirtyDays, Self::OneYear, Self::UntilStopped];
+
+    /// The code, as the form and the log use it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Once => "once",
+            Self::ThirtyDays => "30-days",
+            Self::OneYear => "1-year",
+            Self::UntilStopped => "until-stopped",
+        }
+    }
+
+    /// The period during which access is allowed, counted from an instant.
+    pub fn period_from(self, at: At) -> Period {
+        let end = match self {
+            // LIMIT: one hour, the longest life of an access token (SMART App Launch 2.2).
+            Self::Once => Some(at.plus_secs(3600)),
+            Self::ThirtyDays => Some(at.plus_days(30)),
+            Self::OneYear => Some(at.plus_days(365)),
+            Self::UntilStopped => None,
+        };
+        Period { start: Some(at), end }
+    }
+}
+
+impl core::str::FromStr for DurationChoice {
+    type Err = crate::id::IdError;
+
+    fn from_str(code: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|choice| choice.code() == code)
+            .ok_or(crate::id::IdError::Malformed)
+    }
+}
+
 /// One immutable version of a consent (design §5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConsentVersion {
@@ -130,3 +180,6 @@ pub struct ConsentVersion {
     /// Why this version exists, in the words of the person or rule that made it.
     pub change_reason: Option<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
