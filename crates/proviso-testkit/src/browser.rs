@@ -128,8 +128,7 @@ impl Browser {
             let mut address = url.clone();
             address.set_fragment(None);
             let sent = body.take().unwrap_or_default();
-            let answer =
-                self.client.send(method.clone(), address.as_str(), &headers, sent).await?;
+            let answer = self.client.send(method.clone(), address.as_str(), &headers, sent).await?;
             self.keep_cookies(&answer);
             let location = answer.header("location").map(str::to_owned);
             self.page = answer;

@@ -35,8 +35,7 @@ async fn a_patient_shares_two_kinds_sees_what_was_read_and_stops_it() {
     assert!(!scope.contains("Condition"), "{scope}");
 
     // The app reads exactly that.
-    let labs =
-        app.fhir(tokens.access(), &format!("Observation?patient={patient}")).await.unwrap();
+    let labs = app.fhir(tokens.access(), &format!("Observation?patient={patient}")).await.unwrap();
     assert_eq!(labs.status, 200, "{}", labs.text());
     let labs = labs.json().unwrap();
     assert!(total(&labs) > 0, "{labs}");
@@ -66,9 +65,10 @@ async fn a_patient_shares_two_kinds_sees_what_was_read_and_stops_it() {
     maria.go(&server.url("/portal/apps")).await.unwrap();
     maria.follow("Stop sharing").await.unwrap();
     let form = maria.form_with("csrf").unwrap();
-    let confirm = maria.forms().into_iter().find(|form| {
-        form.attributes.get("action").is_some_and(|action| action.contains("stop"))
-    });
+    let confirm = maria
+        .forms()
+        .into_iter()
+        .find(|form| form.attributes.get("action").is_some_and(|action| action.contains("stop")));
     maria.submit(&confirm.unwrap_or(form), &[]).await.unwrap();
     assert_eq!(maria.page.status, 200, "{}", maria.text());
 

@@ -22,9 +22,10 @@ async fn stop_sharing(browser: &mut Browser, server: &Server) -> anyhow::Result<
     browser.stop_at = None;
     browser.go(&server.url("/portal/apps")).await?;
     browser.follow("Stop sharing").await?;
-    let confirm = browser.forms().into_iter().find(|form| {
-        form.attributes.get("action").is_some_and(|action| action.contains("stop"))
-    });
+    let confirm = browser
+        .forms()
+        .into_iter()
+        .find(|form| form.attributes.get("action").is_some_and(|action| action.contains("stop")));
     let form = confirm.ok_or_else(|| anyhow::anyhow!("no confirmation: {}", browser.text()))?;
     browser.submit(&form, &[]).await?;
     anyhow::ensure!(browser.page.status == 200, "{}", browser.text());
