@@ -7,5 +7,7 @@
 #![deny(missing_docs)]
 extern crate alloc;
 
+pub mod category;
 pub mod json;
+pub mod label;
 pub mod spec;

@@ -1,0 +1,97 @@
+//! Reads labels that a resource already carries (`meta.security`, inline security labels).
+//!
+//! Sources: HL7 v3 ActCode, Confidentiality and ActUSPrivacyLaw (HL7/UTG, CC0); FHIR R4 security
+//! labels. A label that is not understood counts as patient-restricted: its author meant
+//! something by it (style §5).
+
+use proviso_core::category::SensitiveKind::{
+    Adolescent, Genetics, Hiv, MentalHealth, PsychotherapyNotes, Reproductive, Restricted, Sti,
+    SubstanceUse, Violence,
+};
+use proviso_core::category::{SensitiveKind, SensitiveSet};
+
+/// The extension that labels one element (HL7 DS4P).
+pub(super) const INLINE_LABEL: &str =
+    "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label";
+
+/// What one security label says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// These kinds.
+    Kinds(SensitiveSet),
+    /// How confidential, with nothing that needs naming; the source has labelled the resource.
+    Ordinary,
+    /// How to handle, why, or how sure: no statement about sensitivity.
+    Handling,
+}
+
+/// Reads one coding of `meta.security`.
+pub(super) fn meaning(system: &str, code: &str) -> Meaning {
+    match system {
+        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+        | "http://hl7.org/fhir/v3/Confidentiality"
+        | "urn:oid:2.16.840.1.113883.5.25" => confidentiality(code),
+        "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+        | "http://hl7.org/fhir/v3/ActCode"
+        | "urn:oid:2.16.840.1.113883.5.4" => act_code(code),
+        "http://terminology.hl7.org/CodeSystem/v3-ActUSPrivacyLaw" => us_law(code),
+        "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+        | "http://hl7.org/fhir/v3/ActReason"
+        | "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+        | "http://hl7.org/fhir/v3/ObservationValue" => Meaning::Handling,
+        _ => kinds(&[Restricted]),
+    }
+}
+
+fn kinds(list: &[SensitiveKind]) -> Meaning {
+    Meaning::Kinds(list.iter().copied().collect())
+}
+
+/// U < L < M < N < R < V. `R` and `V` need naming even beside a sensitivity code: if a further
+/// code could take the need away, adding a label would widen access.
+fn confidentiality(code: &str) -> Meaning {
+    match code {
+        "U" | "L" | "M" | "N" => Meaning::Ordinary,
+        _ => kinds(&[Restricted]),
+    }
+}
+
+fn act_code(code: &str) -> Meaning {
+    match code {
+        "MH" | "PSY" | "COGN" | "DVD" | "EMOTDIS" => kinds(&[MentalHealth]),
+        // The parent concept spans both of its branches.
+        "BH" => kinds(&[MentalHealth, SubstanceUse]),
+        "PSYTHPN" => kinds(&[MentalHealth, PsychotherapyNotes]),
+        "SUD" | "ETH" | "ETHUD" | "OPIOIDUD" => kinds(&[SubstanceUse]),
+        "HIV" => kinds(&[Hiv]),
+        "SEX" | "PREGNANT" => kinds(&[Reproductive]),
+        "STD" => kinds(&[Sti]),
+        "SDV" | "VIO" | "MST" => kinds(&[Violence]),
+        "GDIS" | "SCA" | "SICKLE" => kinds(&[Genetics]),
+        "ADOL" => kinds(&[Adolescent]),
+        // Obligation and refrain policies say what to do, not what the data is about.
+        "ANONY" | "AOD" | "AUDIT" | "AUDTR" | "CPLYCC" | "CPLYCD" | "CPLYJPP" | "CPLYOPP"
+        | "CPLYOSP" | "CPLYPOL" | "DECLASSIFYLABEL" | "DEID" | "DELAU" | "DOWNGRDLABEL"
+        | "DRIVLABEL" | "ENCRYPT" | "ENCRYPTR" | "ENCRYPTT" | "ENCRYPTU" | "HUAPRV" | "LABEL"
+        | "MASK" | "MINEC" | "PERSISTLABEL" | "PRIVMARK" | "PROCESSINLINELABEL" | "PSEUD"
+        | "REDACT" | "UPGRDLABEL" | "NOAUTH" | "NOCOLLECT" | "NODSCLCD" | "NODSCLCDS"
+        | "NOINTEGRATE" | "NOLIST" | "NOMOU" | "NOORGPOL" | "NOPERSISTP" | "NORDSCLCD"
+        | "NORDSCLCDS" | "NORDSCLW" | "NORELINK" | "NOREUSE" | "ORCON" => Meaning::Handling,
+        // TRUST: includes PRS and PDS (asked for by the patient), SPI, TBOO, VIP, CEL, NOPAT and
+        // whatever later editions add.
+        _ => kinds(&[Restricted]),
+    }
+}
+
+fn us_law(code: &str) -> Meaning {
+    match code {
+        "42CFRPart2" => kinds(&[SubstanceUse]),
+        "HIPAAPsyNotes" => kinds(&[MentalHealth, PsychotherapyNotes]),
+        // 38 U.S.C. 7332: substance use, HIV, sickle cell.
+        "Title38Section7332" => kinds(&[SubstanceUse, Hiv, Genetics]),
+        // 45 CFR 164.522(a)(1)(vi): the patient asked for it.
+        "HIPAASelfPay" => kinds(&[Restricted]),
+        "CommonRule" | "HIPAAAuth" | "HIPAAConsent" | "HIPAANOPP" | "HIPAAROA" => Meaning::Handling,
+        _ => kinds(&[Restricted]),
+    }
+}
