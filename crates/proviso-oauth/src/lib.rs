@@ -5,4 +5,17 @@
 //! clock, a socket or a table. What must be remembered between requests is in [`record`].
 #![deny(missing_docs)]
 
+pub mod authorize;
+pub mod claims;
+pub mod client_auth;
+pub mod discovery;
+#[cfg(test)]
+mod fixture;
+pub mod introspect;
+pub mod jose;
+pub mod params;
+pub mod pkce;
 pub mod record;
+pub mod redirect;
+pub mod server;
+pub mod token;
