@@ -17,5 +17,6 @@ pub mod params;
 pub mod pkce;
 pub mod record;
 pub mod redirect;
+pub mod register;
 pub mod server;
 pub mod token;
