@@ -184,7 +184,9 @@ impl ReasonCode {
             Self::PreAuthorized => {
                 "A service that works for your care organization looked at this."
             }
-            Self::PublicDirectory => "This is not about you: it is a name or address of care staff, a place or a medicine.",
+            Self::PublicDirectory => {
+                "This is not about you: it is a name or address of care staff, a place or a medicine."
+            }
             Self::NoConsent => "You have not chosen to share with this app or person.",
             Self::ConsentRevoked => "You stopped sharing with this app or person.",
             Self::ConsentNotInForce => "Your sharing choice was not active at that time.",
@@ -226,21 +228,19 @@ impl ReasonCode {
             Self::PreAuthorized => {
                 "Un servicio que trabaja para su organización de salud consultó esto."
             }
-            Self::PublicDirectory => "Esto no trata de usted: es el nombre o la dirección de personal, un lugar o un medicamento.",
+            Self::PublicDirectory => {
+                "Esto no trata de usted: es el nombre o la dirección de personal, un lugar o un medicamento."
+            }
             Self::NoConsent => "Usted no ha decidido compartir con esta aplicación o persona.",
             Self::ConsentRevoked => "Usted dejó de compartir con esta aplicación o persona.",
-            Self::ConsentNotInForce => {
-                "Su decisión de compartir no estaba activa en ese momento."
-            }
+            Self::ConsentNotInForce => "Su decisión de compartir no estaba activa en ese momento.",
             Self::ProxyNotInForce => {
                 "La persona que le representa no puede hacerlo en este momento."
             }
             Self::CategoryNotShared => "Usted no decidió compartir este tipo de dato.",
             Self::SensitiveKindNotShared => "Este dato es de un tipo delicado que no se compartió.",
             Self::PurposeNotAllowed => "Se pidió para un fin que usted no aceptó.",
-            Self::OutsideDataPeriod => {
-                "Este dato es de una época que usted no decidió compartir."
-            }
+            Self::OutsideDataPeriod => "Este dato es de una época que usted no decidió compartir.",
             Self::OtherPatientNamed => "Este dato también nombra a otra persona.",
             Self::OutsidePatientContext => {
                 "La aplicación se abrió para el historial de otra persona."
@@ -408,9 +408,7 @@ impl ReasonCode {
             Self::NoCareRelationship => {
                 "Denegado: el profesional no tiene relación asistencial vigente con el paciente."
             }
-            Self::NotOnShift => {
-                "Denegado: enfermería no tiene turno vigente para el paciente."
-            }
+            Self::NotOnShift => "Denegado: enfermería no tiene turno vigente para el paciente.",
             Self::RoleWithoutClinicalData => {
                 "Denegado: la función de quien pide no da acceso a datos clínicos según las reglas de la organización."
             }

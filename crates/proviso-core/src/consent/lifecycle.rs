@@ -23,9 +23,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::canonical::text_hash;
-use super::{
-    Capacity, ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess, Recipient,
-};
+use super::{Capacity, ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess, Recipient};
 use crate::category::{CategorySet, PurposeSet, SensitiveSet};
 use crate::id::{AccountId, ConsentId, PatientId};
 use crate::scope::Scope;

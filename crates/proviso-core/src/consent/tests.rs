@@ -1,7 +1,7 @@
-use alloc::format;
 use alloc::string::{String, ToString as _};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 
 use super::*;
 use crate::category::{Category, PurposeOfUse, SensitiveKind};
@@ -38,11 +38,8 @@ fn the_diagram_shows_the_transition_table() {
     let mut drawn = String::from("//! ```text\n");
     for (before, verb, after) in TRANSITIONS {
         let before = before.map_or("(none)", ConsentStatus::code);
-        let verb = match verb {
-            ConsentVerb::MarkInError => "mark in error".to_string(),
-            other => other.code().to_string(),
-        };
-        drawn.push_str(&format!("//! {before:<8} --{verb:-<13}-> {}\n", after.code()));
+        let verb = verb.code().replace('-', " ");
+        writeln!(drawn, "//! {before:<8} --{verb:-<13}-> {}", after.code()).unwrap();
     }
     drawn.push_str("//! ```\n");
     assert!(include_str!("lifecycle.rs").contains(&drawn), "the diagram should read:\n{drawn}");
@@ -93,10 +90,7 @@ fn an_ended_consent_cannot_come_back() {
 fn a_consent_expires_at_the_end_of_its_period_and_not_before() {
     let consent = recorded();
     let end = consent.period.end.unwrap();
-    assert_eq!(
-        consent.expire(At::from_micros(end.as_micros() - 1)),
-        Err(ConsentError::NotOver)
-    );
+    assert_eq!(consent.expire(At::from_micros(end.as_micros() - 1)), Err(ConsentError::NotOver));
     let expired = consent.expire(end).unwrap();
     assert_eq!(expired.status, ConsentStatus::Inactive);
     assert_eq!(expired.standing(end), Standing::NotInForce, "nobody revoked it");
@@ -116,10 +110,7 @@ fn incomplete_or_contradictory_terms_are_refused() {
         (|t| t.categories = CategorySet::EMPTY, ConsentError::NoCategory),
         (|t| t.purposes = PurposeSet::EMPTY, ConsentError::NoPurpose),
         (|t| t.period.end = t.period.start, ConsentError::EmptyPeriod),
-        (
-            |t| t.period = Period { start: None, end: Some(NOON) },
-            ConsentError::AlreadyOver,
-        ),
+        (|t| t.period = Period { start: None, end: Some(NOON) }, ConsentError::AlreadyOver),
         (
             |t| t.data_period = Period { start: Some(NOON), end: Some(NOON) },
             ConsentError::EmptyDataPeriod,
@@ -128,10 +119,7 @@ fn incomplete_or_contradictory_terms_are_refused() {
         (|t| t.language.clear(), ConsentError::NoLegalContext),
         (|t| t.policy_uri.clear(), ConsentError::NoLegalContext),
         (|t| t.legal_basis.clear(), ConsentError::NoLegalContext),
-        (
-            |t| t.granted_scopes.push(Scope::OfflineAccess),
-            ConsentError::OfflineNotChosen,
-        ),
+        (|t| t.granted_scopes.push(Scope::OfflineAccess), ConsentError::OfflineNotChosen),
     ];
     for (change, expected) in cases {
         let mut changed = terms();

@@ -3,6 +3,13 @@
 //! Two steps. [`plan`] looks at everything that does not depend on a resource (who asks, scopes,
 //! consent in force, relationships, purpose, instant) and yields an [`AccessPlan`] or a denial;
 //! [`AccessPlan::decide`] then judges one resource by its [`ResourceFacts`].
+//!
+//! Everything here is an intersection: a conjunct can refuse, none can widen another. A refusal
+//! lists every conjunct that failed, in a fixed order. What is unknown refuses.
+
+mod judge;
+pub mod org_rules;
+mod plan;
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -10,11 +17,12 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use plan::plan;
+
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
-use crate::consent::ConsentVersion;
+use crate::consent::NamedConsent;
 use crate::id::{AccountId, ClientId, ConsentId, ConsentVersionId, PatientId, ResourceId};
-use crate::interaction::Interaction;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{ResourceScope, Scope, ScopeFilter};
@@ -57,20 +65,34 @@ pub struct ResourceFacts {
     pub clinical_period: Option<Period>,
 }
 
+/// Who the person behind a patient-directed or portal request is.
+///
+/// There is no "none" that could be mistaken for the patient: a person who is not the patient is
+/// a proxy, and a proxy without a relationship on record is refused.
+#[derive(Debug, Clone, Copy)]
+pub enum ActingPerson<'a> {
+    /// The patient.
+    Patient,
+    /// Someone for the patient, with the relationship on record, whatever its period.
+    Proxy(Option<&'a Relationship>),
+}
+
 /// By which right someone asks.
 #[derive(Debug, Clone, Copy)]
 pub enum AccessMode<'a> {
     /// An app acts for a patient or proxy: a consent in force or nothing.
     PatientDirected {
         /// The latest version of the consent the grant rests on, if it still exists.
-        consent: Option<&'a ConsentVersion>,
+        consent: Option<&'a NamedConsent>,
+        /// Who signed in for the app.
+        person: ActingPerson<'a>,
     },
     /// The patient, or a proxy, looks at the record in the portal.
     OwnRecord {
         /// The patient whose record it is.
         patient: &'a PatientId,
-        /// The proxy relationship, when the person is not the patient.
-        proxy: Option<&'a Relationship>,
+        /// Who looks.
+        person: ActingPerson<'a>,
     },
     /// Staff, under the organisation's rules.
     Operational {
@@ -130,6 +152,8 @@ pub struct AccessPlan {
     pub data_period: Period,
     /// What the token may do; `None` where no token is involved.
     pub scopes: Option<Vec<ResourceScope>>,
+    /// The patient in context: the only one that `patient/` scopes reach.
+    pub patient_in_context: Option<PatientId>,
     /// The consent it rests on.
     pub consent: Option<(ConsentId, ConsentVersionId)>,
     /// Patients who object, with the categories they object to.
@@ -161,30 +185,29 @@ pub struct Decision {
 /// What a granular scope filter says of a resource; evaluated outside, over the resource.
 pub type FilterMatch<'a> = dyn Fn(&ScopeFilter) -> bool + 'a;
 
-/// Makes the plan for a request, or denies it as a whole.
-///
-/// # Errors
-/// The denial, with every reason that stands in the way.
-pub fn plan(request: &AccessRequest<'_>) -> Result<AccessPlan, Decision> {
-    let _ = request;
-    Err(Decision { effect: Effect::Deny, reasons: alloc::vec![ReasonCode::FactMissing] })
-}
-
-impl AccessPlan {
-    /// Whether the plan could permit this interaction on this type for any resource at all.
-    pub fn offers(&self, interaction: &Interaction, resource_type: ResourceType) -> bool {
-        let _ = (interaction, resource_type);
-        false
+impl Decision {
+    /// A denial; without a reason it is still one, for want of a fact.
+    pub fn deny(mut reasons: Vec<ReasonCode>) -> Self {
+        if reasons.is_empty() {
+            reasons.push(ReasonCode::FactMissing);
+        }
+        Self { effect: Effect::Deny, reasons }
     }
 
-    /// Judges one resource version for one interaction.
-    pub fn decide(
-        &self,
-        interaction: &Interaction,
-        facts: &ResourceFacts,
-        filter_matches: &FilterMatch<'_>,
-    ) -> Decision {
-        let _ = (interaction, facts, filter_matches);
-        Decision { effect: Effect::Deny, reasons: alloc::vec![ReasonCode::FactMissing] }
+    /// A permit with its basis.
+    pub fn permit(basis: ReasonCode) -> Self {
+        Self { effect: Effect::Permit, reasons: alloc::vec![basis] }
+    }
+
+    /// Whether the resource may be released.
+    pub const fn is_permit(&self) -> bool {
+        matches!(self.effect, Effect::Permit)
     }
 }
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;

@@ -147,10 +147,7 @@ fn compile_type(
 }
 
 fn category_filter(code: CategoryCode) -> ScopeFilter {
-    ScopeFilter {
-        param: "category".to_string(),
-        value: format!("{}|{}", code.system, code.code),
-    }
+    ScopeFilter { param: "category".to_string(), value: format!("{}|{}", code.system, code.code) }
 }
 
 #[cfg(test)]
@@ -236,10 +233,10 @@ mod tests {
     #[test]
     fn v1_that_stays_whole_is_told_in_v1_and_else_in_v2() {
         assert_eq!(
-            compiled("patient/Observation.read patient/Patient.read", &[
-                Category::Demographics,
-                Category::Laboratory
-            ]),
+            compiled(
+                "patient/Observation.read patient/Patient.read",
+                &[Category::Demographics, Category::Laboratory]
+            ),
             alloc::format!("{OBSERVATION_LAB} patient/Patient.read")
         );
     }

@@ -38,7 +38,10 @@ pub enum ScopeContext {
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
-#[expect(clippy::struct_excessive_bools, reason = "five independent permissions, as SMART has them")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "five independent permissions, as SMART has them"
+)]
 pub struct Permissions {
     /// `c`
     pub create: bool,
@@ -116,7 +119,8 @@ impl Permissions {
         Self { create: false, read: false, update: false, delete: false, search: false };
 
     /// All five.
-    pub const ALL: Self = Self { create: true, read: true, update: true, delete: true, search: true };
+    pub const ALL: Self =
+        Self { create: true, read: true, update: true, delete: true, search: true };
 
     /// Read and search: `.rs`, and `.read` of SMART v1.
     pub const READ_SEARCH: Self = Self { read: true, search: true, ..Self::NONE };

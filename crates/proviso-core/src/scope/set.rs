@@ -157,9 +157,8 @@ fn narrow_one(own: &ResourceScope, ceiling: &[Scope]) -> Vec<ResourceScope> {
     for part in
         ceiling.iter().filter_map(Scope::as_resource).filter_map(|theirs| own.intersection(theirs))
     {
-        let joined = parts
-            .iter_mut()
-            .find(|seen| seen.covers_kind_of(&part) && part.covers_kind_of(seen));
+        let joined =
+            parts.iter_mut().find(|seen| seen.covers_kind_of(&part) && part.covers_kind_of(seen));
         match joined {
             Some(seen) => {
                 let permissions = seen.permissions.union(part.permissions);

@@ -107,7 +107,8 @@ fn filters_that_could_be_ignored_are_refused() {
 
 #[test]
 fn unknown_scopes_are_told_apart_from_malformed_ones() {
-    let parsed = ScopeSet::parse("openid  email patient/Foo.rs launch/practitioner openid").unwrap();
+    let parsed =
+        ScopeSet::parse("openid  email patient/Foo.rs launch/practitioner openid").unwrap();
     assert_eq!(parsed.known.to_string(), "openid");
     assert_eq!(parsed.unknown, ["email", "patient/Foo.rs", "launch/practitioner"]);
 
@@ -127,7 +128,7 @@ fn lists_and_scopes_have_limits() {
     };
     assert!(parse(&scope_of(512)).is_ok());
     assert_eq!(parse(&scope_of(513)), Err(ScopeError::TooLong));
-    let many = |count: usize| Vec::from_iter(core::iter::repeat_n("openid", count)).join(" ");
+    let many = |count: usize| core::iter::repeat_n("openid", count).collect::<Vec<_>>().join(" ");
     assert!(ScopeSet::parse(&many(256)).is_ok());
     assert_eq!(ScopeSet::parse(&many(257)).unwrap_err().error, ScopeError::TooLong);
 }
@@ -142,9 +143,15 @@ fn narrowing_keeps_what_both_allow() {
     assert_eq!(narrowed("patient/Observation.cruds", "patient/*.rs"), "patient/Observation.rs");
     assert_eq!(narrowed("patient/Observation.rs", "user/Observation.rs"), "");
     assert_eq!(narrowed("patient/Observation.c", "patient/Observation.rs"), "");
-    assert_eq!(narrowed("patient/Observation.rs", "patient/*.r patient/*.s"), "patient/Observation.rs");
     assert_eq!(
-        narrowed("patient/Observation.rs", "patient/Observation.rs?category=a patient/Condition.rs"),
+        narrowed("patient/Observation.rs", "patient/*.r patient/*.s"),
+        "patient/Observation.rs"
+    );
+    assert_eq!(
+        narrowed(
+            "patient/Observation.rs",
+            "patient/Observation.rs?category=a patient/Condition.rs"
+        ),
         "patient/Observation.rs?category=a"
     );
     assert_eq!(
@@ -194,8 +201,11 @@ pub(crate) fn any_resource_scope() -> impl Strategy<Value = ResourceScope> {
         Just(Some(ResourceType::PATIENT)),
         Just(Some(ResourceType::PRACTITIONER)),
     ];
-    let contexts =
-        prop_oneof![Just(ScopeContext::Patient), Just(ScopeContext::User), Just(ScopeContext::System)];
+    let contexts = prop_oneof![
+        Just(ScopeContext::Patient),
+        Just(ScopeContext::User),
+        Just(ScopeContext::System)
+    ];
     let filters = proptest::collection::btree_set(("category|code|status", "[a-c|]{1,3}"), 0..3);
     let permissions = (1_u8..32).prop_map(|bits| Permissions {
         create: bits & 1 != 0,

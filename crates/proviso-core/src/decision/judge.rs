@@ -1,0 +1,220 @@
+//! From a plan and the facts of one resource to permit or deny.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::{AccessPlan, Belonging, Decision, FilterMatch, Labels, PatientReach, ResourceFacts};
+use crate::category::SensitiveKind;
+use crate::category_rules::{categories_of_type, covers, is_directory};
+use crate::id::PatientId;
+use crate::interaction::Interaction;
+use crate::reason::ReasonCode;
+use crate::resource_type::ResourceType;
+use crate::scope::{Permissions, ResourceScope, ScopeContext};
+
+/// Types that the server itself keeps: they record what was allowed and done, so nobody writes
+/// them through the data path (design §7).
+const GOVERNANCE_TYPES: [ResourceType; 3] =
+    [ResourceType::AUDIT_EVENT, ResourceType::CONSENT, ResourceType::PROVENANCE];
+
+impl AccessPlan {
+    /// Whether the plan could permit this interaction on this type for any resource at all.
+    ///
+    /// INVARIANT: where [`Self::decide`] permits, this is true.
+    pub fn offers(&self, interaction: &Interaction, resource_type: ResourceType) -> bool {
+        let Some(needed) = self.needed(interaction, resource_type) else { return false };
+        let scoped = self.scopes.as_deref().is_none_or(|scopes| {
+            needed.singles().all(|single| {
+                scopes.iter().any(|scope| {
+                    single.is_subset_of(scope.permissions) && scope.reaches_type(resource_type)
+                })
+            })
+        });
+        let possible = categories_of_type(resource_type);
+        scoped
+            && (is_directory(resource_type)
+                || possible.is_empty()
+                || !possible.intersection(self.categories).is_empty())
+    }
+
+    /// Judges one resource version for one interaction.
+    ///
+    /// A permit names its basis. A denial lists every conjunct that failed, in the order in which
+    /// the design names them: interaction, scope, patients, organisation, consent, labels.
+    pub fn decide(
+        &self,
+        interaction: &Interaction,
+        facts: &ResourceFacts,
+        filter_matches: &FilterMatch<'_>,
+    ) -> Decision {
+        let mut refusals = Vec::new();
+        match self.needed(interaction, facts.resource_type) {
+            None => refusals.push(ReasonCode::InteractionNotOffered),
+            Some(needed) => {
+                if let Err(reason) = self.scope_gate(needed, facts, filter_matches) {
+                    refusals.push(reason);
+                }
+            }
+        }
+        match &facts.belonging {
+            Belonging::Directory => {
+                if !is_directory(facts.resource_type) {
+                    refusals.push(ReasonCode::FactMissing);
+                }
+            }
+            Belonging::Unknown => {
+                refusals.push(ReasonCode::FactMissing);
+                self.judge_content(facts, &mut refusals);
+            }
+            Belonging::Patients(patients) => {
+                self.judge_patients(patients, facts, &mut refusals);
+                self.judge_content(facts, &mut refusals);
+            }
+        }
+        if !refusals.is_empty() {
+            return Decision::deny(refusals);
+        }
+        match facts.belonging {
+            Belonging::Directory => Decision::permit(ReasonCode::PublicDirectory),
+            Belonging::Patients(_) | Belonging::Unknown => Decision::permit(self.basis),
+        }
+    }
+
+    /// The permissions that an interaction needs, or `None` if it is not offered on this type on
+    /// this basis.
+    fn needed(
+        &self,
+        interaction: &Interaction,
+        resource_type: ResourceType,
+    ) -> Option<Permissions> {
+        let needed = Permissions::needed_for(interaction)?;
+        if needed.intersection(Permissions::WRITE).is_empty() {
+            return Some(needed);
+        }
+        // A directory entry is shared by all, so only a service that keeps it may change it; the
+        // portal's own pages change no records at all.
+        let by_service = self.basis == ReasonCode::PreAuthorized;
+        let portal = matches!(self.basis, ReasonCode::OwnRecord | ReasonCode::ProxyInForce);
+        let writable = !portal
+            && !GOVERNANCE_TYPES.contains(&resource_type)
+            && (by_service || !is_directory(resource_type));
+        writable.then_some(needed)
+    }
+
+    /// Every permission must be given by some scope that reaches this very resource. Scopes are
+    /// alternatives; the filters inside one are all required.
+    fn scope_gate(
+        &self,
+        needed: Permissions,
+        facts: &ResourceFacts,
+        filter_matches: &FilterMatch<'_>,
+    ) -> Result<(), ReasonCode> {
+        let Some(scopes) = self.scopes.as_deref() else { return Ok(()) };
+        for single in needed.singles() {
+            // How close the closest scope came decides which reason is given.
+            let mut closest = ReasonCode::ScopeMissing;
+            let reached = scopes.iter().any(|scope| {
+                if !single.is_subset_of(scope.permissions)
+                    || !scope.reaches_type(facts.resource_type)
+                {
+                    return false;
+                }
+                if !self.in_class(scope, facts) {
+                    if closest == ReasonCode::ScopeMissing {
+                        closest = ReasonCode::OutsidePatientContext;
+                    }
+                    return false;
+                }
+                closest = ReasonCode::ScopeFilterNotMatched;
+                scope.filters.iter().all(filter_matches)
+            });
+            if !reached {
+                return Err(closest);
+            }
+        }
+        Ok(())
+    }
+
+    /// SMART App Launch 2.2: `patient/` reaches one patient's records, and what is about nobody.
+    fn in_class(&self, scope: &ResourceScope, facts: &ResourceFacts) -> bool {
+        match scope.context {
+            ScopeContext::User | ScopeContext::System => true,
+            ScopeContext::Patient => match &facts.belonging {
+                Belonging::Directory => true,
+                Belonging::Unknown => false,
+                Belonging::Patients(patients) => {
+                    self.patient_in_context.is_some()
+                        && patients.iter().all(|own| Some(own) == self.patient_in_context.as_ref())
+                }
+            },
+        }
+    }
+
+    fn judge_patients(
+        &self,
+        patients: &BTreeSet<PatientId>,
+        facts: &ResourceFacts,
+        refusals: &mut Vec<ReasonCode>,
+    ) {
+        if patients.is_empty() {
+            refusals.push(ReasonCode::FactMissing);
+        }
+        if let PatientReach::Only(reached) = &self.reach
+            && !patients.is_subset(reached)
+        {
+            let none_reached = patients.is_disjoint(reached);
+            refusals.push(if none_reached {
+                self.unreached()
+            } else {
+                ReasonCode::OtherPatientNamed
+            });
+        }
+        let objected = self.objections.iter().any(|(patient, categories)| {
+            // A record of no known kind may be of the kind objected to.
+            let touched = facts.categories.is_empty() && !categories.is_empty()
+                || !facts.categories.intersection(*categories).is_empty();
+            touched && patients.contains(patient)
+        });
+        if objected {
+            refusals.push(ReasonCode::PatientObjection);
+        }
+    }
+
+    /// Why none of the patients of a record is within reach, on this basis.
+    fn unreached(&self) -> ReasonCode {
+        let lacking = [
+            (ReasonCode::CareRelationship, ReasonCode::NoCareRelationship),
+            (ReasonCode::OnShift, ReasonCode::NotOnShift),
+            (ReasonCode::ConsentInForce, ReasonCode::NoConsent),
+        ];
+        lacking
+            .into_iter()
+            .find(|(basis, _)| *basis == self.basis)
+            .map_or(ReasonCode::OtherPatientNamed, |(_, lacking)| lacking)
+    }
+
+    fn judge_content(&self, facts: &ResourceFacts, refusals: &mut Vec<ReasonCode>) {
+        if !covers(self.categories, facts.resource_type, facts.categories) {
+            refusals.push(ReasonCode::CategoryNotShared);
+        }
+        // The clinical time of the data, never the time at which it was stored. A record without
+        // one might be from any time, so it lies in no bounded period.
+        if !self.data_period.is_unbounded()
+            && !facts.clinical_period.is_some_and(|period| self.data_period.covers(&period))
+        {
+            refusals.push(ReasonCode::OutsideDataPeriod);
+        }
+        match facts.labels {
+            Labels::Known(kinds) => {
+                if !kinds.is_subset_of(self.sensitive) {
+                    refusals.push(ReasonCode::SensitiveKindNotShared);
+                }
+            }
+            Labels::Unclassified => {
+                if !self.sensitive.contains(SensitiveKind::Restricted) {
+                    refusals.push(ReasonCode::Unlabelled);
+                }
+            }
+        }
+    }
+}
