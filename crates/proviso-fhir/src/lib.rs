@@ -10,4 +10,5 @@ extern crate alloc;
 pub mod category;
 pub mod json;
 pub mod label;
+pub mod search;
 pub mod spec;

@@ -1,0 +1,570 @@
+//! The query as a tree, parsed strictly and matched exactly.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::str::FromStr;
+
+use proviso_core::id::ResourceId;
+use proviso_core::resource_type::ResourceType;
+use proviso_core::scope::ScopeFilter;
+use proviso_core::time::At;
+
+use super::control::Controls;
+use super::error::SearchError;
+use super::form::{pairs, split_unescaped};
+use super::param::{Param, ParamType};
+use super::predicate::{Modifier, Test};
+use super::reference::Target;
+use super::value::{SearchValue, values};
+use super::{ALTERNATIVES_MAX, DEPTH_MAX, PARAMETERS_MAX};
+use crate::json::Node;
+use crate::spec;
+
+/// What a query depends on besides its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Our own FHIR base URL, without a slash at the end.
+    pub own_base: &'a str,
+    /// The instant of the request, for `ap` on dates.
+    pub at: At,
+}
+
+/// Where a search looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SearchScope {
+    /// In one type.
+    Type(ResourceType),
+    /// In every type, or those that `_type` names.
+    System,
+    /// In the compartment of one resource, and there in one type or in all.
+    Compartment {
+        /// What kind of compartment; only `Patient` is supported.
+        owner_type: ResourceType,
+        /// Whose.
+        owner: ResourceId,
+        /// The type, or all of the compartment's.
+        resource_type: Option<ResourceType>,
+    },
+}
+
+/// A resource by type and id.
+pub type ResourceKey = (ResourceType, ResourceId);
+
+/// The answers to the joins of a query, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Joined(pub Vec<BTreeSet<ResourceKey>>);
+
+/// A search, ready to be evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// Where it looks.
+    pub scope: SearchScope,
+    /// Which types it can find.
+    pub types: Vec<ResourceType>,
+    /// What must hold; all of them.
+    pub filters: Vec<Filter>,
+    /// Chains and `_has`, to be answered before the query is matched.
+    pub joins: Vec<Join>,
+    /// How the answer is laid out.
+    pub controls: Controls,
+    pub(super) compartment: Vec<(ResourceType, Vec<Param>)>,
+    pub(super) own_base: String,
+}
+
+/// One parameter of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    /// Its name as asked, with modifiers and chains.
+    pub name: String,
+    /// The parameter, for each type the query can find.
+    pub params: Vec<(ResourceType, Param)>,
+    pub(super) kind: FilterKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum FilterKind {
+    /// `:missing`
+    Missing(bool),
+    /// At least one alternative holds for at least one value.
+    Any(Vec<Test>),
+    /// `:not`: no alternative holds for any value.
+    NoneOf(Vec<Test>),
+    /// The parameter leads to an answer of the join.
+    Chain(usize),
+    /// The resource itself is an answer of the join.
+    Has(usize),
+}
+
+/// A part of a query that looks at other resources.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Join {
+    /// The parameter as asked.
+    pub name: String,
+    /// What is collected from the resources that the inner queries find.
+    pub kind: JoinKind,
+    /// The searches to run, over the same view as the query itself.
+    pub queries: Vec<Query>,
+}
+
+/// What a join collects.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JoinKind {
+    /// A chain: the found resources themselves.
+    Found,
+    /// `_has`: what this reference parameter of the found resources leads to.
+    Referenced(Param),
+}
+
+impl Query {
+    /// Parses a search from the query string and, for `POST _search`, the form body as well:
+    /// every parameter of both must hold.
+    ///
+    /// # Errors
+    /// Anything that is unknown, unsupported, malformed or beyond the limits, by name.
+    pub fn parse(
+        context: &Context<'_>,
+        scope: SearchScope,
+        parts: &[&str],
+    ) -> Result<Self, SearchError> {
+        let mut asked = Vec::new();
+        for part in parts {
+            asked.extend(pairs(part).ok_or(SearchError::Encoding)?);
+        }
+        if asked.len() > PARAMETERS_MAX {
+            return Err(SearchError::TooManyParameters);
+        }
+        let mut query = Self {
+            types: Vec::new(),
+            compartment: compartment_params(&scope)?,
+            scope,
+            filters: Vec::new(),
+            joins: Vec::new(),
+            controls: Controls::default(),
+            own_base: context.own_base.to_owned(),
+        };
+        query.types = query.types_of(&asked)?;
+        for (name, value) in &asked {
+            if name == "_type" && query.takes_types() {
+                continue;
+            }
+            if !query.controls.take(&query.types, name, value)? {
+                query.add_filter(context, name, value, DEPTH_MAX)?;
+            }
+        }
+        query.controls.check()?;
+        Ok(query)
+    }
+
+    fn takes_types(&self) -> bool {
+        matches!(
+            self.scope,
+            SearchScope::System | SearchScope::Compartment { resource_type: None, .. }
+        )
+    }
+
+    fn types_of(&self, asked: &[(String, String)]) -> Result<Vec<ResourceType>, SearchError> {
+        let all: Vec<ResourceType> = match &self.scope {
+            SearchScope::Type(resource_type)
+            | SearchScope::Compartment { resource_type: Some(resource_type), .. } => {
+                return Ok(Vec::from([*resource_type]));
+            }
+            SearchScope::System => ResourceType::all().collect(),
+            SearchScope::Compartment { .. } => self.compartment.iter().map(|(t, _)| *t).collect(),
+        };
+        let mut named = asked.iter().filter(|(name, _)| name == "_type").map(|(_, value)| value);
+        let Some(value) = named.next() else { return Ok(all) };
+        let parameter = || "_type".to_owned();
+        if named.next().is_some() {
+            return Err(SearchError::Repeated { parameter: parameter() });
+        }
+        let mut types = Vec::new();
+        for name in value.split(',') {
+            let found = ResourceType::from_str(name).map_err(|_| SearchError::BadValue {
+                parameter: parameter(),
+                expected: "a list of resource types",
+            })?;
+            if all.contains(&found) && !types.contains(&found) {
+                types.push(found);
+            }
+        }
+        Ok(types)
+    }
+
+    /// A query of one filter over one type: what is behind a chain or `_has`.
+    fn inner(
+        context: &Context<'_>,
+        resource_type: ResourceType,
+        name: &str,
+        value: &str,
+        depth: usize,
+    ) -> Result<Self, SearchError> {
+        let mut query = Self {
+            scope: SearchScope::Type(resource_type),
+            types: Vec::from([resource_type]),
+            filters: Vec::new(),
+            joins: Vec::new(),
+            controls: Controls::default(),
+            compartment: Vec::new(),
+            own_base: context.own_base.to_owned(),
+        };
+        query.add_filter(context, name, value, depth)?;
+        Ok(query)
+    }
+
+    fn add_filter(
+        &mut self,
+        context: &Context<'_>,
+        name: &str,
+        value: &str,
+        depth: usize,
+    ) -> Result<(), SearchError> {
+        let filter = if let Some(rest) = name.strip_prefix("_has:") {
+            self.has(context, name, rest, value, depth)?
+        } else if let Some((head, tail)) = name.split_once('.') {
+            self.chain(context, name, (head, tail), value, depth)?
+        } else {
+            self.plain(context, name, value)?
+        };
+        self.filters.push(filter);
+        Ok(())
+    }
+
+    /// The parameter for each type, all of the same kind.
+    fn params(&self, name: &str, code: &str) -> Result<Vec<(ResourceType, Param)>, SearchError> {
+        if UNSUPPORTED.contains(&code) {
+            return Err(SearchError::Unsupported { parameter: code.to_owned() });
+        }
+        let unknown = || SearchError::UnknownParameter { parameter: name.to_owned() };
+        let mut params: Vec<(ResourceType, Param)> = Vec::new();
+        for resource_type in &self.types {
+            let param = Param::find(*resource_type, code).ok_or_else(unknown)?;
+            if params.first().is_some_and(|(_, first)| first.kind != param.kind) {
+                return Err(unknown());
+            }
+            params.push((*resource_type, param));
+        }
+        if params.first().is_some_and(|(_, first)| first.kind == ParamType::Special) {
+            return Err(SearchError::Unsupported { parameter: code.to_owned() });
+        }
+        if params.is_empty() && spec::common_search_params().iter().all(|param| param.code != code)
+        {
+            return Err(unknown());
+        }
+        Ok(params)
+    }
+
+    fn plain(&self, context: &Context<'_>, name: &str, value: &str) -> Result<Filter, SearchError> {
+        let (code, suffix) = match name.split_once(':') {
+            Some((code, suffix)) => (code, Some(suffix)),
+            None => (name, None),
+        };
+        let params = self.params(name, code)?;
+        let Some((_, param)) = params.first() else {
+            // `_type` left no type to look in: nothing can match.
+            return Ok(Filter { name: name.to_owned(), params, kind: FilterKind::Any(Vec::new()) });
+        };
+        let bad = |expected| SearchError::BadValue { parameter: name.to_owned(), expected };
+        if suffix == Some("missing") && param.kind != ParamType::Composite {
+            let missing = match value {
+                "true" => true,
+                "false" => false,
+                _ => return Err(bad("`true` or `false`")),
+            };
+            return Ok(Filter {
+                name: name.to_owned(),
+                params,
+                kind: FilterKind::Missing(missing),
+            });
+        }
+        let negated = suffix == Some("not") && param.kind == ParamType::Token;
+        let modifier = match suffix {
+            None => Modifier::Plain,
+            Some(_) if negated => Modifier::Plain,
+            Some(suffix) => modifier(param, code, suffix)?,
+        };
+        let alternatives = split_unescaped(value, ',');
+        if alternatives.len() > ALTERNATIVES_MAX {
+            return Err(SearchError::TooManyValues { parameter: name.to_owned() });
+        }
+        let tests = alternatives
+            .iter()
+            .map(|text| Test::parse(param, modifier, text, context.own_base, context.at))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(bad)?;
+        let kind = if negated { FilterKind::NoneOf(tests) } else { FilterKind::Any(tests) };
+        Ok(Filter { name: name.to_owned(), params, kind })
+    }
+
+    /// FHIR R4 search.html#chaining: `subject:Patient.name=…`.
+    fn chain(
+        &mut self,
+        context: &Context<'_>,
+        name: &str,
+        (head, tail): (&str, &str),
+        value: &str,
+        depth: usize,
+    ) -> Result<Filter, SearchError> {
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| SearchError::TooDeep { parameter: name.to_owned() })?;
+        let (code, wanted) = match head.split_once(':') {
+            Some((code, type_name)) => {
+                let wanted = ResourceType::from_str(type_name).map_err(|_| {
+                    SearchError::UnknownModifier {
+                        parameter: code.to_owned(),
+                        modifier: type_name.to_owned(),
+                    }
+                })?;
+                (code, Some(wanted))
+            }
+            None => (head, None),
+        };
+        let params = self.params(name, code)?;
+        let mut targets: BTreeSet<ResourceType> = BTreeSet::new();
+        for (_, param) in &params {
+            match wanted {
+                Some(wanted) if param.may_target(wanted) => {
+                    targets.insert(wanted);
+                }
+                Some(_) => {}
+                None if param.kind == ParamType::Reference => targets.extend(param.targets),
+                None => {}
+            }
+        }
+        let mut queries = Vec::new();
+        let mut failure = None;
+        for target in targets {
+            // Without a type in the chain, each target type that has the last parameter counts.
+            match Self::inner(context, target, tail, value, depth) {
+                Ok(query) => queries.push(query),
+                Err(error) => {
+                    let unknown = matches!(
+                        error,
+                        SearchError::UnknownParameter { .. } | SearchError::NoChainTarget { .. }
+                    );
+                    if !unknown {
+                        return Err(error);
+                    }
+                    failure = Some(error);
+                }
+            }
+        }
+        if queries.is_empty() {
+            let parameter = name.to_owned();
+            return Err(match failure {
+                Some(error) if wanted.is_some() => error,
+                _ => SearchError::NoChainTarget { parameter },
+            });
+        }
+        self.joins.push(Join { name: name.to_owned(), kind: JoinKind::Found, queries });
+        let kind = FilterKind::Chain(self.joins.len() - 1);
+        Ok(Filter { name: name.to_owned(), params, kind })
+    }
+
+    /// FHIR R4 search.html#has: `_has:Observation:patient:code=…`.
+    fn has(
+        &mut self,
+        context: &Context<'_>,
+        name: &str,
+        rest: &str,
+        value: &str,
+        depth: usize,
+    ) -> Result<Filter, SearchError> {
+        let unknown = || SearchError::UnknownParameter { parameter: name.to_owned() };
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| SearchError::TooDeep { parameter: name.to_owned() })?;
+        let (source, rest) = rest.split_once(':').ok_or_else(unknown)?;
+        let (code, tail) = rest.split_once(':').ok_or_else(unknown)?;
+        let source = ResourceType::from_str(source).map_err(|_| unknown())?;
+        let link = Param::find(source, code).ok_or_else(unknown)?;
+        if !self.types.iter().any(|own| link.may_target(*own)) {
+            return Err(unknown());
+        }
+        let query = Self::inner(context, source, tail, value, depth)?;
+        self.joins.push(Join {
+            name: name.to_owned(),
+            kind: JoinKind::Referenced(link),
+            queries: Vec::from([query]),
+        });
+        let kind = FilterKind::Has(self.joins.len() - 1);
+        Ok(Filter { name: name.to_owned(), params: Vec::new(), kind })
+    }
+
+    /// Whether a resource is an answer, given the answers to the joins.
+    pub fn matches(&self, resource: Node<'_>, joined: &Joined) -> bool {
+        let Some(resource_type) = resource.resource_type() else { return false };
+        self.types.contains(&resource_type)
+            && self.is_in_compartment(resource_type, resource)
+            && self.filters.iter().all(|f| self.holds(f, resource_type, resource, joined))
+    }
+
+    fn is_in_compartment(&self, resource_type: ResourceType, resource: Node<'_>) -> bool {
+        let SearchScope::Compartment { owner_type, owner, .. } = &self.scope else { return true };
+        // FHIR R4 compartmentdefinition-patient: the patient is in its own compartment.
+        if resource_type == *owner_type
+            && resource.get("id").and_then(Node::as_str).as_deref() == Some(owner.as_str())
+        {
+            return true;
+        }
+        self.compartment
+            .iter()
+            .filter(|(found, _)| *found == resource_type)
+            .flat_map(|(_, params)| params)
+            .flat_map(|param| values(param, resource, &self.own_base))
+            .any(|value| local_key(&value).is_some_and(|(t, id)| t == *owner_type && id == *owner))
+    }
+
+    fn holds(
+        &self,
+        filter: &Filter,
+        resource_type: ResourceType,
+        resource: Node<'_>,
+        joined: &Joined,
+    ) -> bool {
+        if let FilterKind::Has(join) = filter.kind {
+            let own = resource.get("id").and_then(Node::as_str);
+            let Some(id) = own.and_then(|id| ResourceId::from_str(&id).ok()) else { return false };
+            return joined.0.get(join).is_some_and(|set| set.contains(&(resource_type, id)));
+        }
+        let Some((_, param)) = filter.params.iter().find(|(t, _)| *t == resource_type) else {
+            return false;
+        };
+        let found = values(param, resource, &self.own_base);
+        let any = |tests: &[Test]| {
+            found.iter().any(|value| tests.iter().any(|test| test.accepts(param, value)))
+        };
+        match &filter.kind {
+            FilterKind::Missing(missing) => found.is_empty() == *missing,
+            FilterKind::Any(tests) => any(tests),
+            FilterKind::NoneOf(tests) => !any(tests),
+            FilterKind::Chain(join) => joined.0.get(*join).is_some_and(|set| {
+                found.iter().filter_map(local_key).any(|target| set.contains(&target))
+            }),
+            FilterKind::Has(_) => false,
+        }
+    }
+
+    /// Every type and parameter whose values the answer depends on, joins, sorting and includes
+    /// among them.
+    pub fn reads(&self) -> BTreeSet<(ResourceType, String)> {
+        let mut reads = BTreeSet::new();
+        self.collect_reads(&mut reads);
+        reads
+    }
+
+    fn collect_reads(&self, reads: &mut BTreeSet<(ResourceType, String)>) {
+        for filter in &self.filters {
+            reads.extend(filter.params.iter().map(|(t, param)| (*t, param.code.to_owned())));
+        }
+        for (resource_type, params) in &self.compartment {
+            reads.extend(params.iter().map(|param| (*resource_type, param.code.to_owned())));
+        }
+        for join in &self.joins {
+            for query in &join.queries {
+                if let JoinKind::Referenced(param) = &join.kind {
+                    reads.extend(query.types.iter().map(|t| (*t, param.code.to_owned())));
+                }
+                query.collect_reads(reads);
+            }
+        }
+        self.controls.collect_reads(reads);
+    }
+}
+
+impl Join {
+    /// Adds what one found resource contributes to the join's answer.
+    pub fn collect(&self, resource: Node<'_>, own_base: &str, into: &mut BTreeSet<ResourceKey>) {
+        match &self.kind {
+            JoinKind::Found => {
+                let id = resource.get("id").and_then(Node::as_str);
+                let id = id.and_then(|id| ResourceId::from_str(&id).ok());
+                into.extend(resource.resource_type().zip(id));
+            }
+            JoinKind::Referenced(param) => {
+                into.extend(values(param, resource, own_base).iter().filter_map(local_key));
+            }
+        }
+    }
+}
+
+/// The resource of this server that a reference value leads to.
+pub(super) fn local_key(value: &SearchValue<'_>) -> Option<ResourceKey> {
+    match value {
+        SearchValue::Reference(reference) => match reference.target.as_ref()? {
+            Target::Local { resource_type, id, .. } => Some((*resource_type, id.clone())),
+            Target::Url { .. } | Target::Contained(_) => None,
+        },
+        _ => None,
+    }
+}
+
+/// Parameters that R4 defines and this server refuses: full text and named queries would need an
+/// index of their own per view, and contained resources are never answers of their own.
+const UNSUPPORTED: [&str; 8] =
+    ["_text", "_content", "_filter", "_query", "_list", "_contained", "_containedType", "near"];
+
+/// FHIR R4 search.html#modifiers, table of modifiers by parameter type.
+fn modifier(param: &Param, code: &str, suffix: &str) -> Result<Modifier, SearchError> {
+    use ParamType::{Reference, String, Token, Uri};
+    let unsupported = || Err(SearchError::Unsupported { parameter: format!("{code}:{suffix}") });
+    match (param.kind, suffix) {
+        (String, "exact") => Ok(Modifier::Exact),
+        (String, "contains") => Ok(Modifier::Contains),
+        (Token, "text") => Ok(Modifier::Text),
+        (Token, "of-type") => Ok(Modifier::OfType),
+        // These need a terminology or a hierarchy that this server does not have.
+        (Token, "in" | "not-in" | "above" | "below") | (Reference, "above" | "below") => {
+            unsupported()
+        }
+        (Uri, "above") => Ok(Modifier::Above),
+        (Uri, "below") => Ok(Modifier::Below),
+        (Reference, "identifier") => Ok(Modifier::Identifier),
+        (Reference, name) if ResourceType::from_str(name).is_ok_and(|t| param.may_target(t)) => {
+            Ok(ResourceType::from_str(name).map_or(Modifier::Plain, Modifier::Type))
+        }
+        _ => Err(SearchError::UnknownModifier {
+            parameter: code.to_owned(),
+            modifier: suffix.to_owned(),
+        }),
+    }
+}
+
+fn compartment_params(scope: &SearchScope) -> Result<Vec<(ResourceType, Vec<Param>)>, SearchError> {
+    let SearchScope::Compartment { owner_type, resource_type, .. } = scope else {
+        return Ok(Vec::new());
+    };
+    let unsupported =
+        |name: ResourceType| SearchError::Unsupported { parameter: name.as_str().to_owned() };
+    if *owner_type != ResourceType::PATIENT {
+        return Err(unsupported(*owner_type));
+    }
+    let found: Vec<(ResourceType, Vec<Param>)> = spec::patient_compartment_types()
+        .filter(|member| resource_type.is_none_or(|wanted| wanted == *member))
+        .map(|member| {
+            let codes = spec::patient_compartment_params(member);
+            (member, codes.iter().filter_map(|code| Param::find(member, code)).collect())
+        })
+        .collect();
+    match resource_type {
+        Some(wanted) if found.is_empty() => Err(unsupported(*wanted)),
+        _ => Ok(found),
+    }
+}
+
+/// Whether a resource satisfies one filter of a granular SMART scope.
+///
+/// Fails closed: a filter that cannot be read as a plain token parameter matches nothing.
+pub fn scope_filter_matches(filter: &ScopeFilter, resource: Node<'_>, own_base: &str) -> bool {
+    let Some(resource_type) = resource.resource_type() else { return false };
+    // SMART 2.2: modifiers, chains and includes have no place in a scope.
+    if filter.param.contains([':', '.']) {
+        return false;
+    }
+    let context = Context { own_base, at: At::from_micros(0) };
+    Query::inner(&context, resource_type, &filter.param, &filter.value, 0)
+        .is_ok_and(|query| query.matches(resource, &Joined::default()))
+}
