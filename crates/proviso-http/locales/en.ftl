@@ -1,0 +1,595 @@
+### Every text that people read, in English. Words follow the glossary; portal texts are written
+### for readers of about twelve years. Nothing here is formatted as HTML.
+
+## Frame
+
+brand = Proviso
+page-title = { $title } – { $organization }
+skip-to-content = Skip to the main content
+nav-label = Main pages
+nav-home = Home
+nav-apps = Connected apps
+nav-activity = Activity
+nav-launch = Open an app
+signed-in-as = Signed in as { $name }
+sign-out = Sign out
+language-label = Language
+footer-text = { $organization } keeps your records here. Proviso makes sure they are shared only as you choose.
+footer-terms = Terms and help
+demo-banner = This is a demonstration. The people and their records are made up.
+
+## Dates and lists
+
+month-1 = January
+month-2 = February
+month-3 = March
+month-4 = April
+month-5 = May
+month-6 = June
+month-7 = July
+month-8 = August
+month-9 = September
+month-10 = October
+month-11 = November
+month-12 = December
+date-day = { $day } { $month } { $year }
+date-time-of-day = { $time } UTC
+date-moment = { $day }, { $time }
+list-and = { $first } and { $last }
+
+## Kinds of record
+
+category-demographics = Name and contact details
+    .what = Who you are and how to reach you.
+    .examples = name, date of birth, address, phone number
+category-allergies = Allergies
+    .what = What you react to and how badly.
+    .examples = penicillin, peanuts, pollen
+category-problems = Health problems
+    .what = Illnesses and conditions you have or had.
+    .examples = diabetes, high blood pressure, asthma
+category-medications = Medications
+    .what = Medicines you take or took, and how much.
+    .examples = metformin 500 mg, insulin, ibuprofen
+category-laboratory = Laboratory results
+    .what = Results of tests on blood, urine and other samples.
+    .examples = blood sugar (HbA1c), cholesterol, kidney values
+category-vitals = Vital signs
+    .what = Measurements taken at visits or at home.
+    .examples = blood pressure, heart rate, weight
+category-social-history = Social history
+    .what = How you live, as far as it matters for your health.
+    .examples = smoking, work, housing
+category-immunizations = Vaccinations
+    .what = Vaccines you were given and when.
+    .examples = flu, tetanus, COVID-19
+category-procedures = Procedures
+    .what = Operations and other treatments that were done.
+    .examples = eye examination, colonoscopy, stitches
+category-visits = Visits
+    .what = When, where and with whom you had care.
+    .examples = check-up, emergency visit, hospital stay
+category-notes = Notes and documents
+    .what = What clinicians wrote about you.
+    .examples = visit note, discharge summary, referral letter
+category-imaging = Imaging
+    .what = Pictures of the inside of the body, and reports on them.
+    .examples = X-ray, ultrasound, MRI
+category-care-plans = Care plans and goals
+    .what = What you and your care team plan to do and to reach.
+    .examples = diabetes plan, weight goal
+category-care-team = Care team
+    .what = The people and organizations who look after you.
+    .examples = family doctor, diabetes nurse
+category-devices = Devices
+    .what = Medical devices you use or carry in your body.
+    .examples = glucose meter, pacemaker, hearing aid
+category-family-history = Family history
+    .what = Illnesses of your relatives. It says something about them, too.
+    .examples = mother had heart disease
+category-coverage = Insurance coverage
+    .what = Who pays for your care and under which plan.
+    .examples = insurer, member number, plan
+category-billing = Bills and claims
+    .what = What your care cost and who paid. It can show what care you had.
+    .examples = claims, payments
+category-appointments = Appointments
+    .what = Times that are booked for you.
+    .examples = follow-up next month
+category-messages = Messages
+    .what = What you and your care team wrote to each other.
+    .examples = question about a medicine
+category-questionnaires = Questionnaires
+    .what = Your answers to health questions.
+    .examples = mood questionnaire, intake form
+
+## Sensitive kinds
+
+sensitive-mental-health = Mental health
+    .what = Care and medicines for mood, anxiety and other mental health conditions.
+    .examples = depression, therapy visits
+sensitive-psychotherapy-notes = Psychotherapy notes
+    .what = A therapist’s own notes of your talks. The law protects them more than other notes.
+    .examples = session notes
+sensitive-substance-use = Alcohol and drug use treatment
+    .what = Care for the use of alcohol, medicines or drugs. Programs that give this care need your written consent to share it (42 CFR Part 2).
+    .examples = treatment program, methadone
+sensitive-hiv = HIV
+    .what = HIV tests, results and treatment. A negative result counts, too.
+    .examples = HIV test, HIV medicine
+sensitive-reproductive = Sexual and reproductive health
+    .what = Pregnancy, contraception, abortion, fertility and sexual health.
+    .examples = birth control, pregnancy test
+sensitive-sti = Sexually transmitted infections
+    .what = Tests and treatment for infections passed on by sex.
+    .examples = chlamydia test, syphilis treatment
+sensitive-violence = Domestic or sexual violence
+    .what = Care after violence, and what you said about it.
+    .examples = safety questions, injury care
+sensitive-genetics = Genetics
+    .what = Genetic tests. They can say something about your relatives, too.
+    .examples = BRCA test, carrier test
+sensitive-adolescent = Confidential teen care
+    .what = Care that a young person may keep private from parents.
+    .examples = confidential visit
+sensitive-restricted = Records you asked to restrict
+    .what = Records that you asked us to keep extra private.
+    .examples = a visit you marked as private
+
+## Purposes
+
+purpose-treat = your care
+purpose-etreat = care in an emergency
+purpose-btg = emergency access
+purpose-coc = coordinating your care
+purpose-hpaymt = paying for your care
+purpose-hoperat = running the health organization
+purpose-patrqt = your own use
+purpose-famrqt = your family’s use
+purpose-hresch = research
+purpose-pubhlth = public health
+
+## Durations
+
+duration-once = Just this once
+    .what = Access ends after one hour at the latest.
+duration-30-days = For 30 days
+    .what = Access ends by itself on { $until }.
+duration-1-year = For one year
+    .what = Access ends by itself on { $until }.
+duration-until-stopped = Until I stop it
+    .what = Access goes on until you stop it. We remind you once a year.
+
+## Sign in
+
+sign-in-title = Sign in
+sign-in-for-app = { $app } wants to connect to your records. Sign in to answer. It does not get your password.
+sign-in-intro = Sign in to see who looks at your records and to decide what is shared.
+sign-in-username = User name
+sign-in-password = Password
+sign-in-button = Sign in
+sign-in-wrong = The user name or the password is not right. Check both and try again.
+sign-in-missing = Enter your user name and your password.
+sign-in-throttled = There were too many tries. Wait { $seconds } seconds, then try again.
+sign-in-signed-out = You are signed out.
+sign-in-demo-hint = In this demonstration every password is “proviso-demo”. Try the user name “maria” (a patient) or “drpatel” (a doctor).
+
+## Errors, with what to do next
+
+error-heading-summary = There is a problem
+error-code = Code
+error-request = Request number
+error-home = Go to the start page
+error-not-found = Page not found
+    .what = There is no page at this address, or it is not for you.
+error-method = This does not work here
+    .what = The page cannot be used in this way. Go back and try again.
+error-too-large = Too much was sent
+    .what = What was sent is larger than this server accepts.
+error-address-too-long = The address is too long
+    .what = The address is longer than this server accepts.
+error-media-type = This kind of content is not accepted
+    .what = The form was sent in a format that this server does not know.
+error-form = The form could not be read
+    .what = Something in the form is missing or was sent twice. Go back, reload the page and try again.
+error-csrf = This form is too old
+    .what = The form was not sent from a page that we showed you, or you signed in again since. Nothing was changed. Go back, reload the page and try again.
+error-forbidden = This page is not for your account
+    .what = You are signed in, but this page is meant for others.
+error-request-gone = This request to connect has ended
+    .what = It was answered already, took too long, or was started in another browser. Nothing was shared by opening this page. Start again in the app.
+error-authorize = The app sent a request that we cannot accept
+    .what = Nothing was shared. Tell the makers of the app what is written below.
+error-launch = The app could not be opened
+    .what = The app, the patient or the visit is not available to you. Nothing was shared.
+error-throttled = Too many requests
+    .what = Please wait a moment and try again.
+error-unavailable = We cannot do this right now
+    .what = Something on our side does not work. Nothing was shared or changed. Please try again in a few minutes.
+
+## Choosing a patient
+
+picker-title = Whose records is this about?
+picker-intro = { $app } wants to connect to the records of one person. Choose whose.
+picker-you = { $name } (you)
+picker-acting = { $name } (you act for this person)
+picker-patient = { $name }
+picker-continue = Continue
+picker-cancel = Don’t continue
+picker-missing = Choose one person.
+picker-none = There is no person whose records you could share.
+
+## Consent page
+
+consent-title = { $app } asks to see your health records
+consent-title-proxy = { $app } asks to see the health records of { $patient }
+consent-intro = You decide what it sees and for how long. Nothing is ticked for you. If you do not share, your care does not change.
+consent-acting = You act for { $patient }. You decide about their records, not about your own.
+consent-errors = Before you can share
+consent-error-category = Tick at least one kind of record, or choose “Don’t share”.
+consent-error-duration = Choose how long to share.
+consent-error-unknown = The form named something that the app did not ask for. Please choose again.
+consent-error-changed = Something on this page has changed since you opened it. Please read it again, then decide.
+consent-who = Who is asking
+consent-who-app = App
+consent-who-says = What it says about itself
+consent-who-site = Web site
+consent-who-policy = Privacy policy
+consent-who-terms = Terms of use
+consent-who-contact = Contact
+consent-who-none = Not given
+consent-who-returns = You go back to
+consent-who-unchecked = These details come from the makers of the app. { $organization } has not checked them.
+consent-why = What for
+consent-why-text = The app says that it is for { $purpose }.
+consent-whose = Whose records
+consent-see = What will { $app } see?
+consent-see-hint = Tick each kind of record that it may see. It sees past records and, while you share, new ones.
+consent-see-everything = This app asks for every kind of record. Shared in full, that is everything we hold about you, except for sensitive records.
+consent-examples = For example: { $examples }
+consent-tick-all = Tick all of these kinds
+consent-tick-none = Untick all
+consent-write = The app also asks to add or change records of the kinds you tick.
+consent-delete = The app also asks to delete records of the kinds you tick.
+consent-identity = It also learns who you are: that you signed in here, and which record is yours.
+consent-identity-proxy = It also learns who you are: that you signed in here, and for whom you act.
+consent-sensitive = Sensitive records
+consent-sensitive-hint = These need an extra yes, because they can hurt you in the wrong hands. They stay hidden unless you tick them. A sensitive record is shown only when you also tick its kind of record above.
+consent-not = What will it not see?
+consent-not-unticked = Every kind of record that you leave unticked.
+consent-not-sensitive = Every sensitive record that you leave unticked, even within a kind that you share. The app is not told that there is something it does not see.
+consent-not-asked = It did not ask for these: { $kinds }.
+consent-not-people = Records of other people, even when they are family.
+consent-long = How long?
+consent-long-hint = You can stop sooner at any time.
+consent-offline = When you are away
+consent-offline-label = Let { $app } look for new records while I am not using it
+consent-offline-hint = Without this, it sees records only for a short time after you use it. It never goes on after the time you choose above.
+consent-after = What happens then?
+consent-after-share = If you share, { $app } can look at what you ticked right away.
+consent-after-see = You see every look it takes under Activity.
+consent-after-stop = You can stop at any time under Connected apps. Its next request is refused.
+consent-after-copies = What it has copied by then stays with it. We cannot take that back or check how it is used.
+consent-after-deny = If you don’t share, it gets nothing, and you go back to the app.
+consent-technical = The request in technical words
+consent-terms = Terms shown: { $uri }
+consent-share = Share
+consent-deny = Don’t share
+consent-decide = Your decision
+
+## Operational page (staff)
+
+operational-title = { $app } wants to open records for you
+operational-intro = You are signed in as { $name }. The app sees what your role lets you see, and nothing more.
+operational-patient = Patient
+operational-no-patient = No single patient: every patient in your care
+operational-encounter = Visit
+operational-scopes = What the app may do
+operational-scope-view = look at these kinds of record: { $kinds }
+operational-scope-write = add or change these kinds of record: { $kinds }
+operational-rules = The rules of { $organization } and the patient’s objections apply to each record.
+operational-audit = Each record that is opened is written to the activity log under your name. The patient can see it.
+operational-allow = Allow
+operational-deny = Don’t allow
+
+## Portal home
+
+home-title = Hello, { $name }
+home-acting = You act for { $name }
+home-acting-what = You see and decide about the records of { $name }. They can see what you do.
+home-whose = Whose pages do you want to see?
+home-show = Show
+home-apps = Who can see the records now
+home-apps-count = { $count ->
+    [0] No app can see the records.
+    [one] One app can see records.
+   *[other] { $count } apps can see records.
+}
+home-apps-link = See connected apps
+home-activity = What happened last
+home-activity-none = Nothing has happened yet.
+home-activity-link = See all activity
+home-demo = Try it out
+home-demo-text = Open the demonstration app and ask it to connect.
+home-demo-link = Open the demonstration app
+home-staff = Open an app for a patient
+home-staff-text = Start an app with a patient in your care. Each record opened is logged.
+home-staff-link = Choose an app
+home-nobody = There are no health records for this account
+home-nobody-text = Your account has no health records of its own, and you act for nobody at the moment.
+
+## Connected apps
+
+apps-title = Connected apps
+apps-intro = These apps can see records now. You can stop each of them at any time.
+apps-none = No app is connected
+apps-none-text = When you let an app see records, it is listed here.
+apps-ended = Ended
+apps-ended-intro = These apps could see records once. They cannot any more.
+apps-active = Sharing
+apps-not-yet = Not begun
+apps-over = Ended
+apps-sees = It sees
+apps-sensitive = Sensitive records
+apps-sensitive-none = None
+apps-since = Since
+apps-until = Until
+apps-until-stopped = You stop it
+apps-ended-on = Ended
+apps-given-by = Chosen by
+apps-offline = While you are away
+apps-offline-yes = It may look for new records
+apps-offline-no = It may not
+apps-last-seen = Last look
+apps-last-seen-never = It has not looked yet
+apps-purpose = What for
+apps-activity = What { $app } did
+apps-stop = Stop sharing
+apps-stop-with = Stop sharing with { $app }
+
+stop-title = Stop sharing with { $app }?
+stop-what = What will happen
+stop-next = Its next request for records is refused. This works at once.
+stop-away = It cannot look for new records while you are away any more.
+stop-copies = What it has copied before stays with it. Ask the makers of the app to delete it.
+stop-again = It can ask you again. You decide anew then.
+stop-care = Your care does not change.
+stop-sees = Until now it sees
+stop-confirm = Stop sharing
+stop-cancel = Keep sharing
+
+stopped-title = { $app } can no longer see the records
+stopped-what = What happened
+stopped-at = Sharing ended on { $at }.
+stopped-next = From now on each request of { $app } is refused. What it was given to get in with no longer works.
+stopped-copies = What it copied before stays with it. To have that deleted, ask the makers of the app.
+stopped-log = We wrote this to your activity list.
+stopped-activity = See activity
+stopped-apps = Back to connected apps
+
+## Activity
+
+activity-title = Activity
+activity-intro = Who looked at the records, who tried to, and what changed. Newest first.
+activity-filter = Show only
+activity-filter-app = App
+activity-filter-all-apps = All apps
+activity-filter-from = From
+activity-filter-to = To
+activity-filter-kind = Kind of record
+activity-filter-all-kinds = All kinds
+activity-filter-outcome = Result
+activity-filter-all-outcomes = All results
+activity-filter-apply = Show
+activity-filter-clear = Show everything
+activity-filter-bad-date = Write dates as year, month and day, such as 2026-11-22.
+activity-filter-order = The first day must not come after the last day.
+activity-none = Nothing here yet
+activity-none-text = As soon as someone looks at the records, or tries to, you see it here.
+activity-none-filtered = Nothing matches
+activity-none-filtered-text = There is no activity that fits what you chose.
+activity-older = Older
+activity-newer = Back to the newest
+activity-pages = Pages of activity
+activity-who = Who
+activity-why = Why
+activity-what = What
+activity-result = Result
+activity-outcome-success = Done
+activity-outcome-denied = Refused
+activity-outcome-failure = Did not work
+activity-outcome-error = Fault on our side
+activity-access-outcome-success = Allowed
+activity-who-you = You
+activity-who-app-for-you = { $app }, connected by you
+activity-who-app-for = { $app }, for { $name }
+activity-who-app = { $app }
+activity-who-person = { $name }
+activity-who-nobody = Someone who was not signed in
+activity-why-purpose = For { $purpose }
+activity-why-none = No reason was given
+activity-what-none = Nothing was handed out
+activity-what-records = { $count ->
+    [one] One record
+   *[other] { $count } records
+}
+activity-what-records-of = { $count ->
+    [one] One record: { $kinds }
+   *[other] { $count } records: { $kinds }
+}
+activity-what-asked = Asked for: { $kinds }
+activity-what-sensitive = With sensitive records: { $kinds }
+activity-result-none = Nothing more to say
+
+activity-access-read = { $outcome ->
+    [success] { $count ->
+        [0] { $who } asked for { $kinds } and got nothing.
+        [one] { $who } looked at one record: { $kinds }.
+       *[other] { $who } looked at { $count } records: { $kinds }.
+    }
+    [denied] We stopped { $who }. It was about { $kinds }.
+    [failure] { $who } asked in a way that does not work and got nothing.
+   *[error] { $who } asked for { $kinds }. Something failed here, and nothing was handed out.
+}
+activity-access-write = { $outcome ->
+    [success] { $who } added or changed { $count ->
+        [one] one record: { $kinds }.
+       *[other] { $count } records: { $kinds }.
+    }
+    [denied] We stopped { $who } from adding or changing { $kinds }.
+    [failure] { $who } tried to add or change { $kinds } in a way that does not work.
+   *[error] { $who } tried to add or change { $kinds }. Something failed here, and nothing was changed.
+}
+activity-access-delete = { $outcome ->
+    [success] { $who } deleted { $kinds }.
+    [denied] We stopped { $who } from deleting { $kinds }.
+    [failure] { $who } tried to delete { $kinds } in a way that does not work.
+   *[error] { $who } tried to delete { $kinds }. Something failed here, and nothing was deleted.
+}
+activity-kinds-unknown = records
+activity-sign-in = { $outcome ->
+    [success] { $who } signed in.
+   *[other] Someone tried to sign in and could not.
+}
+activity-sign-out = { $who } signed out.
+activity-authorization = { $outcome ->
+    [success] { $who } answered a request to connect: yes.
+    [denied] { $who } answered a request to connect: no.
+   *[other] A request to connect did not work.
+}
+activity-token = { $outcome ->
+    [success] { $who } was let in to look at what is shared.
+   *[other] { $who } tried to get in and was refused.
+}
+activity-token-revocation = { $who } gave back its access.
+activity-introspection = A service asked whether an access is still good.
+activity-consent = { $action ->
+    [record] { $who } started sharing: { $kinds }.
+    [amend] { $who } changed what is shared: { $kinds }.
+    [revoke] { $who } stopped sharing.
+    [expire] Sharing ended because its time was over.
+   *[other] A sharing choice changed.
+}
+activity-consent-with = { $action ->
+    [record] { $who } started sharing with { $app }: { $kinds }.
+    [amend] { $who } changed what is shared with { $app }: { $kinds }.
+    [revoke] { $who } stopped sharing with { $app }.
+    [expire] Sharing with { $app } ended because its time was over.
+   *[other] The sharing choice for { $app } changed.
+}
+activity-client-registration = An app was registered.
+activity-portal-view = { $outcome ->
+    [success] { $who } looked at these pages.
+   *[other] { $who } wanted to look at these pages and was refused.
+}
+activity-key = A key of this server changed.
+activity-import = { $outcome ->
+    [success] Records were loaded from a file.
+   *[other] Records were to be loaded from a file. It did not work.
+}
+activity-administration = Something was changed in how this server runs.
+
+## Start an app (staff)
+
+launch-title = Open an app
+launch-intro = Choose an app and a patient in your care. The app opens with this patient.
+launch-app = App
+launch-address = Opens at { $uri }
+launch-patient = Patient
+launch-encounter = Visit
+launch-encounter-hint = The number of the visit, if the app needs one. You may leave this empty.
+launch-open = Open
+launch-missing-app = Choose an app.
+launch-missing-patient = Choose a patient.
+launch-bad-encounter = The number of the visit is not right.
+launch-no-apps = No app is set up to be opened from here.
+launch-no-patients = No patient is in your care at the moment.
+
+## Terms and help
+
+terms-title = Terms and help
+terms-choose = You choose
+terms-choose-text = An app sees records only when you let it, only the kinds you chose, and only as long as you chose. Sensitive records need an extra yes.
+terms-stop = You can stop
+terms-stop-text = Go to Connected apps and choose “Stop sharing”. The next request of the app is refused. What it copied before stays with it.
+terms-see = You can see
+terms-see-text = Activity lists who looked at the records, what for, and what was refused. Entries cannot be changed or deleted without being noticed.
+terms-staff = People who treat you
+terms-staff-text = Staff of { $organization } may see records that they need for your care. Each look is listed under Activity.
+terms-help = Help
+terms-help-text = If something looks wrong, ask the privacy officer of { $organization }.
+
+## The demonstration app: another party, with its own words
+
+demo-title = Glucose Coach
+demo-tagline = A demonstration app. It knows nothing about you until you let it.
+demo-app-note = This page belongs to the app, not to your health organization. It uses the same doors as every other app: a request to connect, a token, and the FHIR API.
+demo-connect = Connect to my records
+demo-connect-text = You go to { $organization }, sign in there and choose what to share.
+demo-hint = Sign in as “maria” with the password “proviso-demo”.
+demo-connected = Connected
+demo-not-connected = Not connected
+demo-connected-for = The app looks at the records of patient { $patient }.
+demo-allowed = What you allowed
+demo-data = What the app got
+demo-data-when = Asked on { $at }
+demo-count = { $count ->
+    [0] nothing
+    [one] 1 record
+   *[other] { $count } records
+}
+demo-more = and { $count } more
+demo-kind-refused = Refused ({ $status })
+demo-kind-none = Nothing to show
+demo-again = Ask for the data again
+demo-forget = Disconnect this app
+demo-portal = See and stop what is shared
+demo-portal-activity = See what the app did
+demo-refused = The app is refused
+demo-refused-text = { $organization } no longer lets this app see records. The answer was: { $answer }.
+demo-denied = You did not share
+demo-denied-text = The app got nothing. You can try again at any time.
+demo-failed = Connecting did not work
+demo-failed-text = The answer was: { $answer }.
+demo-unnamed = without a name
+demo-kind-patient = Name and contact details
+demo-kind-allergies = Allergies
+demo-kind-problems = Health problems
+demo-kind-medications = Medications
+demo-kind-laboratory = Laboratory results
+demo-kind-vitals = Vital signs
+demo-kind-immunizations = Vaccinations
+demo-kind-procedures = Procedures
+demo-kind-visits = Visits
+demo-kind-notes = Notes and documents
+demo-kind-social-history = Social history
+demo-kind-care-plans = Care plans and goals
+
+## Reasons
+
+reason-consent-in-force = A sharing choice covers it.
+reason-own-record = It is the person’s own record.
+reason-proxy-in-force = The person may act for the patient.
+reason-care-relationship = The person treats the patient.
+reason-on-shift = The person was on shift where the patient had care.
+reason-pre-authorized = The service has a standing agreement with the health organization.
+reason-public-directory = It is about no patient.
+reason-no-consent = You have no sharing choice for it.
+reason-consent-revoked = You stopped sharing.
+reason-consent-not-in-force = The time you chose was over, or had not begun.
+reason-category-not-shared = You do not share this kind of record.
+reason-sensitive-kind-not-shared = It is a sensitive record that you do not share.
+reason-purpose-not-allowed = You share for other reasons only.
+reason-outside-data-period = It is from a time that you do not share.
+reason-other-patient-named = The record is also about somebody else.
+reason-outside-patient-context = It is about somebody else.
+reason-scope-missing = The app had not asked you for this.
+reason-scope-filter-not-matched = It is not among what the app had asked you for.
+reason-no-care-relationship = The person does not treat the patient.
+reason-not-on-shift = The person was not on shift.
+reason-role-without-clinical-data = This role sees no health records.
+reason-patient-objection = You objected to it.
+reason-unlabelled = We had not checked yet whether it is sensitive.
+reason-fact-missing = Something that we must know was missing.
+reason-interaction-not-offered = This cannot be done here.
+reason-account-disabled = The account or the app was switched off.

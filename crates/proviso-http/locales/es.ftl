@@ -1,0 +1,594 @@
+### Todos los textos que leen las personas, en español. Las mismas claves que en.ftl.
+
+## Marco
+
+brand = Proviso
+page-title = { $title } – { $organization }
+skip-to-content = Ir al contenido principal
+nav-label = Páginas principales
+nav-home = Inicio
+nav-apps = Aplicaciones conectadas
+nav-activity = Actividad
+nav-launch = Abrir una aplicación
+signed-in-as = Sesión de { $name }
+sign-out = Cerrar sesión
+language-label = Idioma
+footer-text = { $organization } guarda aquí sus datos de salud. Proviso cuida de que solo se compartan como usted decida.
+footer-terms = Condiciones y ayuda
+demo-banner = Esto es una demostración. Las personas y sus datos son inventados.
+
+## Fechas y listas
+
+month-1 = enero
+month-2 = febrero
+month-3 = marzo
+month-4 = abril
+month-5 = mayo
+month-6 = junio
+month-7 = julio
+month-8 = agosto
+month-9 = septiembre
+month-10 = octubre
+month-11 = noviembre
+month-12 = diciembre
+date-day = { $day } de { $month } de { $year }
+date-time-of-day = { $time } UTC
+date-moment = { $day }, { $time }
+list-and = { $first } y { $last }
+
+## Tipos de datos
+
+category-demographics = Nombre y datos de contacto
+    .what = Quién es usted y cómo localizarle.
+    .examples = nombre, fecha de nacimiento, dirección, teléfono
+category-allergies = Alergias
+    .what = A qué reacciona usted y con qué fuerza.
+    .examples = penicilina, cacahuetes, polen
+category-problems = Problemas de salud
+    .what = Enfermedades y afecciones que tiene o tuvo.
+    .examples = diabetes, tensión alta, asma
+category-medications = Medicamentos
+    .what = Medicinas que toma o tomó, y en qué cantidad.
+    .examples = metformina 500 mg, insulina, ibuprofeno
+category-laboratory = Resultados de laboratorio
+    .what = Resultados de análisis de sangre, orina y otras muestras.
+    .examples = azúcar en sangre (HbA1c), colesterol, valores del riñón
+category-vitals = Signos vitales
+    .what = Mediciones hechas en las visitas o en casa.
+    .examples = tensión arterial, pulso, peso
+category-social-history = Historia social
+    .what = Cómo vive usted, en lo que importa para su salud.
+    .examples = tabaco, trabajo, vivienda
+category-immunizations = Vacunas
+    .what = Qué vacunas le pusieron y cuándo.
+    .examples = gripe, tétanos, COVID-19
+category-procedures = Procedimientos
+    .what = Operaciones y otros tratamientos que se hicieron.
+    .examples = examen de la vista, colonoscopia, puntos
+category-visits = Visitas
+    .what = Cuándo, dónde y con quién recibió atención.
+    .examples = revisión, urgencias, ingreso en el hospital
+category-notes = Notas y documentos
+    .what = Lo que escribió sobre usted el personal de salud.
+    .examples = nota de visita, informe de alta, carta de derivación
+category-imaging = Imágenes
+    .what = Imágenes del interior del cuerpo y sus informes.
+    .examples = radiografía, ecografía, resonancia
+category-care-plans = Planes de cuidado y metas
+    .what = Lo que usted y su equipo piensan hacer y alcanzar.
+    .examples = plan de diabetes, meta de peso
+category-care-team = Equipo de cuidado
+    .what = Las personas y organizaciones que le atienden.
+    .examples = médico de familia, enfermera de diabetes
+category-devices = Dispositivos
+    .what = Aparatos médicos que usa o lleva en el cuerpo.
+    .examples = medidor de glucosa, marcapasos, audífono
+category-family-history = Historia familiar
+    .what = Enfermedades de sus familiares. También dice algo sobre ellos.
+    .examples = su madre tuvo una enfermedad del corazón
+category-coverage = Seguro
+    .what = Quién paga su atención y con qué plan.
+    .examples = aseguradora, número de afiliado, plan
+category-billing = Facturas y reclamaciones
+    .what = Cuánto costó su atención y quién la pagó. Puede revelar qué atención tuvo.
+    .examples = reclamaciones, pagos
+category-appointments = Citas
+    .what = Horas reservadas para usted.
+    .examples = revisión el mes que viene
+category-messages = Mensajes
+    .what = Lo que usted y su equipo se escribieron.
+    .examples = pregunta sobre una medicina
+category-questionnaires = Cuestionarios
+    .what = Sus respuestas a preguntas de salud.
+    .examples = cuestionario de ánimo, formulario de ingreso
+
+## Datos sensibles
+
+sensitive-mental-health = Salud mental
+    .what = Atención y medicinas para el ánimo, la ansiedad y otras afecciones mentales.
+    .examples = depresión, visitas de terapia
+sensitive-psychotherapy-notes = Notas de psicoterapia
+    .what = Las notas propias de un terapeuta sobre sus conversaciones. La ley las protege más que otras notas.
+    .examples = notas de sesión
+sensitive-substance-use = Tratamiento por alcohol o drogas
+    .what = Atención por el uso de alcohol, medicinas o drogas. Los programas que la dan necesitan su consentimiento por escrito para compartirla (42 CFR Part 2).
+    .examples = programa de tratamiento, metadona
+sensitive-hiv = VIH
+    .what = Pruebas, resultados y tratamiento del VIH. También cuenta un resultado negativo.
+    .examples = prueba del VIH, medicina contra el VIH
+sensitive-reproductive = Salud sexual y reproductiva
+    .what = Embarazo, anticoncepción, aborto, fertilidad y salud sexual.
+    .examples = anticonceptivos, prueba de embarazo
+sensitive-sti = Infecciones de transmisión sexual
+    .what = Pruebas y tratamiento de infecciones que se transmiten por el sexo.
+    .examples = prueba de clamidia, tratamiento de la sífilis
+sensitive-violence = Violencia doméstica o sexual
+    .what = Atención después de la violencia y lo que usted contó.
+    .examples = preguntas de seguridad, atención de lesiones
+sensitive-genetics = Genética
+    .what = Pruebas genéticas. También pueden decir algo sobre sus familiares.
+    .examples = prueba BRCA, prueba de portador
+sensitive-adolescent = Atención confidencial de adolescentes
+    .what = Atención que una persona joven puede mantener en privado ante sus padres.
+    .examples = visita confidencial
+sensitive-restricted = Datos que pidió restringir
+    .what = Datos que usted nos pidió guardar con más reserva.
+    .examples = una visita que marcó como privada
+
+## Fines
+
+purpose-treat = su atención
+purpose-etreat = atención en una urgencia
+purpose-btg = acceso de urgencia
+purpose-coc = coordinar su atención
+purpose-hpaymt = pagar su atención
+purpose-hoperat = el funcionamiento de la organización de salud
+purpose-patrqt = su propio uso
+purpose-famrqt = el uso de su familia
+purpose-hresch = investigación
+purpose-pubhlth = salud pública
+
+## Duración
+
+duration-once = Solo esta vez
+    .what = El acceso termina en una hora como máximo.
+duration-30-days = Durante 30 días
+    .what = El acceso termina por sí solo el { $until }.
+duration-1-year = Durante un año
+    .what = El acceso termina por sí solo el { $until }.
+duration-until-stopped = Hasta que yo lo pare
+    .what = El acceso sigue hasta que usted lo pare. Se lo recordamos una vez al año.
+
+## Iniciar sesión
+
+sign-in-title = Iniciar sesión
+sign-in-for-app = { $app } quiere conectarse a sus datos. Inicie sesión para responder. No recibe su contraseña.
+sign-in-intro = Inicie sesión para ver quién mira sus datos y decidir qué se comparte.
+sign-in-username = Nombre de usuario
+sign-in-password = Contraseña
+sign-in-button = Iniciar sesión
+sign-in-wrong = El nombre de usuario o la contraseña no son correctos. Revíselos e inténtelo de nuevo.
+sign-in-missing = Escriba su nombre de usuario y su contraseña.
+sign-in-throttled = Hubo demasiados intentos. Espere { $seconds } segundos e inténtelo de nuevo.
+sign-in-signed-out = Ha cerrado la sesión.
+sign-in-demo-hint = En esta demostración todas las contraseñas son «proviso-demo». Pruebe el usuario «maria» (paciente) o «drpatel» (médica).
+
+## Errores, con lo que se puede hacer
+
+error-heading-summary = Hay un problema
+error-code = Código
+error-request = Número de solicitud
+error-home = Ir a la página de inicio
+error-not-found = Página no encontrada
+    .what = No hay ninguna página en esta dirección, o no es para usted.
+error-method = Esto no funciona aquí
+    .what = La página no se puede usar de esta manera. Vuelva atrás e inténtelo de nuevo.
+error-too-large = Se envió demasiado
+    .what = Lo enviado es mayor de lo que acepta este servidor.
+error-address-too-long = La dirección es demasiado larga
+    .what = La dirección es más larga de lo que acepta este servidor.
+error-media-type = Este tipo de contenido no se acepta
+    .what = El formulario se envió en un formato que este servidor no conoce.
+error-form = No se pudo leer el formulario
+    .what = Falta algo en el formulario o se envió dos veces. Vuelva atrás, recargue la página e inténtelo de nuevo.
+error-csrf = Este formulario es demasiado antiguo
+    .what = El formulario no salió de una página que le mostramos, o usted inició sesión de nuevo. No se cambió nada. Vuelva atrás, recargue la página e inténtelo de nuevo.
+error-forbidden = Esta página no es para su cuenta
+    .what = Ha iniciado sesión, pero esta página es para otras personas.
+error-request-gone = Esta solicitud de conexión ha terminado
+    .what = Ya tuvo respuesta, tardó demasiado o empezó en otro navegador. Abrir esta página no ha compartido nada. Empiece de nuevo en la aplicación.
+error-authorize = La aplicación envió una solicitud que no podemos aceptar
+    .what = No se ha compartido nada. Cuente a quienes hacen la aplicación lo que se indica abajo.
+error-launch = No se pudo abrir la aplicación
+    .what = La aplicación, el paciente o la visita no están a su alcance. No se ha compartido nada.
+error-throttled = Demasiadas solicitudes
+    .what = Espere un momento e inténtelo de nuevo.
+error-unavailable = Ahora no podemos hacer esto
+    .what = Algo no funciona de nuestro lado. No se compartió ni se cambió nada. Inténtelo de nuevo en unos minutos.
+
+## Elegir paciente
+
+picker-title = ¿De quién son los datos?
+picker-intro = { $app } quiere conectarse a los datos de una persona. Elija de quién.
+picker-you = { $name } (usted)
+picker-acting = { $name } (usted actúa por esta persona)
+picker-patient = { $name }
+picker-continue = Continuar
+picker-cancel = No continuar
+picker-missing = Elija una persona.
+picker-none = No hay ninguna persona cuyos datos pueda compartir.
+
+## Página de consentimiento
+
+consent-title = { $app } pide ver sus datos de salud
+consent-title-proxy = { $app } pide ver los datos de salud de { $patient }
+consent-intro = Usted decide qué ve y durante cuánto tiempo. No hay nada marcado de antemano. Si no comparte, su atención no cambia.
+consent-acting = Usted actúa por { $patient }. Decide sobre los datos de esa persona, no sobre los suyos.
+consent-errors = Antes de poder compartir
+consent-error-category = Marque al menos un tipo de datos, o elija «No compartir».
+consent-error-duration = Elija durante cuánto tiempo compartir.
+consent-error-unknown = El formulario nombró algo que la aplicación no pidió. Elija de nuevo.
+consent-error-changed = Algo de esta página ha cambiado desde que la abrió. Léala de nuevo y después decida.
+consent-who = Quién lo pide
+consent-who-app = Aplicación
+consent-who-says = Lo que dice de sí misma
+consent-who-site = Sitio web
+consent-who-policy = Política de privacidad
+consent-who-terms = Condiciones de uso
+consent-who-contact = Contacto
+consent-who-none = No indicado
+consent-who-returns = Después vuelve a
+consent-who-unchecked = Estos datos los dan quienes hacen la aplicación. { $organization } no los ha comprobado.
+consent-why = Para qué
+consent-why-text = La aplicación dice que es para { $purpose }.
+consent-whose = De quién son los datos
+consent-see = ¿Qué verá { $app }?
+consent-see-hint = Marque cada tipo de datos que puede ver. Ve datos anteriores y, mientras comparta, también los nuevos.
+consent-see-everything = Esta aplicación pide todos los tipos de datos. Compartidos por completo, son todo lo que tenemos sobre usted, salvo los datos sensibles.
+consent-examples = Por ejemplo: { $examples }
+consent-tick-all = Marcar todos estos tipos
+consent-tick-none = Desmarcar todo
+consent-write = La aplicación también pide añadir o cambiar datos de los tipos que marque.
+consent-delete = La aplicación también pide borrar datos de los tipos que marque.
+consent-identity = También sabrá quién es usted: que inició sesión aquí y qué datos son los suyos.
+consent-identity-proxy = También sabrá quién es usted: que inició sesión aquí y por quién actúa.
+consent-sensitive = Datos sensibles
+consent-sensitive-hint = Necesitan un sí aparte, porque en malas manos pueden hacerle daño. Siguen ocultos si no los marca. Un dato sensible se muestra solo si también marca arriba su tipo de datos.
+consent-not = ¿Qué no verá?
+consent-not-unticked = Los tipos de datos que deje sin marcar.
+consent-not-sensitive = Los datos sensibles que deje sin marcar, aunque sean de un tipo que comparte. A la aplicación no se le dice que hay algo que no ve.
+consent-not-asked = No ha pedido estos: { $kinds }.
+consent-not-people = Datos de otras personas, aunque sean de la familia.
+consent-long = ¿Cuánto tiempo?
+consent-long-hint = Puede parar antes en cualquier momento.
+consent-offline = Cuando usted no está
+consent-offline-label = Permitir que { $app } busque datos nuevos mientras no la uso
+consent-offline-hint = Sin esto, ve datos solo un rato después de que usted la use. Nunca sigue más allá del tiempo que elija arriba.
+consent-after = ¿Qué pasa después?
+consent-after-share = Si comparte, { $app } puede mirar enseguida lo que marcó.
+consent-after-see = En Actividad ve usted cada consulta que hace.
+consent-after-stop = Puede parar en cualquier momento en Aplicaciones conectadas. Su siguiente solicitud se rechaza.
+consent-after-copies = Lo que haya copiado hasta entonces se queda con ella. No podemos recuperarlo ni comprobar cómo se usa.
+consent-after-deny = Si no comparte, no recibe nada y usted vuelve a la aplicación.
+consent-technical = La solicitud en palabras técnicas
+consent-terms = Condiciones mostradas: { $uri }
+consent-share = Compartir
+consent-deny = No compartir
+consent-decide = Su decisión
+
+## Página operativa (personal)
+
+operational-title = { $app } quiere abrir datos para usted
+operational-intro = Ha iniciado sesión como { $name }. La aplicación ve lo que su función le permite ver, y nada más.
+operational-patient = Paciente
+operational-no-patient = Sin paciente concreto: todos los pacientes a su cargo
+operational-encounter = Visita
+operational-scopes = Qué puede hacer la aplicación
+operational-scope-view = ver estos tipos de datos: { $kinds }
+operational-scope-write = añadir o cambiar estos tipos de datos: { $kinds }
+operational-rules = Para cada dato valen las reglas de { $organization } y las objeciones del paciente.
+operational-audit = Cada dato que se abre queda escrito con su nombre en el registro de actividad. El paciente puede verlo.
+operational-allow = Permitir
+operational-deny = No permitir
+
+## Inicio del portal
+
+home-title = Hola, { $name }
+home-acting = Usted actúa por { $name }
+home-acting-what = Ve los datos de { $name } y decide sobre ellos. Esa persona puede ver lo que usted hace.
+home-whose = ¿De quién quiere ver las páginas?
+home-show = Mostrar
+home-apps = Quién puede ver los datos ahora
+home-apps-count = { $count ->
+    [0] Ninguna aplicación puede ver los datos.
+    [one] Una aplicación puede ver datos.
+   *[other] { $count } aplicaciones pueden ver datos.
+}
+home-apps-link = Ver aplicaciones conectadas
+home-activity = Lo último que pasó
+home-activity-none = Todavía no ha pasado nada.
+home-activity-link = Ver toda la actividad
+home-demo = Pruébelo
+home-demo-text = Abra la aplicación de demostración y pídale que se conecte.
+home-demo-link = Abrir la aplicación de demostración
+home-staff = Abrir una aplicación para un paciente
+home-staff-text = Inicie una aplicación con un paciente a su cargo. Cada dato que se abre queda registrado.
+home-staff-link = Elegir una aplicación
+home-nobody = No hay datos de salud para esta cuenta
+home-nobody-text = Su cuenta no tiene datos de salud propios y ahora no actúa por nadie.
+
+## Aplicaciones conectadas
+
+apps-title = Aplicaciones conectadas
+apps-intro = Estas aplicaciones pueden ver datos ahora. Puede parar cada una en cualquier momento.
+apps-none = No hay ninguna aplicación conectada
+apps-none-text = Cuando permita que una aplicación vea datos, aparecerá aquí.
+apps-ended = Terminadas
+apps-ended-intro = Estas aplicaciones pudieron ver datos alguna vez. Ya no pueden.
+apps-active = Compartiendo
+apps-not-yet = Sin empezar
+apps-over = Terminada
+apps-sees = Ve
+apps-sensitive = Datos sensibles
+apps-sensitive-none = Ninguno
+apps-since = Desde
+apps-until = Hasta
+apps-until-stopped = Que usted lo pare
+apps-ended-on = Terminó
+apps-given-by = Lo eligió
+apps-offline = Cuando usted no está
+apps-offline-yes = Puede buscar datos nuevos
+apps-offline-no = No puede
+apps-last-seen = Última consulta
+apps-last-seen-never = Todavía no ha mirado
+apps-purpose = Para qué
+apps-activity = Lo que hizo { $app }
+apps-stop = Dejar de compartir
+apps-stop-with = Dejar de compartir con { $app }
+
+stop-title = ¿Dejar de compartir con { $app }?
+stop-what = Lo que pasará
+stop-next = Su siguiente solicitud de datos se rechaza. Tiene efecto enseguida.
+stop-away = Ya no podrá buscar datos nuevos cuando usted no está.
+stop-copies = Lo que copió antes se queda con ella. Pida a quienes la hacen que lo borren.
+stop-again = Puede volver a pedírselo. Entonces decide usted de nuevo.
+stop-care = Su atención no cambia.
+stop-sees = Hasta ahora ve
+stop-confirm = Dejar de compartir
+stop-cancel = Seguir compartiendo
+
+stopped-title = { $app } ya no puede ver los datos
+stopped-what = Lo que pasó
+stopped-at = Dejó de compartirse el { $at }.
+stopped-next = Desde ahora se rechaza cada solicitud de { $app }. Lo que tenía para entrar ya no sirve.
+stopped-copies = Lo que copió antes se queda con ella. Para que se borre, pídalo a quienes la hacen.
+stopped-log = Lo hemos escrito en su lista de actividad.
+stopped-activity = Ver actividad
+stopped-apps = Volver a aplicaciones conectadas
+
+## Actividad
+
+activity-title = Actividad
+activity-intro = Quién miró los datos, quién lo intentó y qué cambió. Primero lo más reciente.
+activity-filter = Mostrar solo
+activity-filter-app = Aplicación
+activity-filter-all-apps = Todas las aplicaciones
+activity-filter-from = Desde
+activity-filter-to = Hasta
+activity-filter-kind = Tipo de datos
+activity-filter-all-kinds = Todos los tipos
+activity-filter-outcome = Resultado
+activity-filter-all-outcomes = Todos los resultados
+activity-filter-apply = Mostrar
+activity-filter-clear = Mostrar todo
+activity-filter-bad-date = Escriba las fechas con año, mes y día, por ejemplo 2026-11-22.
+activity-filter-order = El primer día no puede ser posterior al último.
+activity-none = Todavía no hay nada
+activity-none-text = En cuanto alguien mire los datos, o lo intente, lo verá aquí.
+activity-none-filtered = Nada coincide
+activity-none-filtered-text = No hay actividad que encaje con lo que eligió.
+activity-older = Anteriores
+activity-newer = Volver a lo más reciente
+activity-pages = Páginas de actividad
+activity-who = Quién
+activity-why = Por qué
+activity-what = Qué
+activity-result = Resultado
+activity-outcome-success = Hecho
+activity-outcome-denied = Rechazado
+activity-outcome-failure = No funcionó
+activity-outcome-error = Fallo nuestro
+activity-access-outcome-success = Permitido
+activity-who-you = Usted
+activity-who-app-for-you = { $app }, conectada por usted
+activity-who-app-for = { $app }, para { $name }
+activity-who-app = { $app }
+activity-who-person = { $name }
+activity-who-nobody = Alguien sin sesión iniciada
+activity-why-purpose = Para { $purpose }
+activity-why-none = No se dio ningún motivo
+activity-what-none = No se entregó nada
+activity-what-records = { $count ->
+    [one] Un dato
+   *[other] { $count } datos
+}
+activity-what-records-of = { $count ->
+    [one] Un dato: { $kinds }
+   *[other] { $count } datos: { $kinds }
+}
+activity-what-asked = Pidió: { $kinds }
+activity-what-sensitive = Con datos sensibles: { $kinds }
+activity-result-none = Nada más que decir
+
+activity-access-read = { $outcome ->
+    [success] { $count ->
+        [0] { $who } pidió { $kinds } y no recibió nada.
+        [one] { $who } miró un dato: { $kinds }.
+       *[other] { $who } miró { $count } datos: { $kinds }.
+    }
+    [denied] Paramos a { $who }. Se trataba de { $kinds }.
+    [failure] { $who } preguntó de una manera que no funciona y no recibió nada.
+   *[error] { $who } pidió { $kinds }. Algo falló aquí y no se entregó nada.
+}
+activity-access-write = { $outcome ->
+    [success] { $who } añadió o cambió { $count ->
+        [one] un dato: { $kinds }.
+       *[other] { $count } datos: { $kinds }.
+    }
+    [denied] Impedimos que { $who } añadiera o cambiara { $kinds }.
+    [failure] { $who } intentó añadir o cambiar { $kinds } de una manera que no funciona.
+   *[error] { $who } intentó añadir o cambiar { $kinds }. Algo falló aquí y no se cambió nada.
+}
+activity-access-delete = { $outcome ->
+    [success] { $who } borró { $kinds }.
+    [denied] Impedimos que { $who } borrara { $kinds }.
+    [failure] { $who } intentó borrar { $kinds } de una manera que no funciona.
+   *[error] { $who } intentó borrar { $kinds }. Algo falló aquí y no se borró nada.
+}
+activity-kinds-unknown = datos
+activity-sign-in = { $outcome ->
+    [success] { $who } inició sesión.
+   *[other] Alguien intentó iniciar sesión y no pudo.
+}
+activity-sign-out = { $who } cerró la sesión.
+activity-authorization = { $outcome ->
+    [success] { $who } respondió a una solicitud de conexión: sí.
+    [denied] { $who } respondió a una solicitud de conexión: no.
+   *[other] Una solicitud de conexión no funcionó.
+}
+activity-token = { $outcome ->
+    [success] { $who } pudo entrar a mirar lo que se comparte.
+   *[other] { $who } intentó entrar y se le rechazó.
+}
+activity-token-revocation = { $who } devolvió su acceso.
+activity-introspection = Un servicio preguntó si un acceso sigue siendo válido.
+activity-consent = { $action ->
+    [record] { $who } empezó a compartir: { $kinds }.
+    [amend] { $who } cambió lo que se comparte: { $kinds }.
+    [revoke] { $who } dejó de compartir.
+    [expire] Se dejó de compartir porque terminó el plazo.
+   *[other] Cambió una decisión de compartir.
+}
+activity-consent-with = { $action ->
+    [record] { $who } empezó a compartir con { $app }: { $kinds }.
+    [amend] { $who } cambió lo que se comparte con { $app }: { $kinds }.
+    [revoke] { $who } dejó de compartir con { $app }.
+    [expire] Se dejó de compartir con { $app } porque terminó el plazo.
+   *[other] Cambió la decisión de compartir con { $app }.
+}
+activity-client-registration = Se registró una aplicación.
+activity-portal-view = { $outcome ->
+    [success] { $who } miró estas páginas.
+   *[other] { $who } quiso mirar estas páginas y se le rechazó.
+}
+activity-key = Cambió una clave de este servidor.
+activity-import = { $outcome ->
+    [success] Se cargaron datos desde un archivo.
+   *[other] Se iban a cargar datos desde un archivo. No funcionó.
+}
+activity-administration = Se cambió algo en el funcionamiento de este servidor.
+
+## Abrir una aplicación (personal)
+
+launch-title = Abrir una aplicación
+launch-intro = Elija una aplicación y un paciente a su cargo. La aplicación se abre con este paciente.
+launch-app = Aplicación
+launch-address = Se abre en { $uri }
+launch-patient = Paciente
+launch-encounter = Visita
+launch-encounter-hint = El número de la visita, si la aplicación lo necesita. Puede dejarlo vacío.
+launch-open = Abrir
+launch-missing-app = Elija una aplicación.
+launch-missing-patient = Elija un paciente.
+launch-bad-encounter = El número de la visita no es correcto.
+launch-no-apps = No hay ninguna aplicación preparada para abrirse desde aquí.
+launch-no-patients = Ahora no tiene ningún paciente a su cargo.
+
+## Condiciones y ayuda
+
+terms-title = Condiciones y ayuda
+terms-choose = Usted elige
+terms-choose-text = Una aplicación ve datos solo si usted se lo permite, solo los tipos que eligió y solo el tiempo que eligió. Los datos sensibles necesitan un sí aparte.
+terms-stop = Puede parar
+terms-stop-text = Vaya a Aplicaciones conectadas y elija «Dejar de compartir». La siguiente solicitud de la aplicación se rechaza. Lo que copió antes se queda con ella.
+terms-see = Puede ver
+terms-see-text = Actividad muestra quién miró los datos, para qué y qué se rechazó. Las entradas no se pueden cambiar ni borrar sin que se note.
+terms-staff = Personas que le atienden
+terms-staff-text = El personal de { $organization } puede ver los datos que necesita para su atención. Cada consulta aparece en Actividad.
+terms-help = Ayuda
+terms-help-text = Si algo le parece mal, pregunte a la persona responsable de privacidad de { $organization }.
+
+## La aplicación de demostración: otra parte, con sus propias palabras
+
+demo-title = Glucose Coach
+demo-tagline = Una aplicación de demostración. No sabe nada de usted hasta que usted se lo permite.
+demo-app-note = Esta página es de la aplicación, no de su organización de salud. Usa las mismas puertas que cualquier otra aplicación: una solicitud de conexión, un token y la API FHIR.
+demo-connect = Conectar con mis datos
+demo-connect-text = Irá a { $organization }, iniciará sesión allí y elegirá qué compartir.
+demo-hint = Inicie sesión como «maria» con la contraseña «proviso-demo».
+demo-connected = Conectada
+demo-not-connected = Sin conectar
+demo-connected-for = La aplicación mira los datos del paciente { $patient }.
+demo-allowed = Lo que permitió
+demo-data = Lo que recibió la aplicación
+demo-data-when = Pedido el { $at }
+demo-count = { $count ->
+    [0] nada
+    [one] 1 dato
+   *[other] { $count } datos
+}
+demo-more = y { $count } más
+demo-kind-refused = Rechazado ({ $status })
+demo-kind-none = Nada que mostrar
+demo-again = Pedir los datos otra vez
+demo-forget = Desconectar esta aplicación
+demo-portal = Ver y parar lo que se comparte
+demo-portal-activity = Ver lo que hizo la aplicación
+demo-refused = Se rechaza a la aplicación
+demo-refused-text = { $organization } ya no permite que esta aplicación vea datos. La respuesta fue: { $answer }.
+demo-denied = No compartió
+demo-denied-text = La aplicación no recibió nada. Puede intentarlo de nuevo cuando quiera.
+demo-failed = La conexión no funcionó
+demo-failed-text = La respuesta fue: { $answer }.
+demo-unnamed = sin nombre
+demo-kind-patient = Nombre y datos de contacto
+demo-kind-allergies = Alergias
+demo-kind-problems = Problemas de salud
+demo-kind-medications = Medicamentos
+demo-kind-laboratory = Resultados de laboratorio
+demo-kind-vitals = Signos vitales
+demo-kind-immunizations = Vacunas
+demo-kind-procedures = Procedimientos
+demo-kind-visits = Visitas
+demo-kind-notes = Notas y documentos
+demo-kind-social-history = Historia social
+demo-kind-care-plans = Planes de cuidado y metas
+
+## Motivos
+
+reason-consent-in-force = Una decisión de compartir lo cubre.
+reason-own-record = Son los datos de la propia persona.
+reason-proxy-in-force = La persona puede actuar por el paciente.
+reason-care-relationship = La persona atiende al paciente.
+reason-on-shift = La persona estaba de turno donde se atendió al paciente.
+reason-pre-authorized = El servicio tiene un acuerdo permanente con la organización de salud.
+reason-public-directory = No trata de ningún paciente.
+reason-no-consent = Usted no ha decidido compartirlo.
+reason-consent-revoked = Usted dejó de compartir.
+reason-consent-not-in-force = El plazo que eligió había terminado o no había empezado.
+reason-category-not-shared = Usted no comparte este tipo de datos.
+reason-sensitive-kind-not-shared = Es un dato sensible que usted no comparte.
+reason-purpose-not-allowed = Usted comparte solo para otros fines.
+reason-outside-data-period = Es de un tiempo que usted no comparte.
+reason-other-patient-named = El dato trata también de otra persona.
+reason-outside-patient-context = Trata de otra persona.
+reason-scope-missing = La aplicación no se lo había pedido.
+reason-scope-filter-not-matched = No está entre lo que la aplicación le había pedido.
+reason-no-care-relationship = La persona no atiende al paciente.
+reason-not-on-shift = La persona no estaba de turno.
+reason-role-without-clinical-data = Esta función no ve datos de salud.
+reason-patient-objection = Usted se opuso.
+reason-unlabelled = Aún no habíamos comprobado si es sensible.
+reason-fact-missing = Faltaba algo que debemos saber.
+reason-interaction-not-offered = Esto no se puede hacer aquí.
+reason-account-disabled = La cuenta o la aplicación estaba desactivada.

@@ -1,0 +1,5 @@
+//! `/oauth/authorize` and the pages behind it.
+
+pub(crate) mod consent;
+pub(crate) mod operational;
+pub(crate) mod picker;

@@ -1,0 +1,3 @@
+//! The demonstration app.
+
+pub(crate) mod view;

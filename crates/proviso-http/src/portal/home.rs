@@ -1,0 +1,109 @@
+//! `/portal`: what matters now, in a few cards.
+
+use askama::Template;
+
+use super::person::Person;
+use crate::frame::{Choice, Frame, Menu, Section, Visit, World};
+
+/// One card.
+#[derive(Debug)]
+pub(crate) struct Card {
+    title: String,
+    lines: Vec<String>,
+    href: String,
+    link: String,
+}
+
+/// The notice that these are somebody else's pages.
+#[derive(Debug)]
+pub(crate) struct Acting {
+    title: String,
+    text: String,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "home.html")]
+pub(crate) struct HomePage {
+    frame: Frame,
+    acting: Option<Acting>,
+    people: Vec<Choice>,
+    nobody: bool,
+    cards: Vec<Card>,
+}
+
+/// What the page says about the patient's records.
+#[derive(Debug, Clone)]
+pub(crate) struct HomeFacts {
+    /// How many apps can see records now.
+    pub(crate) apps: u64,
+    /// The latest sentences of the activity list.
+    pub(crate) latest: Vec<String>,
+}
+
+impl HomePage {
+    /// `chosen` is the person whose pages are shown, with what there is to say.
+    pub(crate) fn new(
+        visit: &Visit,
+        people: &[Person],
+        chosen: Option<(&Person, HomeFacts)>,
+    ) -> Self {
+        let t = visit.texts();
+        let (name, menu) = visit
+            .signed_in
+            .as_ref()
+            .map_or(("", Menu::HomeOnly), |person| (person.name.as_str(), person.menu));
+        let mut cards = Vec::new();
+        let mut acting = None;
+        let staff = menu == Menu::Launch;
+        let nobody = chosen.is_none() && !staff;
+        let choices = people.iter().map(|person| Choice {
+            id: format!("patient-{}", person.patient),
+            value: person.patient.to_string(),
+            label: person.label(t),
+            about: String::new(),
+            ticked: chosen.as_ref().is_some_and(|(one, _)| one.patient == person.patient),
+        });
+        let choices = choices.collect();
+        if let Some((person, facts)) = chosen {
+            acting = person.acting_for().map(|whom| Acting {
+                title: t.with("home-acting", &[("name", whom)]),
+                text: t.with("home-acting-what", &[("name", whom)]),
+            });
+            cards.push(Card {
+                title: t.say("home-apps"),
+                lines: vec![t.count("home-apps-count", facts.apps, &[])],
+                href: person.address("/portal/apps"),
+                link: t.say("home-apps-link"),
+            });
+            let lines = if facts.latest.is_empty() {
+                vec![t.say("home-activity-none")]
+            } else {
+                facts.latest
+            };
+            cards.push(Card {
+                title: t.say("home-activity"),
+                lines,
+                href: person.address("/portal/activity"),
+                link: t.say("home-activity-link"),
+            });
+        }
+        if staff {
+            cards.push(Card {
+                title: t.say("home-staff"),
+                lines: vec![t.say("home-staff-text")],
+                href: "/launch".to_owned(),
+                link: t.say("home-staff-link"),
+            });
+        }
+        if visit.world == World::Demonstration && menu == Menu::Portal {
+            cards.push(Card {
+                title: t.say("home-demo"),
+                lines: vec![t.say("home-demo-text")],
+                href: "/demo".to_owned(),
+                link: t.say("home-demo-link"),
+            });
+        }
+        let title = t.with("home-title", &[("name", name)]);
+        Self { frame: visit.frame(title, Section::Home), acting, people: choices, nobody, cards }
+    }
+}

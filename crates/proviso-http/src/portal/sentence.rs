@@ -1,0 +1,234 @@
+//! One entry of the audit log in plain words: who, why, what, when, with which result.
+
+use std::collections::HashMap;
+
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::id::{AccountId, ClientId, PatientId};
+use proviso_core::interaction::Interaction;
+
+use crate::frame::Fact;
+use crate::text::Texts;
+
+/// Names of those who occur in entries.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    pub(crate) apps: HashMap<ClientId, String>,
+    pub(crate) people: HashMap<AccountId, String>,
+    pub(crate) patients: HashMap<PatientId, String>,
+    /// Who reads the page.
+    pub(crate) reader: Option<AccountId>,
+}
+
+impl Names {
+    fn app(&self, client: &ClientId) -> String {
+        self.apps.get(client).cloned().unwrap_or_else(|| client.to_string())
+    }
+
+    fn is_reader(&self, account: &AccountId) -> bool {
+        self.reader.as_ref() == Some(account)
+    }
+
+    fn person(&self, t: Texts, account: &AccountId) -> String {
+        if self.is_reader(account) {
+            return t.say("activity-who-you");
+        }
+        let name = self.people.get(account).cloned().unwrap_or_else(|| account.to_string());
+        t.with("activity-who-person", &[("name", &name)])
+    }
+
+    /// Who acted: an app on its own or for a person, a person, or somebody unknown.
+    fn who(&self, t: Texts, entry: &AuditEntry) -> String {
+        match (&entry.client, &entry.account) {
+            (Some(client), Some(account)) => {
+                let app = self.app(client);
+                if self.is_reader(account) {
+                    t.with("activity-who-app-for-you", &[("app", &app)])
+                } else {
+                    let name = self.person(t, account);
+                    t.with("activity-who-app-for", &[("app", &app), ("name", &name)])
+                }
+            }
+            (Some(client), None) => t.with("activity-who-app", &[("app", &self.app(client))]),
+            (None, Some(account)) => self.person(t, account),
+            (None, None) => t.say("activity-who-nobody"),
+        }
+    }
+}
+
+/// One entry, ready for the page.
+#[derive(Debug)]
+pub(crate) struct EntryView {
+    pub(crate) sentence: String,
+    pub(crate) instant: String,
+    pub(crate) time: String,
+    pub(crate) outcome: String,
+    pub(crate) tone: &'static str,
+    pub(crate) refused: bool,
+    pub(crate) facts: Vec<Fact>,
+}
+
+impl EntryView {
+    pub(crate) fn new(t: Texts, entry: &AuditEntry, names: &Names) -> Self {
+        let (outcome, tone) = outcome_tag(t, entry);
+        Self {
+            sentence: sentence(t, entry, names),
+            instant: entry.at.to_rfc3339(),
+            time: t.time_of_day(entry.at),
+            outcome,
+            tone,
+            refused: entry.outcome == AuditOutcome::Denied,
+            facts: facts(t, entry, names),
+        }
+    }
+}
+
+pub(crate) const fn outcome_code(outcome: AuditOutcome) -> &'static str {
+    match outcome {
+        AuditOutcome::Success => "success",
+        AuditOutcome::Denied => "denied",
+        AuditOutcome::Failure => "failure",
+        AuditOutcome::Error => "error",
+    }
+}
+
+fn outcome_tag(t: Texts, entry: &AuditEntry) -> (String, &'static str) {
+    let access = entry.kind == AuditKind::Access && entry.outcome == AuditOutcome::Success;
+    let key = if access {
+        "activity-access-outcome-success".to_owned()
+    } else {
+        format!("activity-outcome-{}", outcome_code(entry.outcome))
+    };
+    let tone = match entry.outcome {
+        AuditOutcome::Success => "good",
+        AuditOutcome::Denied => "bad",
+        AuditOutcome::Failure | AuditOutcome::Error => "plain",
+    };
+    (t.say(&key), tone)
+}
+
+/// What an entry was about, in words a patient knows.
+fn kinds(t: Texts, entry: &AuditEntry) -> Option<String> {
+    let names: Vec<String> = entry.categories.iter().map(|category| t.category(category)).collect();
+    (!names.is_empty()).then(|| t.list(&names))
+}
+
+/// The sentence of an entry, the app first where an app acted.
+pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
+    let outcome = outcome_code(entry.outcome);
+    let kinds = kinds(t, entry).unwrap_or_else(|| t.say("activity-kinds-unknown"));
+    // The sentence names the app alone; for whom it acts stands beside it under "Who".
+    let actor = match (&entry.client, &entry.account) {
+        (Some(client), _) => names.app(client),
+        (None, Some(account)) => names.person(t, account),
+        (None, None) => t.say("activity-who-nobody"),
+    };
+    let person = entry.account.as_ref().map_or_else(|| actor.clone(), |it| names.person(t, it));
+    let values = [("who", actor.as_str()), ("kinds", kinds.as_str()), ("outcome", outcome)];
+    let by_person = [("who", person.as_str()), ("outcome", outcome)];
+    match entry.kind {
+        AuditKind::Access => t.count(access_key(entry), entry.released.into(), &values),
+        AuditKind::SignIn => t.with("activity-sign-in", &by_person),
+        AuditKind::SignOut => t.with("activity-sign-out", &by_person),
+        AuditKind::Authorization => t.with("activity-authorization", &by_person),
+        AuditKind::Token => t.with("activity-token", &values),
+        AuditKind::TokenRevocation => t.with("activity-token-revocation", &values),
+        AuditKind::Introspection => t.say("activity-introspection"),
+        AuditKind::Consent => consent_sentence(t, entry, names, &person, &kinds),
+        AuditKind::ClientRegistration => t.say("activity-client-registration"),
+        AuditKind::PortalView => t.with("activity-portal-view", &by_person),
+        AuditKind::Key => t.say("activity-key"),
+        AuditKind::Import => t.with("activity-import", &by_person),
+        AuditKind::Administration => t.say("activity-administration"),
+    }
+}
+
+fn consent_sentence(
+    t: Texts,
+    entry: &AuditEntry,
+    names: &Names,
+    person: &str,
+    kinds: &str,
+) -> String {
+    let values = [("who", person), ("kinds", kinds), ("action", entry.action.as_str())];
+    match &entry.client {
+        Some(client) => {
+            let app = names.app(client);
+            let [who, what, action] = values;
+            t.with("activity-consent-with", &[who, what, action, ("app", &app)])
+        }
+        None => t.with("activity-consent", &values),
+    }
+}
+
+const fn access_key(entry: &AuditEntry) -> &'static str {
+    match &entry.interaction {
+        Some(Interaction::Create | Interaction::Update | Interaction::Patch) => {
+            "activity-access-write"
+        }
+        Some(Interaction::Delete) => "activity-access-delete",
+        Some(
+            Interaction::Read
+            | Interaction::Vread
+            | Interaction::HistoryInstance
+            | Interaction::HistoryType
+            | Interaction::HistorySystem
+            | Interaction::Search
+            | Interaction::SearchSystem
+            | Interaction::Batch
+            | Interaction::Transaction
+            | Interaction::Capabilities
+            | Interaction::Operation(_),
+        )
+        | None => "activity-access-read",
+    }
+}
+
+fn facts(t: Texts, entry: &AuditEntry, names: &Names) -> Vec<Fact> {
+    let mut facts = vec![Fact::new(t.say("activity-who"), names.who(t, entry))];
+    if let Some(purpose) = entry.purpose {
+        let why = t.with("activity-why-purpose", &[("purpose", &t.purpose(purpose))]);
+        facts.push(Fact::new(t.say("activity-why"), why));
+    }
+    if entry.kind == AuditKind::Access {
+        facts.push(Fact::new(t.say("activity-what"), what(t, entry)));
+    }
+    let reasons: Vec<String> =
+        entry.reasons.iter().map(|reason| reason_sentence(t, *reason)).collect();
+    if !reasons.is_empty() {
+        facts.push(Fact::new(t.say("activity-result"), reasons.join(" ")));
+    }
+    facts
+}
+
+fn what(t: Texts, entry: &AuditEntry) -> String {
+    let kinds = kinds(t, entry);
+    let released = entry.outcome == AuditOutcome::Success && entry.released > 0;
+    let mut parts = Vec::new();
+    match (released, kinds) {
+        (true, Some(kinds)) => parts.push(t.count(
+            "activity-what-records-of",
+            entry.released.into(),
+            &[("kinds", &kinds)],
+        )),
+        (true, None) => parts.push(t.count("activity-what-records", entry.released.into(), &[])),
+        (false, Some(kinds)) => parts.push(t.with("activity-what-asked", &[("kinds", &kinds)])),
+        (false, None) => parts.push(t.say("activity-what-none")),
+    }
+    let sensitive: Vec<String> = entry.sensitive.iter().map(|kind| t.sensitive(kind)).collect();
+    if released && !sensitive.is_empty() {
+        parts.push(t.with("activity-what-sensitive", &[("kinds", &t.list(&sensitive))]));
+    }
+    parts.join(". ")
+}
+
+fn reason_sentence(t: Texts, reason: proviso_core::reason::ReasonCode) -> String {
+    t.say(&reason_key(reason))
+}
+
+/// The catalogue key of a reason: its code.
+pub(crate) fn reason_key(reason: proviso_core::reason::ReasonCode) -> String {
+    serde_json::to_value(reason)
+        .ok()
+        .and_then(|value| value.as_str().map(|code| format!("reason-{code}")))
+        .unwrap_or_else(|| "reason-fact-missing".to_owned())
+}

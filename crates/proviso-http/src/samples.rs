@@ -1,0 +1,628 @@
+//! Samples of every page, rendered and checked: labels, headings, language, forms, no script.
+
+use askama::Template;
+use proviso_core::account::ActorKind;
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::category::{
+    Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet,
+};
+use proviso_core::consent::{
+    Capacity, ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess, Recipient,
+};
+use proviso_core::id::{AuditEntryId, ConsentId, RequestId};
+use proviso_core::interaction::Interaction;
+use proviso_core::reason::ReasonCode;
+use proviso_core::time::{At, Period};
+
+use crate::asset::ASSETS;
+use crate::authorize::consent::{AppFacts, Asked, ConsentPage, ConsentRequest, Decider, Ticked};
+use crate::authorize::operational::{OperationalPage, OperationalRequest};
+use crate::authorize::picker::{PickablePatient, PickerPage, PickerState, Relation};
+use crate::demo::view::{DemoPage, DemoState, KindAnswer, KindResult, Line};
+use crate::frame::{Menu, Problem as FieldProblem, SignedInName, Visit, World};
+use crate::launch::{LaunchChoice, LaunchPage, LaunchableApp, LaunchablePatient};
+use crate::portal::activity::{ActivityPage, Entries, Filter};
+use crate::portal::apps::{AppsPage, Connection, StopPage, StoppedPage};
+use crate::portal::home::{HomeFacts, HomePage};
+use crate::portal::person::{Person, Standing};
+use crate::portal::sentence::Names;
+use crate::problem::{Problem, ProblemPage};
+use crate::sign_in::{SignInPage, SignInState};
+use crate::terms::TermsPage;
+use crate::text::Language;
+
+fn at(text: &str) -> At {
+    At::parse(text).unwrap()
+}
+
+fn noon() -> At {
+    at("2026-11-22T12:00:00Z")
+}
+
+fn visit(language: Language, address: &str, menu: Option<Menu>) -> Visit {
+    Visit {
+        language,
+        address: address.to_owned(),
+        csrf: "csrf-value".to_owned(),
+        request: RequestId::generate(noon(), [7; 10]),
+        organization: "Riverside Health (demo)".to_owned(),
+        world: World::Demonstration,
+        signed_in: menu.map(|menu| SignedInName {
+            name: match menu {
+                Menu::Portal => "Maria Alvarez".to_owned(),
+                Menu::Launch => "Dr. Anika Patel".to_owned(),
+                Menu::HomeOnly => "Priya Nair".to_owned(),
+            },
+            menu,
+        }),
+    }
+}
+
+fn glucose_coach() -> AppFacts {
+    AppFacts {
+        name: "Glucose Coach".to_owned(),
+        description: Some("Helps people with diabetes to read their results.".to_owned()),
+        site: Some("http://127.0.0.1:8080/demo".to_owned()),
+        policy: None,
+        terms: None,
+        contacts: vec!["help@glucose-coach.example".to_owned()],
+        returns_to: "127.0.0.1:8080".to_owned(),
+    }
+}
+
+fn consent_request(decider: Decider) -> ConsentRequest {
+    ConsentRequest {
+        app: glucose_coach(),
+        patient_name: match decider {
+            Decider::Patient => "Maria Alvarez".to_owned(),
+            Decider::Proxy => "Lily Chen".to_owned(),
+        },
+        decider,
+        purpose: PurposeOfUse::PatientRequest,
+        categories: [
+            Category::Demographics,
+            Category::Problems,
+            Category::Medications,
+            Category::Laboratory,
+            Category::Vitals,
+        ]
+        .into_iter()
+        .collect(),
+        sensitive: SensitiveSet::all(),
+        write: Asked::No,
+        delete: Asked::No,
+        identity: Asked::Yes,
+        offline: Asked::Yes,
+        scope_text: "launch/patient openid fhirUser offline_access patient/Observation.rs"
+            .to_owned(),
+        terms_uri: "http://127.0.0.1:8080/terms".to_owned(),
+        action: "/oauth/authorize/arq_1".to_owned(),
+        at: noon(),
+    }
+}
+
+fn person(standing: Standing) -> Person {
+    let (id, name) = match standing {
+        Standing::Own => ("maria", "Maria Alvarez"),
+        Standing::Proxy => ("lily", "Lily Chen"),
+    };
+    Person { patient: id.parse().unwrap(), name: name.to_owned(), standing }
+}
+
+fn consent(status: ConsentStatus, until: Option<At>) -> ConsentVersion {
+    ConsentVersion {
+        consent: "cns_1".parse::<ConsentId>().unwrap(),
+        number: 1,
+        predecessor: None,
+        status,
+        patient: "maria".parse().unwrap(),
+        given_by: "acc_maria".parse().unwrap(),
+        capacity: Capacity::Patient,
+        recipient: Recipient::App("glucose-coach".parse().unwrap()),
+        categories: [Category::Medications, Category::Laboratory].into_iter().collect(),
+        sensitive: SensitiveSet::EMPTY.with(SensitiveKind::Hiv),
+        purposes: PurposeSet::EMPTY.with(PurposeOfUse::PatientRequest),
+        period: Period { start: Some(at("2026-11-20T09:30:00Z")), end: until },
+        data_period: Period::ALWAYS,
+        duration: DurationChoice::ThirtyDays,
+        offline: OfflineAccess::Allowed,
+        granted_scopes: Vec::new(),
+        legal_basis: "consent".to_owned(),
+        policy_uri: "http://127.0.0.1:8080/terms".to_owned(),
+        language: "en".to_owned(),
+        shown_text: String::new(),
+        shown_text_hash: String::new(),
+        recorded_at: at("2026-11-20T09:30:00Z"),
+        change_reason: None,
+    }
+}
+
+fn connection(status: ConsentStatus) -> Connection {
+    Connection {
+        consent: consent(status, Some(at("2026-12-20T09:30:00Z"))),
+        since: at("2026-11-20T09:30:00Z"),
+        app: "glucose-coach".to_owned(),
+        app_name: "Glucose Coach".to_owned(),
+        given_by: "You".to_owned(),
+        last_look: Some(Some(at("2026-11-22T11:58:00Z"))),
+    }
+}
+
+pub(crate) fn entry(kind: AuditKind, outcome: AuditOutcome) -> AuditEntry {
+    AuditEntry {
+        id: AuditEntryId::generate(noon(), [1; 10]),
+        at: noon(),
+        kind,
+        outcome,
+        action: "record".to_owned(),
+        client: Some("glucose-coach".parse().unwrap()),
+        account: Some("acc_maria".parse().unwrap()),
+        on_behalf_of: None,
+        patients: vec!["maria".parse().unwrap()],
+        interaction: None,
+        resource_type: None,
+        resources: Vec::new(),
+        categories: CategorySet::EMPTY,
+        sensitive: SensitiveSet::EMPTY,
+        released: 0,
+        withheld: 0,
+        purpose: None,
+        consent: None,
+        policy_version: None,
+        decision: None,
+        reasons: Vec::new(),
+        grant: None,
+        token: None,
+        session: None,
+        request: None,
+        trace: None,
+        network: None,
+        status: None,
+        query_shape: None,
+    }
+}
+
+fn activity() -> (Vec<AuditEntry>, Names) {
+    let kinds = CategorySet::EMPTY.with(Category::Medications).with(Category::Laboratory);
+    let entries = vec![
+        AuditEntry {
+            interaction: Some(Interaction::Search),
+            categories: CategorySet::EMPTY.with(Category::Vitals),
+            purpose: Some(PurposeOfUse::PatientRequest),
+            reasons: vec![ReasonCode::CategoryNotShared],
+            ..entry(AuditKind::Access, AuditOutcome::Denied)
+        },
+        AuditEntry {
+            interaction: Some(Interaction::Search),
+            categories: kinds,
+            sensitive: SensitiveSet::EMPTY.with(SensitiveKind::Hiv),
+            released: 12,
+            purpose: Some(PurposeOfUse::PatientRequest),
+            reasons: vec![ReasonCode::ConsentInForce],
+            ..entry(AuditKind::Access, AuditOutcome::Success)
+        },
+        AuditEntry { categories: kinds, ..entry(AuditKind::Consent, AuditOutcome::Success) },
+        AuditEntry {
+            at: at("2026-11-21T08:00:00Z"),
+            client: None,
+            account: None,
+            ..entry(AuditKind::SignIn, AuditOutcome::Failure)
+        },
+    ];
+    let mut names = Names { reader: Some("acc_maria".parse().unwrap()), ..Names::default() };
+    names.apps.insert("glucose-coach".parse().unwrap(), "Glucose Coach".to_owned());
+    (entries, names)
+}
+
+/// Every page in a state worth looking at, by name.
+fn pages(language: Language) -> Vec<(&'static str, String)> {
+    let render = |view: &dyn askama::DynTemplate| view.dyn_render().unwrap();
+    let anybody = |address: &str| visit(language, address, None);
+    let maria = |address: &str| visit(language, address, Some(Menu::Portal));
+    let doctor = |address: &str| visit(language, address, Some(Menu::Launch));
+    let fresh = Ticked { duration: Some("once"), ..Ticked::default() };
+    let mut pages = vec![
+        (
+            "sign_in",
+            render(&SignInPage::new(
+                &anybody("/login?next=%2Fportal"),
+                SignInState::Fresh,
+                Some("Glucose Coach"),
+                Some("/portal".to_owned()),
+                String::new(),
+            )),
+        ),
+        (
+            "sign_in_wrong",
+            render(&SignInPage::new(
+                &anybody("/login"),
+                SignInState::Wrong,
+                None,
+                None,
+                "maria".to_owned(),
+            )),
+        ),
+        (
+            "sign_in_throttled",
+            render(&SignInPage::new(
+                &anybody("/login"),
+                SignInState::Throttled { seconds: 30 },
+                None,
+                None,
+                "maria".to_owned(),
+            )),
+        ),
+        (
+            "problem",
+            render(&ProblemPage::new(
+                &anybody("/nowhere"),
+                Problem::Authorize,
+                Some("invalid_request: `redirect_uri` is not registered".to_owned()),
+            )),
+        ),
+        (
+            "consent",
+            render(&ConsentPage::new(
+                &maria("/oauth/authorize/arq_1"),
+                &consent_request(Decider::Patient),
+                &fresh,
+                Vec::new(),
+            )),
+        ),
+        ("picker", render(&picker(&maria("/oauth/authorize/arq_1")))),
+        ("operational", render(&operational(&doctor("/oauth/authorize/arq_1")))),
+        ("terms", render(&TermsPage::new(&anybody("/terms")))),
+        ("launch", render(&launch(&doctor("/launch")))),
+    ];
+    pages.extend(consent_states(language));
+    pages.extend(portal_pages(language));
+    pages.extend(demo_pages(language));
+    pages
+}
+
+fn consent_states(language: Language) -> Vec<(&'static str, String)> {
+    let visit = visit(language, "/oauth/authorize/arq_1", Some(Menu::Portal));
+    let t = visit.texts();
+    let mut everything = consent_request(Decider::Proxy);
+    everything.categories = CategorySet::all();
+    everything.write = Asked::Yes;
+    everything.delete = Asked::Yes;
+    everything.offline = Asked::No;
+    let ticked = Ticked {
+        categories: CategorySet::EMPTY.with(Category::Medications),
+        sensitive: SensitiveSet::EMPTY.with(SensitiveKind::Hiv),
+        duration: None,
+        offline: true,
+    };
+    let problems = vec![FieldProblem { href: "#long", text: t.say("consent-error-duration") }];
+    vec![
+        (
+            "consent_problem",
+            ConsentPage::new(&visit, &consent_request(Decider::Patient), &ticked, problems)
+                .render()
+                .unwrap(),
+        ),
+        (
+            "consent_everything_by_proxy",
+            ConsentPage::new(&visit, &everything, &Ticked::default(), Vec::new()).render().unwrap(),
+        ),
+    ]
+}
+
+fn picker(visit: &Visit) -> PickerPage {
+    let patients = [
+        PickablePatient {
+            patient: "james".to_owned(),
+            name: "James Okoro".to_owned(),
+            relation: Relation::ActingFor,
+        },
+        PickablePatient {
+            patient: "grace".to_owned(),
+            name: "Grace Okoro".to_owned(),
+            relation: Relation::You,
+        },
+    ];
+    let action = "/oauth/authorize/arq_1".to_owned();
+    PickerPage::new(visit, "Glucose Coach", action, &patients, PickerState::NothingChosen)
+}
+
+fn operational(visit: &Visit) -> OperationalPage {
+    OperationalPage::new(
+        visit,
+        &OperationalRequest {
+            app: AppFacts {
+                name: "Chart Lens".to_owned(),
+                returns_to: "127.0.0.1:9123".to_owned(),
+                ..AppFacts::default()
+            },
+            patient_name: Some("Maria Alvarez".to_owned()),
+            encounter: None,
+            view: CategorySet::EMPTY.with(Category::Laboratory).with(Category::Vitals),
+            write: CategorySet::EMPTY,
+            scope_text: "launch openid fhirUser user/Observation.rs".to_owned(),
+            action: "/oauth/authorize/arq_1".to_owned(),
+        },
+    )
+}
+
+fn launch(visit: &Visit) -> LaunchPage {
+    let apps = [LaunchableApp {
+        value: "chart-lens 0".to_owned(),
+        name: "Chart Lens".to_owned(),
+        launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
+    }];
+    let patients = [LaunchablePatient { id: "maria".to_owned(), name: "Maria Alvarez".to_owned() }];
+    let problems =
+        vec![FieldProblem { href: "#patient", text: visit.texts().say("launch-missing-patient") }];
+    LaunchPage::new(visit, &apps, &patients, &LaunchChoice::default(), problems)
+}
+
+fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
+    let visit_to = |address: &str| visit(language, address, Some(Menu::Portal));
+    let own = person(Standing::Own);
+    let (entries, names) = activity();
+    let t = language.texts();
+    let sentences =
+        entries.iter().map(|e| crate::portal::sentence::sentence(t, e, &names)).collect();
+    let facts = HomeFacts { apps: 1, latest: sentences };
+    let people = [person(Standing::Own), person(Standing::Proxy)];
+    let page = Entries { entries, next: Some("next".to_owned()), cursor: Some("here".to_owned()) };
+    let apps = [("glucose-coach".to_owned(), "Glucose Coach".to_owned())];
+    let filter = Filter {
+        outcome: Some(AuditOutcome::Denied),
+        from: "2026-11-21".to_owned(),
+        ..Filter::default()
+    };
+    let doctor = visit(language, "/portal", Some(Menu::Launch));
+    let nobody = visit(language, "/portal", Some(Menu::HomeOnly));
+    let connections = [connection(ConsentStatus::Active), connection(ConsentStatus::Inactive)];
+    let app = &connections[0];
+    let filter_address = visit_to("/portal/activity?outcome=denied");
+    let proxy = person(Standing::Proxy);
+    let lily = visit_to("/portal/apps?patient=lily");
+    let render = |view: &dyn askama::DynTemplate| view.dyn_render().unwrap();
+    vec![
+        ("home", render(&HomePage::new(&visit_to("/portal"), &people, Some((&own, facts))))),
+        ("home_staff", render(&HomePage::new(&doctor, &[], None))),
+        ("home_nobody", render(&HomePage::new(&nobody, &[], None))),
+        ("apps", render(&AppsPage::new(&visit_to("/portal/apps"), &own, &connections, noon()))),
+        ("apps_none_by_proxy", render(&AppsPage::new(&lily, &proxy, &[], noon()))),
+        ("stop", render(&StopPage::new(&visit_to("/portal/apps/1/stop"), &own, app, noon()))),
+        ("stopped", render(&StoppedPage::new(&visit_to("/portal/apps/1/done"), &own, app))),
+        (
+            "activity",
+            render(&ActivityPage::new(&filter_address, &own, &filter, &apps, &page, &names)),
+        ),
+        (
+            "activity_none",
+            render(&ActivityPage::new(
+                &visit_to("/portal/activity"),
+                &proxy,
+                &Filter { from: "nonsense".to_owned(), ..Filter::default() }.check(),
+                &[],
+                &Entries::default(),
+                &names,
+            )),
+        ),
+    ]
+}
+
+fn demo_pages(language: Language) -> Vec<(&'static str, String)> {
+    let visit = visit(language, "/demo", None);
+    let line = Line { name: "Metformin 500 mg".to_owned(), value: "2026-10-02".to_owned() };
+    let connected = DemoState::Connected {
+        patient: "maria".to_owned(),
+        scope_text: "launch/patient patient/MedicationRequest.rs".to_owned(),
+        asked_at: noon(),
+        kinds: vec![
+            KindResult {
+                key: "demo-kind-medications",
+                answer: KindAnswer::Records { lines: vec![line], total: 3 },
+            },
+            KindResult {
+                key: "demo-kind-laboratory",
+                answer: KindAnswer::Records { lines: Vec::new(), total: 0 },
+            },
+            KindResult { key: "demo-kind-vitals", answer: KindAnswer::Refused { status: 403 } },
+        ],
+    };
+    let refused = DemoState::Refused { answer: "invalid_token".to_owned() };
+    let render = |state: &DemoState| DemoPage::new(&visit, state).render().unwrap();
+    vec![
+        ("demo", render(&DemoState::NotConnected)),
+        ("demo_denied", render(&DemoState::Denied)),
+        ("demo_connected", render(&connected)),
+        ("demo_refused", render(&refused)),
+    ]
+}
+
+/// The value of an attribute in the text of one tag.
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let marker = format!(" {name}=\"");
+    tag.split_once(marker.as_str()).and_then(|(_, rest)| rest.split('"').next())
+}
+
+fn tags<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    let open = format!("<{name} ");
+    html.split(open.as_str())
+        .skip(1)
+        .map(|rest| rest.split('>').next().unwrap())
+        .map(|tag| {
+            // Keep the blank before the first attribute, so that names match whole words.
+            let start = html.find(tag).unwrap();
+            &html[start - 1..start + tag.len()]
+        })
+        .collect()
+}
+
+fn check_page(name: &str, language: Language, html: &str) {
+    let html_tag = format!("<html lang=\"{}\">", language.tag());
+    assert!(html.contains(&html_tag), "{name}: language");
+    for forbidden in ["<script", " style=\"", " onclick", " onsubmit", "javascript:", "http-equiv"]
+    {
+        assert!(!html.contains(forbidden), "{name}: `{forbidden}`");
+    }
+    assert_eq!(html.matches("<h1").count(), 1, "{name}: one h1");
+    assert_eq!(html.matches("<main ").count(), 1, "{name}: one main");
+    let mut level = 0;
+    for rest in html.split("<h").skip(1) {
+        let Some(digit) = rest.chars().next().and_then(|c| c.to_digit(10)) else { continue };
+        assert!(digit <= level + 1, "{name}: heading h{digit} after h{level}");
+        level = digit;
+    }
+    let mut ids: Vec<&str> =
+        html.split(" id=\"").skip(1).map(|r| r.split('"').next().unwrap()).collect();
+    let labels: Vec<&str> =
+        tags(html, "label").into_iter().filter_map(|tag| attribute(tag, "for")).collect();
+    for input in tags(html, "input").into_iter().chain(tags(html, "select")) {
+        if attribute(input, "type") != Some("hidden") {
+            let id = attribute(input, "id").unwrap_or_else(|| panic!("{name}: id of {input}"));
+            assert!(labels.contains(&id), "{name}: no label for `{id}`");
+        }
+    }
+    for form in html.split("<form ").skip(1).map(|rest| rest.split("</form>").next().unwrap()) {
+        let post = form.contains("method=\"post\"");
+        assert_eq!(form.contains("name=\"csrf\""), post, "{name}: csrf exactly in POST forms");
+    }
+    for reference in
+        html.split(" aria-describedby=\"").skip(1).chain(html.split(" aria-labelledby=\"").skip(1))
+    {
+        let id = reference.split('"').next().unwrap();
+        assert!(ids.contains(&id), "{name}: `{id}` does not exist");
+    }
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(count, ids.len(), "{name}: an id occurs twice");
+}
+
+#[test]
+fn every_page_is_well_formed_in_every_language() {
+    for language in Language::ALL {
+        for (name, html) in pages(language) {
+            check_page(name, language, &html);
+        }
+    }
+}
+
+#[test]
+fn pages_in_english() {
+    for (name, html) in pages(Language::English) {
+        let html = html.replace(&ASSETS.style, "[style]").replace(&ASSETS.icon, "[icon]");
+        insta::assert_snapshot!(name, html);
+    }
+}
+
+#[test]
+fn the_consent_page_in_spanish() {
+    let pages = pages(Language::Spanish);
+    let (_, html) = pages.iter().find(|(name, _)| *name == "consent").unwrap();
+    let html = html.replace(&ASSETS.style, "[style]").replace(&ASSETS.icon, "[icon]");
+    insta::assert_snapshot!("consent_es", html);
+}
+
+/// Text without tags, as a reader meets it.
+fn visible(html: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for character in html.chars() {
+        match character {
+            '<' => inside = true,
+            '>' if inside => {
+                inside = false;
+                text.push('\n');
+            }
+            other if !inside => text.push(other),
+            _ => {}
+        }
+    }
+    text.replace("&#38;", "&").replace("&#34;", "\"").replace("&#39;", "'")
+}
+
+// Covers: design §5, exact text shown and its hash
+#[test]
+fn the_recorded_text_is_the_text_on_the_page() {
+    for language in Language::ALL {
+        for decider in [Decider::Patient, Decider::Proxy] {
+            let visit = visit(language, "/oauth/authorize/arq_1", Some(Menu::Portal));
+            let request = consent_request(decider);
+            let page = ConsentPage::new(&visit, &request, &Ticked::default(), Vec::new());
+            let shown = page.shown_text();
+            let html = page.render().unwrap();
+            let on_page = visible(&html);
+            let mut rest = on_page.as_str();
+            for line in shown.text.lines() {
+                let (_, after) = rest
+                    .split_once(line)
+                    .unwrap_or_else(|| panic!("`{line}` is not on the page, in this order"));
+                rest = after;
+            }
+            assert!(html.contains(&shown.hash));
+            if language == Language::English && page_is_for_patient(&request) {
+                insta::assert_snapshot!("consent_shown_text", shown.text);
+            }
+        }
+    }
+}
+
+fn page_is_for_patient(request: &ConsentRequest) -> bool {
+    request.decider == Decider::Patient
+}
+
+#[test]
+fn ticking_does_not_change_the_recorded_text() {
+    let visit = visit(Language::English, "/oauth/authorize/arq_1", Some(Menu::Portal));
+    let request = consent_request(Decider::Patient);
+    let ticked = Ticked { categories: CategorySet::all(), offline: true, ..Ticked::default() };
+    let untouched = ConsentPage::new(&visit, &request, &Ticked::default(), Vec::new());
+    let touched = ConsentPage::new(&visit, &request, &ticked, Vec::new());
+    assert_eq!(untouched.shown_text(), touched.shown_text());
+}
+
+#[test]
+fn every_entry_has_a_sentence_in_every_language() {
+    let kinds = [
+        AuditKind::Access,
+        AuditKind::SignIn,
+        AuditKind::SignOut,
+        AuditKind::Authorization,
+        AuditKind::Token,
+        AuditKind::TokenRevocation,
+        AuditKind::Introspection,
+        AuditKind::Consent,
+        AuditKind::ClientRegistration,
+        AuditKind::PortalView,
+        AuditKind::Key,
+        AuditKind::Import,
+        AuditKind::Administration,
+    ];
+    let interactions =
+        [None, Some(Interaction::Read), Some(Interaction::Create), Some(Interaction::Delete)];
+    let (_, names) = activity();
+    for language in Language::ALL {
+        for kind in kinds {
+            for outcome in crate::portal::activity::OUTCOMES {
+                for interaction in &interactions {
+                    for client in [None, entry(kind, outcome).client] {
+                        let entry = AuditEntry {
+                            interaction: interaction.clone(),
+                            client,
+                            ..entry(kind, outcome)
+                        };
+                        let text =
+                            crate::portal::sentence::sentence(language.texts(), &entry, &names);
+                        assert!(text.ends_with('.') && !text.starts_with("activity-"), "{text}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn menus_fit_the_actor() {
+    use crate::frame::menu_of;
+    assert_eq!(menu_of(ActorKind::Patient), Menu::Portal);
+    assert_eq!(menu_of(ActorKind::Clinician), Menu::Launch);
+    assert_eq!(menu_of(ActorKind::SupportAgent), Menu::HomeOnly);
+}

@@ -1,0 +1,33 @@
+//! `/terms`: the terms that the consent page refers to, and where to find help.
+
+use askama::Template;
+
+use crate::frame::{Frame, Section, Visit};
+
+/// One part of the page.
+#[derive(Debug)]
+pub(crate) struct Part {
+    title: String,
+    text: String,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "terms.html")]
+pub(crate) struct TermsPage {
+    frame: Frame,
+    parts: Vec<Part>,
+}
+
+impl TermsPage {
+    pub(crate) fn new(visit: &Visit) -> Self {
+        let t = visit.texts();
+        let parts = ["terms-choose", "terms-stop", "terms-see", "terms-staff", "terms-help"]
+            .into_iter()
+            .map(|key| Part {
+                title: t.say(key),
+                text: t.with(&format!("{key}-text"), &[("organization", &visit.organization)]),
+            })
+            .collect();
+        Self { frame: visit.frame(t.say("terms-title"), Section::None), parts }
+    }
+}
