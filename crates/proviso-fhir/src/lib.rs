@@ -7,8 +7,12 @@
 #![deny(missing_docs)]
 extern crate alloc;
 
+pub mod bundle;
 pub mod category;
+pub mod classify;
 pub mod json;
 pub mod label;
+pub mod meta;
+pub mod outcome;
 pub mod search;
 pub mod spec;
