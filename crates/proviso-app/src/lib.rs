@@ -5,6 +5,7 @@
 //! clock, entropy and keys through ports; it knows nothing of HTTP.
 
 pub mod caller;
+pub mod keys;
 pub mod ports;
 pub mod settings;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use proviso_core::time::At;
 use proviso_store::Store;
 
+use crate::keys::Keys;
 use crate::ports::{Clock, Entropy};
 use crate::settings::Settings;
 
@@ -22,6 +24,7 @@ pub struct App {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) settings: Settings,
 }
 
@@ -29,6 +32,11 @@ impl App {
     /// The instant now, from the clock port.
     pub fn now(&self) -> At {
         self.clock.now()
+    }
+
+    /// The server's keys.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// What the operator decided.
