@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod bundle;
 pub mod category;
 pub mod classify;
+pub mod compartment;
 pub mod json;
 pub mod label;
 pub mod meta;
