@@ -286,10 +286,7 @@ fn narrow(indexer: &Indexer, param: &Param, tests: &[&Test], clauses: &mut Vec<C
         for (at, component) in param.components.iter().enumerate() {
             let parts: Option<Vec<&Test>> = tests
                 .iter()
-                .map(|test| match test {
-                    Test::Composite(parts) => parts.get(at),
-                    _ => None,
-                })
+                .map(|test| if let Test::Composite(parts) = test { parts.get(at) } else { None })
                 .collect();
             if let Some(parts) = parts {
                 narrow(indexer, component, &parts, clauses);

@@ -74,10 +74,9 @@ impl Param {
         components: Vec<Self>,
     ) -> Self {
         let is_contact = expression.paths().iter().any(|p| p.last_field() == Some("telecom"));
-        let implied_system = match definition.param_type {
-            ParamType::Token => implied_system(resource_type, &expression),
-            _ => None,
-        };
+        let is_token = definition.param_type == ParamType::Token;
+        let implied_system =
+            if is_token { implied_system(resource_type, &expression) } else { None };
         Self {
             code: definition.code,
             kind: definition.param_type,

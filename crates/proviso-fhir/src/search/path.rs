@@ -157,7 +157,9 @@ impl Expression {
             match expression {
                 Self::Paths(found) => paths.extend(found),
                 whole if kept.len() == 1 => return Ok(whole),
-                _ => return Err(PathError::Syntax { at: 0 }),
+                Self::Exists(_) | Self::Compare { .. } | Self::And(..) => {
+                    return Err(PathError::Syntax { at: 0 });
+                }
             }
         }
         Ok(Self::Paths(paths))
@@ -167,7 +169,9 @@ impl Expression {
     pub(super) fn evaluate<'a>(&self, focus: Node<'a>, resource: Node<'a>) -> Outcome<'a> {
         match self {
             Self::Paths(paths) => Outcome::Nodes(walk_all(paths, focus, resource)),
-            _ => Outcome::Truth(self.truth(focus, resource)),
+            Self::Exists(_) | Self::Compare { .. } | Self::And(..) => {
+                Outcome::Truth(self.truth(focus, resource))
+            }
         }
     }
 
@@ -206,9 +210,8 @@ impl Literal {
 impl Path {
     /// The elements the path names, in order.
     pub(super) fn fields(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Field(name) => Some(name.as_str()),
-            _ => None,
+        self.steps.iter().filter_map(|step| {
+            if let Step::Field(name) = step { Some(name.as_str()) } else { None }
         })
     }
 

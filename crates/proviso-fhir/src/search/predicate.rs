@@ -191,10 +191,12 @@ impl Test {
             ParamType::Quantity => Self::quantity(text).ok_or("a quantity"),
             ParamType::Uri => {
                 let uri = unescape(text).ok_or(ESCAPES)?;
-                let how = match modifier {
-                    Modifier::Above => UriMatch::Above,
-                    Modifier::Below => UriMatch::Below,
-                    _ => UriMatch::Equal,
+                let how = if modifier == Modifier::Above {
+                    UriMatch::Above
+                } else if modifier == Modifier::Below {
+                    UriMatch::Below
+                } else {
+                    UriMatch::Equal
                 };
                 Ok(Self::Uri { how, uri })
             }
@@ -217,34 +219,35 @@ impl Test {
     }
 
     fn string(param: &Param, modifier: Modifier, plain: String) -> Result<Self, &'static str> {
-        let (how, text) = match modifier {
-            Modifier::Exact => (TextMatch::Exact, plain),
-            Modifier::Contains => (TextMatch::Contains, fold(&plain)),
-            _ if param.is_phonetic() => {
-                (TextMatch::Sounds, soundex(&plain).ok_or("a word in Latin letters")?)
-            }
-            _ => (TextMatch::Starts, fold(&plain)),
+        let (how, text) = if modifier == Modifier::Exact {
+            (TextMatch::Exact, plain)
+        } else if modifier == Modifier::Contains {
+            (TextMatch::Contains, fold(&plain))
+        } else if param.is_phonetic() {
+            (TextMatch::Sounds, soundex(&plain).ok_or("a word in Latin letters")?)
+        } else {
+            (TextMatch::Starts, fold(&plain))
         };
         // White space alone would match everything.
         if text.is_empty() { Err("a text") } else { Ok(Self::Text { how, text }) }
     }
 
     fn token(modifier: Modifier, text: &str) -> Option<Result<Self, &'static str>> {
-        match modifier {
-            Modifier::Text => Some(Ok(Self::TokenText(fold(&unescape(text)?)))),
-            Modifier::OfType => {
-                let parts = split_unescaped(text, '|');
-                let [system, code, value] = parts.as_slice() else {
-                    return Some(Err("`system|code|value` of an identifier"));
-                };
-                let (system, code, value) = (unescape(system)?, unescape(code)?, unescape(value)?);
-                if system.is_empty() || code.is_empty() || value.is_empty() {
-                    return Some(Err("`system|code|value` of an identifier"));
-                }
-                Some(Ok(Self::OfType { system, code, value }))
-            }
-            _ => Some(Ok(Self::Token(TokenTest::parse(text)?))),
+        if modifier == Modifier::Text {
+            return Some(Ok(Self::TokenText(fold(&unescape(text)?))));
         }
+        if modifier != Modifier::OfType {
+            return Some(Ok(Self::Token(TokenTest::parse(text)?)));
+        }
+        let parts = split_unescaped(text, '|');
+        let [system, code, value] = parts.as_slice() else {
+            return Some(Err("`system|code|value` of an identifier"));
+        };
+        let (system, code, value) = (unescape(system)?, unescape(code)?, unescape(value)?);
+        if system.is_empty() || code.is_empty() || value.is_empty() {
+            return Some(Err("`system|code|value` of an identifier"));
+        }
+        Some(Ok(Self::OfType { system, code, value }))
     }
 
     fn quantity(text: &str) -> Option<Self> {
@@ -280,7 +283,8 @@ impl Test {
                 found.identifier.as_ref().is_some_and(|token| test.accepts(token))
             }
             (Self::Quantity { number, system, code }, SearchValue::Quantity(found)) => {
-                number.accepts(&found.range) && unit_accepts(system, code, found)
+                number.accepts(&found.range)
+                    && unit_accepts(system.as_deref(), code.as_deref(), found)
             }
             (Self::Uri { how, uri }, SearchValue::Uri(found)) => uri_accepts(*how, uri, found),
             (Self::Composite(tests), SearchValue::Composite(parts)) => {
@@ -332,9 +336,10 @@ impl ReferenceTest {
     fn parse(modifier: Modifier, text: &str, own_base: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str = "an id, `Type/id` or an absolute URL";
         if let Ok(id) = ResourceId::from_str(text) {
-            return Ok(match modifier {
-                Modifier::Type(resource_type) => Self::Local { resource_type, id, version: None },
-                _ => Self::Id(id),
+            return Ok(if let Modifier::Type(resource_type) = modifier {
+                Self::Local { resource_type, id, version: None }
+            } else {
+                Self::Id(id)
             });
         }
         match reference::read(Cow::Borrowed(text), own_base) {
@@ -440,7 +445,7 @@ fn text_accepts(how: TextMatch, wanted: &str, found: &str) -> bool {
 
 /// FHIR R4 search.html#quantity: with a system the coded unit counts, without one the coded unit
 /// or the one that people read.
-fn unit_accepts(system: &Option<String>, code: &Option<String>, found: &Quantity<'_>) -> bool {
+fn unit_accepts(system: Option<&str>, code: Option<&str>, found: &Quantity<'_>) -> bool {
     match (system, code) {
         (None, None) => true,
         (Some(system), None) => found.system.as_deref() == Some(system),

@@ -325,14 +325,8 @@ impl Query {
         let params = self.params(name, code)?;
         let mut targets: BTreeSet<ResourceType> = BTreeSet::new();
         for (_, param) in &params {
-            match wanted {
-                Some(wanted) if param.may_target(wanted) => {
-                    targets.insert(wanted);
-                }
-                Some(_) => {}
-                None if param.kind == ParamType::Reference => targets.extend(param.targets),
-                None => {}
-            }
+            let known = param.targets.iter().copied().filter(|_| wanted.is_none());
+            targets.extend(known.chain(wanted).filter(|target| param.may_target(*target)));
         }
         let mut queries = Vec::new();
         let mut failure = None;
@@ -493,12 +487,10 @@ impl Join {
 
 /// The resource of this server that a reference value leads to.
 pub(super) fn local_key(value: &SearchValue<'_>) -> Option<ResourceKey> {
-    match value {
-        SearchValue::Reference(reference) => match reference.target.as_ref()? {
-            Target::Local { resource_type, id, .. } => Some((*resource_type, id.clone())),
-            Target::Url { .. } | Target::Contained(_) => None,
-        },
-        _ => None,
+    let SearchValue::Reference(reference) = value else { return None };
+    match reference.target.as_ref()? {
+        Target::Local { resource_type, id, .. } => Some((*resource_type, id.clone())),
+        Target::Url { .. } | Target::Contained(_) => None,
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn text_of(node: Node<'_>) -> Option<Cow<'_, str>> {
     match node.kind() {
         Kind::String => node.as_str(),
         Kind::Object => node.get("reference").and_then(Node::as_str),
-        _ => None,
+        Kind::Array | Kind::Number | Kind::Bool | Kind::Null => None,
     }
 }
 

@@ -1,0 +1,99 @@
+//! Every published search parameter is really evaluated.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use proviso_core::resource_type::ResourceType;
+
+use crate::search::param::{Param, ParamType};
+use crate::search::{Indexer, Query};
+use crate::spec;
+
+#[test]
+fn every_parameter_of_every_type_compiles() {
+    let mut compiled = 0;
+    for resource_type in ResourceType::all() {
+        for definition in spec::search_params_for(resource_type) {
+            let param = Param::compile(resource_type, definition)
+                .unwrap_or_else(|error| panic!("{resource_type} {}: {error}", definition.code))
+                .unwrap_or_else(|| panic!("{resource_type} {} has no expression", definition.code));
+            let finds_something = param.expression.paths().iter().any(|p| !p.steps.is_empty())
+                || param.kind == ParamType::Composite
+                || param.code == "deceased";
+            assert!(finds_something, "{resource_type} {}", definition.code);
+            assert_eq!(param.components.len(), definition.components.len());
+            compiled += 1;
+        }
+    }
+    assert!(compiled > 1300, "{compiled}");
+}
+
+#[test]
+fn every_parameter_takes_a_value_of_its_kind_or_is_refused_by_name() {
+    let mut refused = Vec::new();
+    for resource_type in ResourceType::all() {
+        for param in Param::all(resource_type) {
+            let value = |kind| match kind {
+                ParamType::Number | ParamType::Quantity => "5",
+                ParamType::Date => "2020",
+                ParamType::Reference => "http://x/1",
+                _ => "x",
+            };
+            let text = match param.kind {
+                ParamType::Composite => {
+                    let parts: Vec<&str> =
+                        param.components.iter().map(|part| value(part.kind)).collect();
+                    parts.join("$")
+                }
+                kind => value(kind).into(),
+            };
+            let raw = format!("{}={text}", param.code);
+            if super::parse(resource_type, &raw).is_err() {
+                refused.push(format!("{resource_type} {}", param.code));
+            }
+        }
+    }
+    assert_eq!(refused, ["Location near"]);
+}
+
+#[test]
+fn shared_elements_are_indexed_once() {
+    let indexer = Indexer::new(ResourceType::OBSERVATION);
+    let doc = super::doc(
+        r#"{"resourceType":"Observation","code":{"coding":[{"code":"a"}]},
+            "subject":{"reference":"Patient/1"}}"#,
+    );
+    // One key for `code` (under `combo-code`) and one for `subject` (which sees all of `patient`).
+    assert_eq!(indexer.keys(doc.root(), super::BASE).keys.len(), 2);
+}
+
+#[test]
+fn the_exchanged_components_of_document_relationship_are_put_right() {
+    let json = r#"{"resourceType":"DocumentReference","relatesTo":[{"code":"appends",
+        "target":{"reference":"DocumentReference/9"}}]}"#;
+    assert!(super::matches(json, "relationship=DocumentReference/9$appends"));
+    assert!(!super::matches(json, "relationship=DocumentReference/9$replaces"));
+}
+
+#[test]
+fn a_query_tells_what_it_reads() {
+    let query: Query = super::parse(
+        ResourceType::OBSERVATION,
+        "code=x&subject:Patient.name=y&_has:Provenance:target:agent=Device/1&_sort=date\
+         &_include=Observation:performer",
+    )
+    .unwrap();
+    let reads: Vec<_> = query.reads().into_iter().map(|(t, code)| format!("{t}.{code}")).collect();
+    assert_eq!(
+        reads,
+        [
+            "Observation.code",
+            "Observation.date",
+            "Observation.performer",
+            "Observation.subject",
+            "Patient.name",
+            "Provenance.agent",
+            "Provenance.target",
+        ]
+    );
+}
