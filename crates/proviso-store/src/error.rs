@@ -33,6 +33,9 @@ pub enum OpenError {
         /// The version linked.
         found: &'static str,
     },
+    /// Another process has the database open for writing.
+    #[error("the database is in use by another process")]
+    InUse,
     /// The database was written by a newer release.
     #[error("the database has schema {found}, this release knows up to {known}")]
     NewerSchema {

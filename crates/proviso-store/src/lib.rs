@@ -10,6 +10,7 @@ pub mod log;
 mod model;
 pub mod options;
 pub mod record;
+mod sqlite;
 mod store;
 
 pub use batch::{Batch, CommitError, ExpectSetting, Op, Precondition, Presence, Receipt};
@@ -25,4 +26,5 @@ pub use record::{
     CandidateQuery, Clause, Expect, HistoryQuery, RangeKey, RecordMethod, RecordVersion,
     StoredRecord,
 };
+pub use sqlite::{AuditLogReader, RawAuditEntry, SqliteStore};
 pub use store::Store;

@@ -1,5 +1,7 @@
 //! The waist itself: one type, two back ends, the same answers.
 
+use std::path::Path;
+
 use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::id::{
     AccountId, AuthorizationRequestId, ClientId, ConsentId, GrantId, PatientId, ResourceId,
@@ -14,23 +16,31 @@ use proviso_tlog::TileId;
 
 use crate::batch::{Batch, CommitError, Receipt};
 use crate::choice::{Objection, StoredConsent};
-use crate::error::ReadError;
+use crate::error::{OpenError, ReadError};
 use crate::log::{AuditQuery, SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::model::ModelStore;
 use crate::options::OpenOptions;
 use crate::record::{CandidateQuery, HistoryQuery, StoredRecord};
+use crate::sqlite::SqliteStore;
 
 /// Durable storage. Clones share it.
 #[derive(Debug, Clone)]
 pub enum Store {
+    /// A SQLite file.
+    Sqlite(SqliteStore),
     /// Everything in memory, for tests and simulations.
     Model(ModelStore),
 }
 
-/// Runs a read on either back end.
+/// Runs a read on either back end: with owned copies of the named arguments on a SQLite
+/// connection, or over the state in memory.
 macro_rules! read {
-    ($store:ident, |$state:ident| $model:expr) => {
+    ($store:ident, [$($own:ident),*], |$db:ident| $sqlite:expr, |$state:ident| $model:expr) => {
         match $store {
+            Self::Sqlite(store) => {
+                $(let $own = $own.to_owned();)*
+                store.read(move |$db| $sqlite).await
+            }
             Self::Model(store) => {
                 let $state = store.state();
                 Ok($model)
@@ -40,6 +50,16 @@ macro_rules! read {
 }
 
 impl Store {
+    /// Opens or makes a store in a SQLite file. The latest checkpoint of the audit log is also kept
+    /// in `audit.checkpoint` beside it.
+    ///
+    /// # Errors
+    /// When another process has it open, it was written by a newer release, or its audit log is
+    /// damaged or shorter than what was acknowledged.
+    pub fn open_sqlite(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
+        SqliteStore::open(path, options).map(Self::Sqlite)
+    }
+
     /// A store in memory.
     pub fn model(options: OpenOptions) -> Self {
         Self::Model(ModelStore::new(options))
@@ -48,6 +68,7 @@ impl Store {
     /// Hands the writer the key with which it signs checkpoints from now on.
     pub fn install_signer(&self, signer: SharedSigner) {
         match self {
+            Self::Sqlite(store) => store.install_signer(signer),
             Self::Model(store) => store.install_signer(signer),
         }
     }
@@ -59,6 +80,7 @@ impl Store {
     /// When a precondition does not hold or the storage fails; nothing counts as written then.
     pub async fn commit(&self, batch: Batch) -> Result<Receipt, CommitError> {
         match self {
+            Self::Sqlite(store) => store.commit(batch).await,
             Self::Model(store) => store.commit(batch),
         }
     }
@@ -67,49 +89,54 @@ impl Store {
 
     /// An account.
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, ReadError> {
-        read!(self, |state| state.accounts.get(id).cloned())
+        read!(self, [id], |db| db.account(&id), |state| state.accounts.get(id).cloned())
     }
 
     /// An account by what its person types, whatever the letter case.
     pub async fn account_by_username(&self, name: &str) -> Result<Option<Account>, ReadError> {
-        read!(self, |state| state.account_by_username(name))
+        read!(self, [name], |db| db.account_by_username(&name), |state| state
+            .account_by_username(name))
     }
 
     /// Every account, by id.
     pub async fn accounts(&self) -> Result<Vec<Account>, ReadError> {
-        read!(self, |state| state.accounts.values().cloned().collect())
+        read!(self, [], |db| db.accounts(), |state| state.accounts.values().cloned().collect())
     }
 
     /// A session, ended ones included.
     pub async fn session(&self, id: &SessionId) -> Result<Option<Session>, ReadError> {
-        read!(self, |state| state.sessions.get(id).cloned())
+        read!(self, [id], |db| db.session(&id), |state| state.sessions.get(id).cloned())
     }
 
     /// A session by the hash of its secret, ended ones included.
     pub async fn session_by_secret(&self, hash: &str) -> Result<Option<Session>, ReadError> {
-        read!(self, |state| state.session_by_secret(hash))
+        read!(self, [hash], |db| db.session_by_secret(&hash), |state| state.session_by_secret(hash))
     }
 
     /// Every relationship on record, whatever its period.
     pub async fn relationships(&self) -> Result<Vec<Relationship>, ReadError> {
-        read!(self, |state| state.relationships.values().cloned().collect())
+        read!(self, [], |db| db.relationships(), |state| state
+            .relationships
+            .values()
+            .cloned()
+            .collect())
     }
 
     // -- Apps, requests, grants, tokens
 
     /// An app.
     pub async fn client(&self, id: &ClientId) -> Result<Option<Client>, ReadError> {
-        read!(self, |state| state.clients.get(id).cloned())
+        read!(self, [id], |db| db.client(&id), |state| state.clients.get(id).cloned())
     }
 
     /// Every app, by id.
     pub async fn clients(&self) -> Result<Vec<Client>, ReadError> {
-        read!(self, |state| state.clients.values().cloned().collect())
+        read!(self, [], |db| db.clients(), |state| state.clients.values().cloned().collect())
     }
 
     /// A launch ticket, used ones included.
     pub async fn launch_ticket(&self, hash: &TokenHash) -> Result<Option<LaunchTicket>, ReadError> {
-        read!(self, |state| state.tickets.get(hash).cloned())
+        read!(self, [hash], |db| db.launch_ticket(&hash), |state| state.tickets.get(hash).cloned())
     }
 
     /// An authorization request.
@@ -117,7 +144,10 @@ impl Store {
         &self,
         id: &AuthorizationRequestId,
     ) -> Result<Option<AuthorizationRequest>, ReadError> {
-        read!(self, |state| state.requests.get(id).cloned())
+        read!(self, [id], |db| db.authorization_request(&id), |state| state
+            .requests
+            .get(id)
+            .cloned())
     }
 
     /// An authorization code, used ones included.
@@ -125,49 +155,59 @@ impl Store {
         &self,
         hash: &TokenHash,
     ) -> Result<Option<AuthorizationCode>, ReadError> {
-        read!(self, |state| state.codes.get(hash).cloned())
+        read!(self, [hash], |db| db.authorization_code(&hash), |state| state
+            .codes
+            .get(hash)
+            .cloned())
     }
 
     /// A grant, ended ones included.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, ReadError> {
-        read!(self, |state| state.grants.get(id).cloned())
+        read!(self, [id], |db| db.grant(&id), |state| state.grants.get(id).cloned())
     }
 
     /// Every grant that has not been ended, by id. Those past their time are included.
     pub async fn active_grants(&self) -> Result<Vec<Grant>, ReadError> {
-        read!(self, |state| state.grants(|grant| grant.ended.is_none()))
+        read!(self, [], |db| db.active_grants(), |state| state
+            .grants(|grant| grant.ended.is_none()))
     }
 
     /// Every grant of an account, ended ones included, by id.
     pub async fn grants_of_account(&self, account: &AccountId) -> Result<Vec<Grant>, ReadError> {
-        read!(self, |state| state.grants(|grant| grant.account.as_ref() == Some(account)))
+        read!(self, [account], |db| db.grants_of_account(&account), |state| state
+            .grants(|grant| grant.account.as_ref() == Some(account)))
     }
 
     /// Every grant of an app, ended ones included, by id.
     pub async fn grants_of_client(&self, client: &ClientId) -> Result<Vec<Grant>, ReadError> {
-        read!(self, |state| state.grants(|grant| grant.client == *client))
+        read!(self, [client], |db| db.grants_of_client(&client), |state| state
+            .grants(|grant| grant.client == *client))
     }
 
     /// Every grant that rests on a consent, ended ones included, by id.
     pub async fn grants_of_consent(&self, consent: &ConsentId) -> Result<Vec<Grant>, ReadError> {
-        read!(self, |state| state.grants(|grant| grant.consent() == Some(consent)))
+        read!(self, [consent], |db| db.grants_of_consent(&consent), |state| state
+            .grants(|grant| grant.consent() == Some(consent)))
     }
 
     /// A refresh token, replaced ones included.
     pub async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<RefreshToken>, ReadError> {
-        read!(self, |state| state.refresh_tokens.get(hash).cloned())
+        read!(self, [hash], |db| db.refresh_token(&hash), |state| state
+            .refresh_tokens
+            .get(hash)
+            .cloned())
     }
 
     // -- Choices
 
     /// The latest version of a consent.
     pub async fn consent(&self, id: &ConsentId) -> Result<Option<StoredConsent>, ReadError> {
-        read!(self, |state| state.consent_versions(id).pop())
+        read!(self, [id], |db| db.consent(&id), |state| state.consent_versions(id).pop())
     }
 
     /// Every version of a consent, oldest first.
     pub async fn consent_versions(&self, id: &ConsentId) -> Result<Vec<StoredConsent>, ReadError> {
-        read!(self, |state| state.consent_versions(id))
+        read!(self, [id], |db| db.consent_versions(&id), |state| state.consent_versions(id))
     }
 
     /// The latest version of each consent of a patient, by consent id.
@@ -175,41 +215,42 @@ impl Store {
         &self,
         patient: &PatientId,
     ) -> Result<Vec<StoredConsent>, ReadError> {
-        read!(self, |state| state.consents_latest(Some(patient)))
+        read!(self, [patient], |db| db.consents_of_patient(&patient), |state| state
+            .consents_latest(Some(patient)))
     }
 
     /// The latest version of every consent, by consent id.
     pub async fn consents(&self) -> Result<Vec<StoredConsent>, ReadError> {
-        read!(self, |state| state.consents_latest(None))
+        read!(self, [], |db| db.consents(), |state| state.consents_latest(None))
     }
 
     /// Every objection, by patient.
     pub async fn objections(&self) -> Result<Vec<Objection>, ReadError> {
-        read!(self, |state| state.objections.values().cloned().collect())
+        read!(self, [], |db| db.objections(), |state| state.objections.values().cloned().collect())
     }
 
     // -- Keys and settings
 
     /// Every key, retired ones included, by `kid`.
     pub async fn keys(&self) -> Result<Vec<SealedKey>, ReadError> {
-        read!(self, |state| state.keys.values().cloned().collect())
+        read!(self, [], |db| db.keys(), |state| state.keys.values().cloned().collect())
     }
 
     /// A setting.
     pub async fn setting(&self, key: &str) -> Result<Option<String>, ReadError> {
-        read!(self, |state| state.settings.get(key).cloned())
+        read!(self, [key], |db| db.setting(&key), |state| state.settings.get(key).cloned())
     }
 
     /// How many committed batches could have changed a decision.
     pub async fn epoch(&self) -> Result<u64, ReadError> {
-        read!(self, |state| state.epoch)
+        read!(self, [], |db| db.epoch(), |state| state.epoch)
     }
 
     // -- Records
 
     /// The sequence number of the newest version of anything; 0 when there is none.
     pub async fn latest_seq(&self) -> Result<u64, ReadError> {
-        read!(self, |state| state.latest_seq())
+        read!(self, [], |db| db.latest_seq(), |state| state.latest_seq())
     }
 
     /// The newest version of a record, now or as of a sequence number. A deletion is a version.
@@ -219,7 +260,11 @@ impl Store {
         id: &ResourceId,
         as_of: Option<u64>,
     ) -> Result<Option<StoredRecord>, ReadError> {
-        read!(self, |state| state.record(resource_type, id, as_of))
+        read!(self, [id], |db| db.record(resource_type, &id, as_of), |state| state.record(
+            resource_type,
+            id,
+            as_of
+        ))
     }
 
     /// One version of a record.
@@ -229,38 +274,39 @@ impl Store {
         id: &ResourceId,
         version: u64,
     ) -> Result<Option<StoredRecord>, ReadError> {
-        read!(self, |state| state.record_version(resource_type, id, version))
+        read!(self, [id], |db| db.record_version(resource_type, &id, version), |state| state
+            .record_version(resource_type, id, version))
     }
 
     /// Versions, newest first.
     pub async fn history(&self, query: HistoryQuery) -> Result<Vec<StoredRecord>, ReadError> {
-        read!(self, |state| state.history(&query))
+        read!(self, [], |db| db.history(&query), |state| state.history(&query))
     }
 
     /// The current, not deleted versions that fit every clause, ordered by id.
     pub async fn candidates(&self, query: CandidateQuery) -> Result<Vec<StoredRecord>, ReadError> {
-        read!(self, |state| state.candidates(&query))
+        read!(self, [], |db| db.candidates(&query), |state| state.candidates(&query))
     }
 
     /// How many records there are now, deleted ones not counted.
     pub async fn count_records(&self) -> Result<u64, ReadError> {
-        read!(self, |state| state.count_records())
+        read!(self, [], |db| db.count_records(), |state| state.count_records())
     }
 
     // -- The audit log
 
     /// Entries, newest first.
     pub async fn audit_page(&self, query: AuditQuery) -> Result<Vec<StoredAudit>, ReadError> {
-        read!(self, |state| state.audit_page(&query))
+        read!(self, [], |db| db.audit_page(&query), |state| state.audit_page(&query))
     }
 
     /// The latest signed checkpoint; `None` before the first entry.
     pub async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, ReadError> {
-        read!(self, |state| state.checkpoint.clone())
+        read!(self, [], |db| db.checkpoint(), |state| state.checkpoint.clone())
     }
 
     /// The bytes of a tile, full or partial; `None` when the log does not reach so far.
     pub async fn tile(&self, tile: TileId) -> Result<Option<Vec<u8>>, ReadError> {
-        read!(self, |state| state.tile(tile))
+        read!(self, [], |db| db.tile(tile), |state| state.tile(tile))
     }
 }

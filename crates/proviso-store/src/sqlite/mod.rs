@@ -1,0 +1,133 @@
+//! SQLite: one file, one writer thread with group commit, many readers.
+
+mod apply;
+mod candidates;
+mod codes;
+mod connection;
+mod inspect;
+mod migrate;
+mod read;
+mod read_log;
+mod read_records;
+mod side_file;
+mod tx;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::batch::{Batch, CommitError, Receipt};
+use crate::error::{OpenError, ReadError};
+use crate::log::SharedSigner;
+use crate::options::OpenOptions;
+
+pub use inspect::{AuditLogReader, RawAuditEntry};
+pub(crate) use read::Reads;
+
+/// The store in a SQLite file. Clones share it; the file is closed when the last one is gone.
+#[derive(Debug, Clone)]
+pub struct SqliteStore(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    tenant: i64,
+    queue: Mutex<Option<std::sync::mpsc::Sender<writer::Command>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    signer: Arc<RwLock<Option<SharedSigner>>>,
+    idle: Mutex<Vec<Connection>>,
+    readers: Arc<Semaphore>,
+    // Held as long as the store is open: a second writer would fork the log.
+    _lock: File,
+}
+
+impl SqliteStore {
+    pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
+        connection::check_library()?;
+        let lock = lock_file(path)?;
+        let mut db = connection::open_writer(path)?;
+        migrate::migrate(&mut db)?;
+        let tenant = migrate::tenant_number(&db, &options.tenant)?;
+        let signer = Arc::new(RwLock::new(options.signer.clone()));
+        let side = side_file::SideFile::beside(path, &options.tenant);
+        let writer = writer::Writer::new(db, tenant, Arc::clone(&signer), &options, side)?;
+        let (queue, commands) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(&commands))?;
+        Ok(Self(Arc::new(Shared {
+            path: path.to_owned(),
+            tenant,
+            queue: Mutex::new(Some(queue)),
+            writer: Mutex::new(Some(thread)),
+            signer,
+            idle: Mutex::new(Vec::new()),
+            readers: Arc::new(Semaphore::new(options.readers_max.max(1))),
+            _lock: lock,
+        })))
+    }
+
+    pub(crate) fn install_signer(&self, signer: SharedSigner) {
+        *self.0.signer.write().unwrap_or_else(PoisonError::into_inner) = Some(signer);
+    }
+
+    pub(crate) async fn commit(&self, batch: Batch) -> Result<Receipt, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        queue
+            .ok_or(CommitError::Closed)?
+            .send(writer::Command { batch, reply })
+            .map_err(|_| CommitError::Closed)?;
+        answer.await.map_err(|_| CommitError::Closed)?
+    }
+
+    /// Runs a read on a connection of its own, off the async threads.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(Reads<'_>) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let failed = |why: &dyn std::fmt::Display| ReadError::Storage(why.to_string());
+        let readers = Arc::clone(&self.0.readers);
+        let permit = readers.acquire_owned().await.map_err(|why| failed(&why))?;
+        let shared = Arc::clone(&self.0);
+        let run = move || {
+            let _permit = permit;
+            let idle = shared.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let db = match idle {
+                Some(db) => db,
+                None => connection::open_reader(&shared.path)?,
+            };
+            let answer = query(Reads { db: &db, tenant: shared.tenant });
+            shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+            answer
+        };
+        tokio::task::spawn_blocking(run).await.map_err(|why| failed(&why))?
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The writer finishes what is queued, then ends because no sender is left.
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if writer.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the storage writer ended abnormally");
+        }
+    }
+}
+
+fn lock_file(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = File::options().create(true).truncate(false).write(true).open(name)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse),
+        Err(std::fs::TryLockError::Error(why)) => Err(OpenError::Io(why)),
+    }
+}
