@@ -222,7 +222,22 @@ pub fn rules_of_type(resource_type: ResourceType) -> impl Iterator<Item = &'stat
 
 /// Every kind of record that resources of this type can be.
 pub fn categories_of_type(resource_type: ResourceType) -> CategorySet {
-    rules_of_type(resource_type).map(|rule| rule.category).collect()
+    POSSIBLE.get(resource_type.index()).copied().unwrap_or(CategorySet::EMPTY)
+}
+
+/// The table by type, since each decision on a resource asks for it.
+static POSSIBLE: [CategorySet; ResourceType::COUNT] = possible_by_type();
+
+#[expect(clippy::indexing_slicing, reason = "computed at build time, where a miss does not build")]
+const fn possible_by_type() -> [CategorySet; ResourceType::COUNT] {
+    let mut possible = [CategorySet::EMPTY; ResourceType::COUNT];
+    let mut row = 0;
+    while row < RULES.len() {
+        let index = RULES[row].resource_type.index();
+        possible[index] = possible[index].with(RULES[row].category);
+        row += 1;
+    }
+    possible
 }
 
 /// Whether the kind of record of this type depends on the resource's `category` element.
@@ -254,12 +269,20 @@ pub fn categories_of_resource<'a>(
     })
 }
 
+/// The kinds that a resource is said to be, without those that the table does not give to its
+/// type: a claim that contradicts the table is as good as none.
+pub fn believed(resource_type: ResourceType, kinds: CategorySet) -> CategorySet {
+    let possible = categories_of_type(resource_type);
+    if possible.is_empty() { kinds } else { kinds.intersection(possible) }
+}
+
 /// Whether a choice of categories covers a resource of this type that is of these kinds.
 ///
 /// One chosen kind is enough, as values of one attribute are alternatives. A resource of no known
 /// kind might be of any kind its type can have, so it is covered only when all of those are
 /// chosen; for a type that the table does not mention at all, only when everything is.
 pub fn covers(chosen: CategorySet, resource_type: ResourceType, kinds: CategorySet) -> bool {
+    let kinds = believed(resource_type, kinds);
     if !kinds.is_empty() {
         return !chosen.intersection(kinds).is_empty();
     }
@@ -319,6 +342,7 @@ mod tests {
         let observation = ResourceType::OBSERVATION;
         assert!(covers(labs, observation, labs));
         assert!(!covers(labs, observation, CategorySet::EMPTY));
+        assert!(!covers(labs, ResourceType::MEDICATION_REQUEST, labs));
         assert!(covers(categories_of_type(observation), observation, CategorySet::EMPTY));
         let all_but_messages = CategorySet::all().without(Category::Messages);
         assert!(!covers(all_but_messages, ResourceType::BASIC, CategorySet::EMPTY));

@@ -476,8 +476,8 @@ impl ResourceType {
     }
 
     /// The position among all types: stable within one release of FHIR.
-    pub fn index(self) -> usize {
-        usize::from(self.0)
+    pub const fn index(self) -> usize {
+        self.0 as usize
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::{AccessPlan, Belonging, Decision, FilterMatch, Labels, PatientReach, ResourceFacts};
 use crate::category::SensitiveKind;
-use crate::category_rules::{categories_of_type, covers, is_directory};
+use crate::category_rules::{believed, categories_of_type, covers, is_directory};
 use crate::id::PatientId;
 use crate::interaction::Interaction;
 use crate::reason::ReasonCode;
@@ -169,10 +169,11 @@ impl AccessPlan {
                 ReasonCode::OtherPatientNamed
             });
         }
+        let kinds = believed(facts.resource_type, facts.categories);
         let objected = self.objections.iter().any(|(patient, categories)| {
             // A record of no known kind may be of the kind objected to.
-            let touched = facts.categories.is_empty() && !categories.is_empty()
-                || !facts.categories.intersection(*categories).is_empty();
+            let touched = kinds.is_empty() && !categories.is_empty()
+                || !kinds.intersection(*categories).is_empty();
             touched && patients.contains(patient)
         });
         if objected {
