@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::oracle::{Mode, World, any_world, relationship, sensitive};
+use super::worlds::{Mode, World, any_world, relationship, sensitive};
 use super::*;
 use crate::category::{Category, PurposeSet, SensitiveKind};
 use crate::consent::{ConsentStatus, ConsentVersion};

@@ -211,3 +211,5 @@ mod laws;
 mod oracle;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod worlds;

@@ -1,0 +1,482 @@
+//! Random worlds: everything that one decision depends on, as values.
+
+use alloc::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::account::RelationshipKind;
+use crate::category::{Category, PurposeSet, SensitiveKind};
+use crate::consent::{Capacity, ConsentStatus, ConsentVersion, Recipient};
+use crate::interaction::Interaction;
+use crate::scope::ScopeSet;
+
+/// Who signed in, as values.
+#[derive(Debug, Clone)]
+pub(crate) enum Person {
+    Patient,
+    Proxy(Option<Relationship>),
+}
+
+/// An access mode, as values.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "test worlds; boxing would hide the values")]
+pub(crate) enum Mode {
+    Directed {
+        consent: Option<NamedConsent>,
+        person: Person,
+    },
+    Own {
+        patient: PatientId,
+        person: Person,
+    },
+    Operational {
+        kind: ActorKind,
+        relationships: Vec<Relationship>,
+        objections: Vec<(PatientId, CategorySet)>,
+    },
+    PreAuthorized,
+}
+
+/// Everything that one decision depends on.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) at: At,
+    pub(crate) client: ClientId,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) mode: Mode,
+    pub(crate) scopes: Option<Vec<Scope>>,
+    pub(crate) context: Option<PatientId>,
+    pub(crate) purpose: PurposeOfUse,
+    pub(crate) interaction: Interaction,
+    pub(crate) facts: ResourceFacts,
+    /// The filters that the resource matches.
+    pub(crate) matching: BTreeSet<ScopeFilter>,
+}
+
+impl Person {
+    fn acting(&self) -> ActingPerson<'_> {
+        match self {
+            Self::Patient => ActingPerson::Patient,
+            Self::Proxy(relationship) => ActingPerson::Proxy(relationship.as_ref()),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn plan(&self) -> Result<AccessPlan, Decision> {
+        let mode = match &self.mode {
+            Mode::Directed { consent, person } => {
+                AccessMode::PatientDirected { consent: consent.as_ref(), person: person.acting() }
+            }
+            Mode::Own { patient, person } => {
+                AccessMode::OwnRecord { patient, person: person.acting() }
+            }
+            Mode::Operational { kind, relationships, objections } => {
+                AccessMode::Operational { kind: *kind, relationships, objections }
+            }
+            Mode::PreAuthorized => AccessMode::PreAuthorized,
+        };
+        plan(&AccessRequest {
+            at: self.at,
+            client: &self.client,
+            account: self.account.as_ref(),
+            mode,
+            scopes: self.scopes.as_deref(),
+            patient_in_context: self.context.as_ref(),
+            purpose: self.purpose,
+        })
+    }
+
+    pub(crate) fn decide(&self) -> Decision {
+        match self.plan() {
+            Ok(plan) => plan.decide(&self.interaction, &self.facts, &|filter: &ScopeFilter| {
+                self.matching.contains(filter)
+            }),
+            Err(denial) => denial,
+        }
+    }
+
+    pub(crate) fn permits(&self) -> bool {
+        self.decide().is_permit()
+    }
+}
+
+fn patient() -> BoxedStrategy<PatientId> {
+    prop_oneof![6 => Just("p1"), 1 => Just("p2"), 1 => Just("p3")]
+        .prop_map(|id| id.parse().unwrap())
+        .boxed()
+}
+
+fn account() -> BoxedStrategy<AccountId> {
+    prop_oneof![12 => Just("acc_a1"), 1 => Just("acc_a2")]
+        .prop_map(|id| id.parse().unwrap())
+        .boxed()
+}
+
+fn client() -> BoxedStrategy<ClientId> {
+    prop_oneof![12 => Just("c1"), 1 => Just("c2")].prop_map(|id| id.parse().unwrap()).boxed()
+}
+
+fn instant() -> BoxedStrategy<At> {
+    (0_i64..8).prop_map(At::from_secs).boxed()
+}
+
+fn bound(unbounded: u32) -> BoxedStrategy<Option<At>> {
+    prop_oneof![unbounded => Just(None), 1 => instant().prop_map(Some)].boxed()
+}
+
+fn period() -> BoxedStrategy<Period> {
+    (bound(2), bound(2)).prop_map(|(start, end)| Period { start, end }).boxed()
+}
+
+fn categories() -> BoxedStrategy<CategorySet> {
+    let some = proptest::sample::subsequence(
+        alloc::vec![
+            Category::Demographics,
+            Category::Medications,
+            Category::Laboratory,
+            Category::Vitals,
+        ],
+        0..=4,
+    );
+    prop_oneof![1 => Just(CategorySet::all()), 3 => some.prop_map(CategorySet::from)].boxed()
+}
+
+pub(crate) fn sensitive() -> BoxedStrategy<SensitiveSet> {
+    let some = proptest::sample::subsequence(
+        alloc::vec![
+            SensitiveKind::Hiv,
+            SensitiveKind::Adolescent,
+            SensitiveKind::SubstanceUse,
+            SensitiveKind::Restricted,
+        ],
+        0..=4,
+    );
+    prop_oneof![2 => Just(SensitiveSet::EMPTY), 1 => Just(SensitiveSet::all()),
+        2 => some.prop_map(SensitiveSet::from)]
+    .boxed()
+}
+
+fn purpose() -> BoxedStrategy<PurposeOfUse> {
+    prop_oneof![
+        5 => Just(PurposeOfUse::PatientRequest),
+        5 => Just(PurposeOfUse::Treatment),
+        1 => Just(PurposeOfUse::Family),
+        1 => Just(PurposeOfUse::Research),
+        1 => Just(PurposeOfUse::BreakGlass),
+    ]
+    .boxed()
+}
+
+fn purposes() -> BoxedStrategy<PurposeSet> {
+    prop_oneof![
+        6 => Just(PurposeSet::EMPTY
+            .with(PurposeOfUse::PatientRequest)
+            .with(PurposeOfUse::Treatment)),
+        1 => purpose().prop_map(|one| PurposeSet::EMPTY.with(one)),
+        1 => Just(PurposeSet::all()),
+    ]
+    .boxed()
+}
+
+pub(crate) fn relationship() -> BoxedStrategy<Relationship> {
+    let kind = prop_oneof![
+        Just(RelationshipKind::Care),
+        Just(RelationshipKind::Shift),
+        Just(RelationshipKind::Proxy)
+    ];
+    (account(), patient(), kind, period())
+        .prop_map(|(account, patient, kind, period)| Relationship {
+            account,
+            patient,
+            kind,
+            period,
+        })
+        .boxed()
+}
+
+fn person() -> BoxedStrategy<Person> {
+    let kin = (relationship(), any::<bool>()).prop_map(|(mut own, proxy)| {
+        if proxy {
+            own.kind = RelationshipKind::Proxy;
+        }
+        own
+    });
+    prop_oneof![
+        3 => Just(Person::Patient),
+        3 => kin.prop_map(|own| Person::Proxy(Some(own))),
+        1 => Just(Person::Proxy(None)),
+    ]
+    .boxed()
+}
+
+fn scopes() -> BoxedStrategy<Vec<Scope>> {
+    let one = proptest::sample::select(alloc::vec![
+        "patient/*.cruds",
+        "patient/*.rs",
+        "patient/Observation.rs?category=lab",
+        "patient/Observation.rs?category=vital",
+        "patient/Observation.cu",
+        "patient/Patient.read",
+        "user/*.rs",
+        "user/Observation.r",
+        "user/*.cruds",
+        "system/*.cruds",
+        "system/Observation.rs?category=lab",
+        "openid",
+    ]);
+    proptest::collection::vec(one, 1..4)
+        .prop_map(|texts| {
+            texts.iter().map(|text| text.parse::<Scope>().unwrap()).collect::<ScopeSet>().into_vec()
+        })
+        .boxed()
+}
+
+fn consent() -> BoxedStrategy<NamedConsent> {
+    let status = prop_oneof![
+        12 => Just(ConsentStatus::Active),
+        1 => Just(ConsentStatus::Inactive),
+        1 => Just(ConsentStatus::Proposed),
+        1 => Just(ConsentStatus::EnteredInError),
+    ];
+    let capacity = prop_oneof![6 => Just(Capacity::Patient), 2 => Just(Capacity::Proxy),
+        1 => Just(Capacity::LegalAuthority)];
+    let recipient = prop_oneof![
+        20 => client().prop_map(Recipient::App),
+        1 => account().prop_map(Recipient::Person),
+    ];
+    (
+        (status, capacity, recipient, patient(), account()),
+        (categories(), sensitive(), purposes(), period(), period(), scopes()),
+    )
+        .prop_map(
+            |(
+                (status, capacity, recipient, patient, given_by),
+                (categories, sensitive, purposes, period, data_period, granted_scopes),
+            )| {
+                let mut terms = crate::consent::tests::terms();
+                terms.recipient = recipient;
+                terms.patient = patient;
+                let recorded = ConsentVersion::record(
+                    "cns_1".parse().unwrap(),
+                    terms,
+                    crate::consent::tests::NOON,
+                )
+                .unwrap();
+                NamedConsent::new(ConsentVersion {
+                    status,
+                    capacity,
+                    given_by,
+                    categories,
+                    sensitive,
+                    purposes,
+                    period,
+                    data_period,
+                    granted_scopes,
+                    recorded_at: At::from_secs(0),
+                    ..recorded
+                })
+            },
+        )
+        .boxed()
+}
+
+fn mode() -> BoxedStrategy<Mode> {
+    let kind = prop_oneof![
+        3 => Just(ActorKind::Clinician),
+        3 => Just(ActorKind::Nurse),
+        1 => Just(ActorKind::PrivacyOfficer),
+        1 => Just(ActorKind::SupportAgent),
+        1 => Just(ActorKind::Patient),
+    ];
+    let consent = prop_oneof![12 => consent().prop_map(Some), 1 => Just(None)];
+    let objections = proptest::collection::vec((patient(), categories()), 0..2);
+    prop_oneof![
+        4 => (consent, person()).prop_map(|(consent, person)| Mode::Directed { consent, person }),
+        1 => (patient(), person()).prop_map(|(patient, person)| Mode::Own { patient, person }),
+        2 => (kind, proptest::collection::vec(relationship(), 0..4), objections).prop_map(
+            |(kind, relationships, objections)| {
+                Mode::Operational { kind, relationships, objections }
+            }
+        ),
+        1 => Just(Mode::PreAuthorized),
+    ]
+    .boxed()
+}
+
+fn facts() -> BoxedStrategy<ResourceFacts> {
+    let resource_type = prop_oneof![
+        6 => Just(ResourceType::OBSERVATION),
+        1 => Just(ResourceType::MEDICATION_REQUEST),
+        1 => Just(ResourceType::PATIENT),
+        2 => Just(ResourceType::PRACTITIONER),
+        1 => Just(ResourceType::CONSENT),
+        1 => Just(ResourceType::GROUP),
+    ];
+    let patients = prop_oneof![
+        6 => patient().prop_map(|one| BTreeSet::from([one])),
+        1 => proptest::collection::btree_set(patient(), 0..3),
+    ];
+    let labels = prop_oneof![
+        5 => sensitive().prop_map(Labels::Known),
+        1 => Just(Labels::Unclassified),
+    ];
+    let clinical = prop_oneof![1 => Just(None), 3 => period().prop_map(Some)];
+    let kinds = prop_oneof![
+        1 => Just(CategorySet::EMPTY),
+        4 => categories(),
+    ];
+    (resource_type, patients, labels, clinical, kinds, 0_u8..12)
+        .prop_map(|(resource_type, patients, labels, clinical_period, categories, belonging)| {
+            let belonging = match (belonging, resource_type == ResourceType::PRACTITIONER) {
+                (0, _) => Belonging::Unknown,
+                (1, _) | (2..=10, true) => Belonging::Directory,
+                _ => Belonging::Patients(patients),
+            };
+            ResourceFacts {
+                resource_type,
+                id: None,
+                belonging,
+                categories,
+                labels,
+                clinical_period,
+            }
+        })
+        .boxed()
+}
+
+fn interaction() -> BoxedStrategy<Interaction> {
+    prop_oneof![
+        6 => Just(Interaction::Read),
+        4 => Just(Interaction::Search),
+        1 => Just(Interaction::Create),
+        1 => Just(Interaction::Update),
+        1 => Just(Interaction::Delete),
+        1 => Just(Interaction::Operation("everything".into())),
+        1 => Just(Interaction::Operation("expunge".into())),
+        1 => Just(Interaction::Batch),
+    ]
+    .boxed()
+}
+
+/// Mends parts of a world, so that what is left random decides; without this nearly every world
+/// would be refused for several reasons at once and single conjuncts would hide behind others.
+fn mend(world: &mut World, mended: &[bool]) {
+    let mut parts = mended.iter().copied();
+    let mut part = move || parts.next().unwrap_or(false);
+    if part() {
+        world.account = Some("acc_a1".parse().unwrap());
+        world.client = "c1".parse().unwrap();
+    }
+    if part() {
+        world.interaction = Interaction::Read;
+    }
+    if part() {
+        world.context = None;
+    }
+    if part() && !matches!(world.facts.belonging, Belonging::Directory) {
+        world.facts.belonging = Belonging::Patients(BTreeSet::from(["p1".parse().unwrap()]));
+    }
+    if part() {
+        world.facts.labels = Labels::Known(SensitiveSet::EMPTY);
+    }
+    let (scopes, purpose) = match world.mode {
+        Mode::Directed { .. } => ("user/*.cruds", PurposeOfUse::PatientRequest),
+        Mode::Own { .. } => ("", PurposeOfUse::PatientRequest),
+        Mode::Operational { .. } => ("user/*.cruds", PurposeOfUse::Treatment),
+        Mode::PreAuthorized => ("system/*.cruds", PurposeOfUse::Treatment),
+    };
+    if part() {
+        world.purpose = purpose;
+    }
+    if part() && !matches!(world.mode, Mode::Own { .. }) {
+        world.scopes = Some(alloc::vec![scopes.parse().unwrap()]);
+    }
+    match &mut world.mode {
+        Mode::Directed { consent: Some(named), .. } => {
+            let mut version = named.version().clone();
+            if part() {
+                version.recipient = Recipient::App("c1".parse().unwrap());
+                version.given_by = "acc_a1".parse().unwrap();
+                version.patient = "p1".parse().unwrap();
+            }
+            if part() {
+                version.status = ConsentStatus::Active;
+                version.period = Period::ALWAYS;
+            }
+            if part() {
+                version.data_period = Period::ALWAYS;
+            }
+            if part() {
+                version.categories = CategorySet::all();
+            }
+            if part() {
+                version.granted_scopes.push("user/*.cruds".parse().unwrap());
+            }
+            *named = NamedConsent::new(version);
+        }
+        Mode::Operational { relationships, .. } => {
+            if part() {
+                for kind in [RelationshipKind::Care, RelationshipKind::Shift] {
+                    relationships.push(Relationship {
+                        account: "acc_a1".parse().unwrap(),
+                        patient: "p1".parse().unwrap(),
+                        kind,
+                        period: Period::ALWAYS,
+                    });
+                }
+            }
+        }
+        Mode::Own { patient, .. } => {
+            if part() {
+                *patient = "p1".parse().unwrap();
+            }
+        }
+        Mode::Directed { consent: None, .. } | Mode::PreAuthorized => {}
+    }
+}
+
+/// Any world, with a fair share of permits.
+pub(crate) fn any_world() -> BoxedStrategy<World> {
+    let token = prop_oneof![8 => scopes().prop_map(Some), 1 => Just(None)];
+    let matching = proptest::sample::subsequence(alloc::vec!["lab", "vital"], 0..=2);
+    let account = prop_oneof![12 => account().prop_map(Some), 1 => Just(None)];
+    let context = prop_oneof![4 => patient().prop_map(Some), 1 => Just(None)];
+    let mended = proptest::collection::vec(proptest::bool::weighted(0.85), 12);
+    let raw = (
+        (instant(), client(), account, mode(), token),
+        (context, purpose(), interaction(), facts(), matching),
+    )
+        .prop_map(
+            |(
+                (at, client, account, mode, scopes),
+                (context, purpose, interaction, facts, matching),
+            )| World {
+                at,
+                client,
+                account,
+                scopes: match mode {
+                    Mode::Own { .. } => None,
+                    Mode::Directed { .. } | Mode::Operational { .. } | Mode::PreAuthorized => {
+                        scopes
+                    }
+                },
+                mode,
+                context,
+                purpose,
+                interaction,
+                facts,
+                matching: matching
+                    .into_iter()
+                    .map(|value| ScopeFilter { param: "category".into(), value: value.into() })
+                    .collect(),
+            },
+        );
+    (raw, mended)
+        .prop_map(|(mut world, mended)| {
+            mend(&mut world, &mended);
+            world
+        })
+        .boxed()
+}
