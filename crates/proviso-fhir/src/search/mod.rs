@@ -39,7 +39,7 @@ pub use narrow::{Clause, IndexKeys, Indexer, RangeKey};
 pub use param::{Param, ParamType};
 pub use path::PathError;
 pub use predicate::{Modifier, Prefix};
-pub use query::scope_filter_matches;
+pub use query::matches_scope_filter;
 pub use query::{Context, Filter, Join, JoinKind, Joined, Query, ResourceKey, SearchScope};
 pub use reference::{Target, local as local_reference, read as read_reference};
 pub use sort::{SortKey, SortRow, SortValue};

@@ -9,7 +9,6 @@ use core::str::FromStr;
 
 use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
-use proviso_core::scope::ScopeFilter;
 use proviso_core::time::At;
 
 use super::control::Controls;
@@ -547,16 +546,16 @@ fn compartment_params(scope: &SearchScope) -> Result<Vec<(ResourceType, Vec<Para
     }
 }
 
-/// Whether a resource satisfies one filter of a granular SMART scope.
+/// Whether a resource satisfies one `param=value` of a granular SMART scope.
 ///
-/// Fails closed: a filter that cannot be read as a plain token parameter matches nothing.
-pub fn scope_filter_matches(filter: &ScopeFilter, resource: Node<'_>, own_base: &str) -> bool {
+/// Fails closed: a filter that cannot be read as a plain parameter matches nothing.
+pub fn matches_scope_filter(resource: Node<'_>, param: &str, value: &str) -> bool {
     let Some(resource_type) = resource.resource_type() else { return false };
     // SMART 2.2: modifiers, chains and includes have no place in a scope.
-    if filter.param.contains([':', '.']) {
+    if param.contains([':', '.']) {
         return false;
     }
-    let context = Context { own_base, at: At::from_micros(0) };
-    Query::inner(&context, resource_type, &filter.param, &filter.value, 0)
+    let context = Context { own_base: "", at: At::from_micros(0) };
+    Query::inner(&context, resource_type, param, value, 0)
         .is_ok_and(|query| query.matches(resource, &Joined::default()))
 }

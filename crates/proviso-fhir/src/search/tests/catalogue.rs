@@ -37,16 +37,17 @@ fn every_parameter_takes_a_value_of_its_kind_or_is_refused_by_name() {
                 ParamType::Number | ParamType::Quantity => "5",
                 ParamType::Date => "2020",
                 ParamType::Reference => "http://x/1",
-                _ => "x",
+                ParamType::String
+                | ParamType::Token
+                | ParamType::Uri
+                | ParamType::Composite
+                | ParamType::Special => "x",
             };
-            let text = match param.kind {
-                ParamType::Composite => {
-                    let parts: Vec<&str> =
-                        param.components.iter().map(|part| value(part.kind)).collect();
-                    parts.join("$")
-                }
-                kind => value(kind).into(),
+            let parts: Vec<&str> = match param.components.as_slice() {
+                [] => Vec::from([value(param.kind)]),
+                parts => parts.iter().map(|part| value(part.kind)).collect(),
             };
+            let text = parts.join("$");
             let raw = format!("{}={text}", param.code);
             if super::parse(resource_type, &raw).is_err() {
                 refused.push(format!("{resource_type} {}", param.code));

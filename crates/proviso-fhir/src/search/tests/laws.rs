@@ -298,6 +298,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parser_fail_otherwise_than_by_name(raw in "[a-z_:.=&%|$,\\\\0-9*-]{0,60}") {
-        let _ = super::parse(proviso_core::resource_type::ResourceType::PATIENT, &raw);
+        let parsed = super::parse(proviso_core::resource_type::ResourceType::PATIENT, &raw);
+        prop_assert!(parsed.is_ok() || !parsed.unwrap_err().to_string().is_empty());
     }
 }

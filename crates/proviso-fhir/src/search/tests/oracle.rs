@@ -72,19 +72,19 @@ type Coded = (Option<String>, String);
 fn token(found: &[Coded], wanted: &str) -> bool {
     found.iter().any(|(system, code)| match wanted.split_once('|') {
         None => code == wanted,
-        Some(("", c)) => (system.is_none() || is_implied(system)) && code == c,
-        Some((s, "")) => bare(system).as_deref() == Some(s),
-        Some((s, c)) => bare(system).as_deref() == Some(s) && code == c,
+        Some(("", c)) => (system.is_none() || is_implied(system.as_ref())) && code == c,
+        Some((s, "")) => bare(system.as_ref()).as_deref() == Some(s),
+        Some((s, c)) => bare(system.as_ref()).as_deref() == Some(s) && code == c,
     })
 }
 
 // Bare codes carry the system of their binding with a mark, because `|code` finds them as well.
-fn is_implied(system: &Option<String>) -> bool {
-    system.as_deref().is_some_and(|s| s.starts_with('!'))
+fn is_implied(system: Option<&String>) -> bool {
+    system.is_some_and(|s| s.starts_with('!'))
 }
 
-fn bare(system: &Option<String>) -> Option<String> {
-    system.as_deref().map(|s| s.trim_start_matches('!').to_string())
+fn bare(system: Option<&String>) -> Option<String> {
+    system.map(|s| s.trim_start_matches('!').to_string())
 }
 
 fn items(value: &Value) -> Vec<&Value> {
@@ -145,10 +145,12 @@ fn strings(resource: &Value, code: &str) -> Vec<String> {
     let mut push = |value: &Value| match value {
         Value::String(text) => out.push(text.clone()),
         Value::Array(list) => out.extend(list.iter().map(|t| t.as_str().unwrap().to_string())),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
     };
     if code == "address-city" {
-        items(&resource["address"]).into_iter().for_each(|a| push(&a["city"]));
+        for address in items(&resource["address"]) {
+            push(&address["city"]);
+        }
         return out;
     }
     for name in items(&resource["name"]) {

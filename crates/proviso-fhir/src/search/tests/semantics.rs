@@ -4,11 +4,10 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 
 use proviso_core::resource_type::ResourceType;
-use proviso_core::scope::ScopeFilter;
 
 use super::{BASE, context, doc, matches, parse};
 use crate::json::Doc;
-use crate::search::{Joined, Query, SearchScope, scope_filter_matches};
+use crate::search::{Joined, Query, SearchScope, matches_scope_filter};
 
 fn check(json: &str, rows: &[(&str, bool)]) {
     for (raw, expected) in rows {
@@ -344,10 +343,7 @@ fn parts_of_a_resource_are_marked_and_keep_what_is_mandatory() {
 #[test]
 fn a_scope_filter_is_a_plain_parameter_or_nothing() {
     let resource = doc(OBSERVATION);
-    let filter = |param: &str, value: &str| {
-        let filter = ScopeFilter { param: param.into(), value: value.into() };
-        scope_filter_matches(&filter, resource.root(), BASE)
-    };
+    let filter = |param: &str, value: &str| matches_scope_filter(resource.root(), param, value);
     assert!(filter("code", "http://loinc.org|2339-0"));
     assert!(!filter("code", "http://loinc.org|1"));
     assert!(!filter("code:not", "1"));
