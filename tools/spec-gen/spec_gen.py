@@ -303,6 +303,8 @@ def write_elements(source, tables):
     out.append("use super::primitive::Primitive as P;\n")
     out.append("const fn e(n: &'static str, min: u8, flags: u8, t: u16, c: u8, b: u16) -> Element {"
                "\n    Element::new(n, min, flags, t, c, b)\n}\n")
+    for name in ["Element", "Reference"]:
+        out.append(f"pub(super) const {name.upper()}: u16 = {tables.shapes.index[name]};\n")
     out.append(f"pub(super) static SHAPES: [Shape; {len(tables.rows)}] = [")
     out += tables.rows
     out.append("];\n")

@@ -17,3 +17,4 @@ pub mod meta;
 pub mod outcome;
 pub mod search;
 pub mod spec;
+pub mod validate;

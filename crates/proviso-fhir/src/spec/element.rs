@@ -41,7 +41,7 @@ impl ElementType {
     pub fn shape(self) -> Option<&'static Shape> {
         match self {
             Self::Complex(index) => elements::SHAPES.get(usize::from(index)),
-            Self::Reference(_) => super::shape_named("Reference"),
+            Self::Reference(_) => elements::SHAPES.get(usize::from(elements::REFERENCE)),
             Self::Primitive(_) | Self::Inline => None,
         }
     }

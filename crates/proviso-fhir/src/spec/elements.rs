@@ -16,6 +16,10 @@ const fn e(n: &'static str, min: u8, flags: u8, t: u16, c: u8, b: u16) -> Elemen
     Element::new(n, min, flags, t, c, b)
 }
 
+pub(super) const ELEMENT: u16 = 0;
+
+pub(super) const REFERENCE: u16 = 33;
+
 pub(super) static SHAPES: [Shape; 662] = [
     Shape::new("Element", 0, 2, NO_SHAPE),
     Shape::new("BackboneElement", 2, 1, 0),

@@ -20,7 +20,7 @@ mod tests;
 use proviso_core::resource_type::ResourceType;
 
 pub use element::{CodeSet, Element, ElementType, Member, Shape};
-pub use primitive::Primitive;
+pub use primitive::{Primitive, Written};
 pub use search_param::{Component, SearchParam, SearchParamType};
 
 /// The shape of a resource type.
@@ -33,6 +33,11 @@ pub fn shape_of(resource_type: ResourceType) -> Option<&'static Shape> {
 /// The shape of a data type such as `HumanName`, or of a group such as `Observation.component`.
 pub fn shape_named(name: &str) -> Option<&'static Shape> {
     elements::SHAPES.iter().find(|shape| shape.name() == name)
+}
+
+/// The shape of what stands beside a primitive under its underscored key: id and extensions.
+pub fn primitive_extension_shape() -> Option<&'static Shape> {
+    elements::SHAPES.get(usize::from(elements::ELEMENT))
 }
 
 /// The search parameters that are defined on this type itself, sorted by code. The ones that all
