@@ -1,0 +1,109 @@
+//! Bundles around resources whose bytes are not touched. Every URL in them is ours.
+
+use proviso_fhir::bundle::{Bundle, BundleType, Entry, EntryResponse, SearchMode};
+use proviso_fhir::json::Doc;
+
+use crate::answer::Answer;
+use crate::forward::{HistoryPage, Page};
+
+/// A page of search results (FHIR R4 `Bundle.type = searchset`).
+pub(crate) fn searchset(base: &str, page: Page, next: Option<String>) -> Vec<u8> {
+    let mut bundle = Bundle::new(BundleType::Searchset);
+    bundle.total = page.total;
+    bundle.links = links(base, &page.path, &page.own_query, next);
+    bundle.entries = page
+        .entries
+        .into_iter()
+        .map(|entry| Entry {
+            full_url: full_url(base, &entry.stored.doc),
+            resource: Some(match (entry.mode, &page.subset) {
+                // Parts of a resource are asked for of matches and of what they lead to alike.
+                (SearchMode::Match | SearchMode::Include, Some(query)) => query
+                    .controls
+                    .subset(&entry.stored.doc)
+                    .unwrap_or_else(|| entry.stored.doc.into_bytes()),
+                _ => entry.stored.doc.into_bytes(),
+            }),
+            search: Some(entry.mode),
+            request: None,
+            response: None,
+        })
+        .collect();
+    bundle.to_bytes()
+}
+
+/// A page of versions (FHIR R4 `Bundle.type = history`).
+pub(crate) fn history(base: &str, page: HistoryPage, next: Option<String>) -> Vec<u8> {
+    let mut bundle = Bundle::new(BundleType::History);
+    bundle.links = links(base, &page.path, &page.own_query, next);
+    bundle.entries = page
+        .entries
+        .into_iter()
+        .map(|entry| Entry {
+            full_url: Some(format!("{base}/{}/{}", entry.kind, entry.id)),
+            request: Some((entry.method, entry.request_url())),
+            response: Some(EntryResponse {
+                status: entry.status().to_owned(),
+                location: None,
+                etag: entry.version.as_deref().map(weak),
+                last_modified: entry.at,
+                outcome: None,
+            }),
+            resource: entry.stored.map(|stored| stored.doc.into_bytes()),
+            search: None,
+        })
+        .collect();
+    bundle.to_bytes()
+}
+
+/// The answers of a batch, in the order of its entries (FHIR R4 §3.1.0.11.1).
+pub(crate) fn batch_response(base: &str, answers: Vec<Answer>) -> Vec<u8> {
+    let mut bundle = Bundle::new(BundleType::BatchResponse);
+    bundle.entries = answers
+        .into_iter()
+        .map(|answer| {
+            let failed = answer.status.is_client_error() || answer.status.is_server_error();
+            let body = Some(answer.body).filter(|body| !body.is_empty());
+            let (resource, outcome) = if failed { (None, body) } else { (body, None) };
+            Entry {
+                full_url: None,
+                resource,
+                search: None,
+                request: None,
+                response: Some(EntryResponse {
+                    status: answer.status.to_string(),
+                    location: answer.location.map(|tail| format!("{base}/{tail}")),
+                    etag: answer.version.as_deref().map(weak),
+                    last_modified: answer.last_modified,
+                    outcome,
+                }),
+            }
+        })
+        .collect();
+    bundle.to_bytes()
+}
+
+fn weak(version: &str) -> String {
+    format!("W/\"{version}\"")
+}
+
+fn full_url(base: &str, doc: &Doc) -> Option<String> {
+    Some(format!("{base}/{}/{}", doc.resource_type()?, doc.id()?))
+}
+
+/// The caller's own query comes back as it was asked; how it was narrowed does not (leak 44).
+fn links(
+    base: &str,
+    path: &str,
+    own_query: &str,
+    next: Option<String>,
+) -> Vec<(&'static str, String)> {
+    let own = if own_query.is_empty() {
+        format!("{base}/{path}")
+    } else {
+        format!("{base}/{path}?{own_query}")
+    };
+    let mut links = vec![("self", own)];
+    links.extend(next.map(|next| ("next", next)));
+    links
+}

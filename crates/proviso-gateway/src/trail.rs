@@ -1,0 +1,191 @@
+//! What the audit log will say of a request, gathered while the request walks its path.
+//!
+//! Ids, types, categories, counts and reasons; never a value from a record or a query.
+
+use std::collections::BTreeSet;
+
+use proviso_app::caller::Caller;
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::category::{CategorySet, SensitiveSet};
+use proviso_core::decision::{AccessPlan, Belonging, Labels};
+use proviso_core::id::{AuditEntryId, DecisionId, PatientId, RequestId, ResourceId};
+use proviso_core::interaction::Interaction;
+use proviso_core::reason::ReasonCode;
+use proviso_core::resource_type::ResourceType;
+use proviso_core::time::At;
+
+use crate::door::Received;
+use crate::view::Judged;
+
+/// LIMIT: an entry names so many resources; counts and categories always cover all of them.
+const NAMED_MAX: usize = 1000;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Trail {
+    pub(crate) request: RequestId,
+    pub(crate) at: At,
+    network: Option<String>,
+    trace: Option<String>,
+    caller: Option<Caller>,
+    plan: Option<PlanNote>,
+    pub(crate) interaction: Option<Interaction>,
+    pub(crate) resource_type: Option<ResourceType>,
+    pub(crate) query_shape: Option<String>,
+    resources: Vec<(ResourceType, ResourceId)>,
+    patients: BTreeSet<PatientId>,
+    categories: CategorySet,
+    sensitive: SensitiveSet,
+    released: u32,
+    pub(crate) withheld: u32,
+    pub(crate) reasons: BTreeSet<ReasonCode>,
+}
+
+/// What of a plan belongs in the log.
+#[derive(Debug, Clone)]
+struct PlanNote {
+    consent: Option<(proviso_core::id::ConsentId, proviso_core::id::ConsentVersionId)>,
+    policy_version: String,
+    basis: ReasonCode,
+}
+
+impl Trail {
+    pub(crate) fn of(received: &Received) -> Self {
+        Self {
+            request: received.request.clone(),
+            at: received.at,
+            network: received.network.clone(),
+            trace: received.headers.trace.clone(),
+            caller: None,
+            plan: None,
+            interaction: None,
+            resource_type: None,
+            query_shape: None,
+            resources: Vec::new(),
+            patients: BTreeSet::new(),
+            categories: CategorySet::EMPTY,
+            sensitive: SensitiveSet::EMPTY,
+            released: 0,
+            withheld: 0,
+            reasons: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn caller_is(&mut self, caller: &Caller) {
+        self.caller = Some(caller.clone());
+    }
+
+    pub(crate) fn caller(&self) -> Option<&Caller> {
+        self.caller.as_ref()
+    }
+
+    pub(crate) fn planned(&mut self, plan: &AccessPlan) {
+        self.plan = Some(PlanNote {
+            consent: plan.consent.clone(),
+            policy_version: plan.policy_version.clone(),
+            basis: plan.basis,
+        });
+    }
+
+    /// Notes a resource that leaves, or was changed.
+    pub(crate) fn release(&mut self, judged: &Judged) {
+        self.released = self.released.saturating_add(1);
+        self.note(judged);
+        self.reasons.extend(&judged.decision.reasons);
+    }
+
+    /// Notes a resource that matched and stays.
+    pub(crate) fn withhold(&mut self, reasons: &[ReasonCode]) {
+        self.withheld = self.withheld.saturating_add(1);
+        self.reasons.extend(reasons);
+    }
+
+    /// Notes whom and what a refused request was about.
+    pub(crate) fn note(&mut self, judged: &Judged) {
+        let Some(facts) = &judged.facts else { return };
+        if let Some(id) = &facts.id
+            && self.resources.len() < NAMED_MAX
+        {
+            self.resources.push((facts.resource_type, id.clone()));
+        }
+        if let Belonging::Patients(patients) = &facts.belonging {
+            self.patients.extend(patients.iter().cloned());
+        }
+        self.categories = self.categories.union(facts.categories);
+        if let Labels::Known(kinds) = facts.labels {
+            self.sensitive = self.sensitive.union(kinds);
+        }
+    }
+
+    /// Nothing leaves after all: the counts say so, the names stay as what was asked for.
+    pub(crate) fn release_nothing(&mut self) {
+        self.withheld = self.withheld.saturating_add(self.released);
+        self.released = 0;
+    }
+
+    pub(crate) fn patients(&self) -> &BTreeSet<PatientId> {
+        &self.patients
+    }
+
+    /// The entry for the log.
+    pub(crate) fn entry(
+        &self,
+        id: AuditEntryId,
+        decision: DecisionId,
+        outcome: AuditOutcome,
+        status: u16,
+    ) -> AuditEntry {
+        let caller = self.caller.as_ref();
+        let mut patients = self.patients.clone();
+        // A refusal about nobody in particular still concerns the patient in context.
+        if patients.is_empty() {
+            patients.extend(caller.and_then(|caller| caller.patient.clone()));
+        }
+        let mut reasons: Vec<ReasonCode> = self.reasons.iter().copied().collect();
+        if reasons.is_empty()
+            && let Some(plan) = &self.plan
+        {
+            reasons.push(plan.basis);
+        }
+        AuditEntry {
+            id,
+            at: self.at,
+            kind: AuditKind::Access,
+            outcome,
+            action: self.interaction.as_ref().map_or("unread", Interaction::code).to_owned(),
+            client: caller.map(|caller| caller.client.clone()),
+            account: caller.and_then(|caller| caller.account.clone()),
+            on_behalf_of: caller.and_then(on_behalf_of),
+            patients: patients.into_iter().collect(),
+            interaction: self.interaction.clone(),
+            resource_type: self.resource_type,
+            resources: self.resources.clone(),
+            categories: self.categories,
+            sensitive: self.sensitive,
+            released: self.released,
+            withheld: self.withheld,
+            purpose: caller.map(|caller| caller.purpose),
+            consent: self.plan.as_ref().and_then(|plan| plan.consent.clone()),
+            policy_version: self.plan.as_ref().map(|plan| plan.policy_version.clone()),
+            decision: Some(decision),
+            reasons,
+            grant: caller.map(|caller| caller.grant.clone()),
+            token: caller.map(|caller| caller.token.clone()),
+            session: None,
+            request: Some(self.request.clone()),
+            trace: self.trace.clone(),
+            network: self.network.clone(),
+            status: Some(status),
+            query_shape: self.query_shape.clone(),
+        }
+    }
+}
+
+/// Whom a person acts for, when the patient in context is somebody else.
+fn on_behalf_of(caller: &Caller) -> Option<PatientId> {
+    let patient = caller.patient.clone()?;
+    let is_self = caller
+        .fhir_user
+        .as_ref()
+        .is_some_and(|(kind, id)| *kind == ResourceType::PATIENT && id.as_str() == patient.as_str());
+    (!is_self && caller.kind == proviso_core::account::ActorKind::Proxy).then_some(patient)
+}

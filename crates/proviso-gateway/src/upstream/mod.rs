@@ -1,0 +1,163 @@
+//! Where the records are: our own store, or a FHIR R4 server by URL. Nothing is asked of either
+//! without a [`crate::decide::Permit`].
+
+pub(crate) mod embedded;
+pub(crate) mod http;
+pub(crate) mod remote;
+pub(crate) mod scan;
+
+use std::sync::Arc;
+
+use proviso_app::App;
+use proviso_core::id::ResourceId;
+use proviso_core::resource_type::ResourceType;
+use proviso_core::time::At;
+use proviso_fhir::json::Doc;
+
+use crate::decide::Permit;
+use crate::forward::HistoryEntry;
+use crate::gateway::Gateway;
+use crate::problem::{Problem, Refusal};
+use crate::upstream::http::{HttpUpstream, UpstreamError};
+use crate::upstream::scan::{Scanned, Search};
+
+/// The server that has the records.
+#[derive(Debug)]
+pub(crate) enum Upstream {
+    Embedded(Arc<App>),
+    Http(HttpUpstream),
+}
+
+/// One version of a resource as the upstream has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) doc: Doc,
+    pub(crate) version: Option<String>,
+    pub(crate) at: Option<At>,
+}
+
+impl Stored {
+    /// Version and instant are those that the resource itself states.
+    pub(crate) fn of(doc: Doc) -> Self {
+        let text = |name: &str| doc.root().string_at(&["meta", name]).map(|t| t.into_owned());
+        let version = text("versionId").filter(|v| v.parse::<proviso_core::id::ResourceId>().is_ok());
+        let at = text("lastUpdated").and_then(|text| At::parse(&text));
+        Self { doc, version, at }
+    }
+}
+
+/// What a read found.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    Live(Stored),
+    /// Deleted; the version before, if it can be had.
+    Deleted { last: Option<Stored> },
+    Absent,
+}
+
+impl From<UpstreamError> for Refusal {
+    fn from(error: UpstreamError) -> Self {
+        tracing::warn!(%error, "upstream");
+        match error {
+            UpstreamError::TimedOut => Problem::UpstreamTimeout.into(),
+            UpstreamError::Down | UpstreamError::Unacceptable(_) => {
+                Problem::UpstreamUnavailable.into()
+            }
+        }
+    }
+}
+
+impl Upstream {
+    pub(crate) async fn read(
+        &self,
+        permit: &Permit,
+        kind: ResourceType,
+        id: &ResourceId,
+    ) -> Result<Reading, Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::read(app, permit, kind, id).await,
+            Self::Http(http) => Ok(http.read(permit, kind, id).await?),
+        }
+    }
+
+    pub(crate) async fn vread(
+        &self,
+        permit: &Permit,
+        kind: ResourceType,
+        id: &ResourceId,
+        version: &str,
+    ) -> Result<Reading, Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::vread(app, permit, kind, id, version).await,
+            Self::Http(http) => Ok(http.vread(permit, kind, id, version).await?),
+        }
+    }
+
+    /// Versions of one resource or of one type, newest first.
+    pub(crate) async fn history(
+        &self,
+        permit: &Permit,
+        kind: ResourceType,
+        id: Option<&ResourceId>,
+        most: usize,
+    ) -> Result<Vec<HistoryEntry>, Refusal> {
+        match (self, id) {
+            (Self::Embedded(app), id) => embedded::history(app, permit, kind, id, most).await,
+            (Self::Http(http), Some(id)) => http.history(permit, kind, id, most).await,
+            // Servers differ in what the history of a type holds; nothing sound can be made of it.
+            (Self::Http(_), None) => Err(Problem::NotOffered.into()),
+        }
+    }
+
+    pub(crate) async fn search(
+        &self,
+        gateway: &Gateway,
+        search: Search<'_>,
+    ) -> Result<Scanned, Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::search(app, gateway, &search).await,
+            Self::Http(http) => http.search(&search).await,
+        }
+    }
+
+    pub(crate) async fn create(
+        &self,
+        gateway: &Gateway,
+        permit: &Permit,
+        doc: &Doc,
+    ) -> Result<Stored, Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::create(app, gateway, permit, doc).await,
+            Self::Http(http) => http.create(permit, doc).await,
+        }
+    }
+
+    /// Replaces exactly the version that was judged.
+    pub(crate) async fn update(
+        &self,
+        gateway: &Gateway,
+        permit: &Permit,
+        doc: &Doc,
+        before: &Stored,
+    ) -> Result<Stored, Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::update(app, gateway, permit, doc, before).await,
+            Self::Http(http) => http.update(permit, doc, before.version.as_deref()).await,
+        }
+    }
+
+    /// Deletes exactly the version that was judged.
+    pub(crate) async fn delete(
+        &self,
+        gateway: &Gateway,
+        permit: &Permit,
+        kind: ResourceType,
+        id: &ResourceId,
+        before: &Stored,
+    ) -> Result<(), Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::delete(app, gateway, permit, kind, id, before).await,
+            Self::Http(http) => http.delete(permit, kind, id, before.version.as_deref()).await,
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Searches in front of a FHIR server by URL: ask it for no more than the view can hold, then
+//! judge and match every candidate here.
+//!
+//! The upstream's own evaluation only ever narrows. Totals, order, pages and includes are made
+//! from what remains, so they are functions of the view and not of the store behind it. What would
+//! need the upstream to look at other resources than the one it returns (chains, `_has`) is
+//! refused: it would look at hidden ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::http::StatusCode;
+use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::interaction::Interaction;
+use proviso_core::resource_type::ResourceType;
+use proviso_fhir::bundle::SearchMode;
+use proviso_fhir::search::{Include, Joined, Param, ParamType, Query, Summary};
+use proviso_fhir::spec;
+
+use crate::cursor::Point;
+use crate::decide::Permit;
+use crate::forward::PageEntry;
+use crate::problem::{Problem, Refusal};
+use crate::query::{encode, pairs};
+use crate::upstream::http::{HttpUpstream, UpstreamError};
+use crate::upstream::remote::bundle;
+use crate::upstream::{Reading, Stored};
+use crate::view::View;
+
+/// LIMIT: patients named in one upstream query.
+const PATIENTS_PER_QUERY: usize = 50;
+/// LIMIT: resources added to one page by includes.
+const INCLUDED_MAX: usize = 1000;
+/// LIMIT: rounds of `:iterate` (design §13).
+const ITERATE_MAX: usize = 3;
+/// Candidates asked for at once.
+const UPSTREAM_PAGE: usize = 500;
+
+/// What one search wants of an upstream.
+#[derive(Debug, Clone)]
+pub(crate) struct Search<'a> {
+    pub(crate) permit: &'a Permit,
+    pub(crate) view: &'a View,
+    /// What each candidate is judged for.
+    pub(crate) interaction: &'a Interaction,
+    pub(crate) query: &'a Query,
+    /// The caller's own query text, for what can be pushed.
+    pub(crate) raw: &'a str,
+    pub(crate) own_base: &'a str,
+    pub(crate) point: Point,
+    pub(crate) count: usize,
+    pub(crate) most: usize,
+}
+
+/// One page of the view.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    pub(crate) entries: Vec<PageEntry>,
+    pub(crate) total: Option<u64>,
+    pub(crate) withheld: u32,
+    /// Where the view goes on after this page, if it does.
+    pub(crate) next: Option<Point>,
+}
+
+impl HttpUpstream {
+    pub(crate) async fn search(&self, search: &Search<'_>) -> Result<Scanned, Refusal> {
+        if let Some(join) = search.query.joins.first() {
+            return Err(Refusal::from(Problem::SearchRefused).at(&join.name));
+        }
+        let (mut matches, withheld) = self.matches(search).await?;
+        order(search.query, &mut matches);
+        let total = matches.len();
+        let wanted = if search.query.controls.summary == Summary::Count { 0 } else { search.count };
+        let page: Vec<Stored> = matches.into_iter().skip(search.point.skip).take(wanted).collect();
+        let reached = search.point.skip.saturating_add(page.len());
+        let next = (wanted > 0 && reached < total).then_some(Point { skip: reached, as_of: None });
+        let mut entries: Vec<PageEntry> = page
+            .into_iter()
+            .map(|stored| PageEntry { stored, mode: SearchMode::Match })
+            .collect();
+        let included = self.included(search, &entries).await?;
+        entries.extend(included);
+        let total = u64::try_from(total).ok();
+        Ok(Scanned { entries, total, withheld, next })
+    }
+
+    /// Every resource of the view that matches, and how many that matched were withheld.
+    async fn matches(&self, search: &Search<'_>) -> Result<(Vec<Stored>, u32), Refusal> {
+        let mut found: BTreeMap<(ResourceType, ResourceId), Stored> = BTreeMap::new();
+        let mut withheld: BTreeSet<(ResourceType, ResourceId)> = BTreeSet::new();
+        let mut seen = 0_usize;
+        for kind in &search.query.types {
+            for narrowed in narrowings(*kind, search.view.patients().as_deref()) {
+                let mut tail = Some(first_page(*kind, &narrowed, search));
+                while let Some(page) = tail {
+                    let (candidates, next) = self.candidates(*kind, &page).await?;
+                    seen += candidates.len();
+                    if seen > search.most {
+                        return Err(Problem::SearchTooCostly.into());
+                    }
+                    for (id, stored) in candidates {
+                        let root = stored.doc.root();
+                        if !search.query.matches(root, &Joined::default()) {
+                            continue;
+                        }
+                        if search.view.judge(search.interaction, root).permits() {
+                            found.insert((*kind, id), stored);
+                        } else {
+                            withheld.insert((*kind, id));
+                        }
+                    }
+                    tail = next;
+                }
+            }
+        }
+        let withheld = u32::try_from(withheld.len()).unwrap_or(u32::MAX);
+        Ok((found.into_values().collect(), withheld))
+    }
+
+    /// One page of the upstream's answer: resources of the one type that was asked for.
+    async fn candidates(
+        &self,
+        kind: ResourceType,
+        tail: &str,
+    ) -> Result<(Vec<(ResourceId, Stored)>, Option<String>), UpstreamError> {
+        let answer = self.get(tail).await?;
+        if answer.status != StatusCode::OK {
+            return Err(UpstreamError::Unacceptable("a search that failed"));
+        }
+        let bundle = bundle(answer)?;
+        let mut candidates = Vec::new();
+        for entry in bundle.root().at(&["entry"]) {
+            if entry.string_at(&["search", "mode"]).is_some_and(|mode| mode != "match") {
+                continue;
+            }
+            let resource =
+                entry.get("resource").ok_or(UpstreamError::Unacceptable("an empty entry"))?;
+            let doc = self.adopt(resource.raw().to_vec())?;
+            let id = doc.id().ok_or(UpstreamError::Unacceptable("a resource without id"))?;
+            if doc.resource_type() != Some(kind) {
+                return Err(UpstreamError::Unacceptable("another type than asked for"));
+            }
+            candidates.push((id, Stored::of(doc)));
+        }
+        let next = self.next(&bundle)?;
+        let total = bundle.root().get("total").and_then(|t| t.number_text()?.parse::<usize>().ok());
+        // A first page that is all there is must hold all there is: a total that says otherwise
+        // and no way to go on would silently shorten the answer.
+        let first = !tail.contains("_offset=") && !tail.contains("page");
+        if next.is_none() && first && total.is_some_and(|total| total > candidates.len()) {
+            return Err(UpstreamError::Unacceptable("a page that ends too early"));
+        }
+        Ok((candidates, next))
+    }
+
+    /// What the page's matches lead to and what leads to them, decided one by one (leaks 35-38).
+    async fn included(
+        &self,
+        search: &Search<'_>,
+        matches: &[PageEntry],
+    ) -> Result<Vec<PageEntry>, Refusal> {
+        let controls = &search.query.controls;
+        let mut known: BTreeSet<(ResourceType, ResourceId)> =
+            matches.iter().filter_map(|entry| key(&entry.stored)).collect();
+        let mut added: Vec<PageEntry> = Vec::new();
+        let mut frontier: Vec<Stored> = matches.iter().map(|entry| entry.stored.clone()).collect();
+        for round in 0..=ITERATE_MAX {
+            let mut fresh = Vec::new();
+            for include in controls.includes.iter().filter(|i| round == 0 || i.iterate) {
+                fresh.extend(self.forwards(search, include, &frontier, &mut known).await?);
+            }
+            for include in controls.revincludes.iter().filter(|i| round == 0 || i.iterate) {
+                fresh.extend(self.backwards(search, include, &frontier, &mut known).await?);
+            }
+            if fresh.is_empty() {
+                break;
+            }
+            if added.len() + fresh.len() > INCLUDED_MAX {
+                return Err(Problem::SearchTooCostly.into());
+            }
+            added.extend(fresh.iter().map(|stored| PageEntry {
+                stored: stored.clone(),
+                mode: SearchMode::Include,
+            }));
+            frontier = fresh;
+        }
+        Ok(added)
+    }
+
+    async fn forwards(
+        &self,
+        search: &Search<'_>,
+        include: &Include,
+        from: &[Stored],
+        known: &mut BTreeSet<(ResourceType, ResourceId)>,
+    ) -> Result<Vec<Stored>, Refusal> {
+        let mut fresh = Vec::new();
+        for stored in from {
+            for target in include.edges(stored.doc.root(), search.own_base) {
+                if !known.insert(target.clone()) {
+                    continue;
+                }
+                if known.len() > INCLUDED_MAX * 2 {
+                    return Err(Problem::SearchTooCostly.into());
+                }
+                let (kind, id) = target;
+                if let Reading::Live(found) = self.read(search.permit, kind, &id).await?
+                    && search.view.judge(search.interaction, found.doc.root()).permits()
+                {
+                    fresh.push(found);
+                }
+            }
+        }
+        Ok(fresh)
+    }
+
+    async fn backwards(
+        &self,
+        search: &Search<'_>,
+        include: &Include,
+        to: &[Stored],
+        known: &mut BTreeSet<(ResourceType, ResourceId)>,
+    ) -> Result<Vec<Stored>, Refusal> {
+        let targets: BTreeSet<(ResourceType, ResourceId)> = to.iter().filter_map(key).collect();
+        let mut fresh = Vec::new();
+        for (kind, param) in &include.links {
+            let references: Vec<String> = targets
+                .iter()
+                .filter(|(target, _)| param.may_target(*target))
+                .map(|(target, id)| format!("{target}/{id}"))
+                .collect();
+            for some in references.chunks(PATIENTS_PER_QUERY) {
+                let mut tail = Some(page_of(*kind, &[(param.code.to_owned(), some.join(","))]));
+                while let Some(page) = tail {
+                    let (candidates, next) = self.candidates(*kind, &page).await?;
+                    for (id, stored) in candidates {
+                        let root = stored.doc.root();
+                        let leads = include
+                            .edges(root, search.own_base)
+                            .iter()
+                            .any(|target| targets.contains(target));
+                        if leads
+                            && search.view.judge(search.interaction, root).permits()
+                            && known.insert((*kind, id))
+                        {
+                            fresh.push(stored);
+                        }
+                    }
+                    if fresh.len() > INCLUDED_MAX {
+                        return Err(Problem::SearchTooCostly.into());
+                    }
+                    tail = next;
+                }
+            }
+        }
+        Ok(fresh)
+    }
+}
+
+fn key(stored: &Stored) -> Option<(ResourceType, ResourceId)> {
+    stored.doc.resource_type().zip(stored.doc.id())
+}
+
+/// As asked, ties and everything else by type and id: the order never depends on what is hidden.
+fn order(query: &Query, matches: &mut [Stored]) {
+    if query.controls.sort.is_empty() {
+        return;
+    }
+    matches.sort_by_cached_key(|stored| {
+        query.sort_row(stored.doc.root())
+    });
+}
+
+/// Parameters that keep the upstream to the patients of the view. Several, because a resource may
+/// name its patient in more than one place and each upstream search can ask for one.
+fn narrowings(kind: ResourceType, reach: Option<&[PatientId]>) -> Vec<Vec<(String, String)>> {
+    let Some(patients) = reach else { return vec![Vec::new()] };
+    let codes: Vec<&str> = if kind == ResourceType::PATIENT {
+        vec!["_id"]
+    } else {
+        spec::patient_compartment_params(kind)
+            .iter()
+            .copied()
+            .filter(|code| {
+                Param::find(kind, code).is_some_and(|p| p.may_target(ResourceType::PATIENT))
+            })
+            .collect()
+    };
+    if codes.is_empty() {
+        // Not of one patient by its type: every candidate is judged by itself.
+        return vec![Vec::new()];
+    }
+    let mut out = Vec::new();
+    for some in patients.chunks(PATIENTS_PER_QUERY) {
+        for code in &codes {
+            let values: Vec<String> = some
+                .iter()
+                .map(|patient| if *code == "_id" { patient.to_string() } else { format!("Patient/{patient}") })
+                .collect();
+            out.push(vec![((*code).to_owned(), values.join(","))]);
+        }
+    }
+    out
+}
+
+fn first_page(kind: ResourceType, narrowed: &[(String, String)], search: &Search<'_>) -> String {
+    let mut params = narrowed.to_vec();
+    params.extend(pushable(kind, search.raw, narrowed));
+    page_of(kind, &params)
+}
+
+fn page_of(kind: ResourceType, params: &[(String, String)]) -> String {
+    let mut tail = format!("/{kind}?_count={UPSTREAM_PAGE}");
+    for (name, value) in params {
+        tail.push('&');
+        tail.push_str(name);
+        tail.push('=');
+        encode(value, &mut tail);
+    }
+    tail
+}
+
+/// The caller's parameters that every server understands alike: plain codes. Everything else is
+/// matched here only; pushing is for speed and can only narrow.
+fn pushable(kind: ResourceType, raw: &str, narrowed: &[(String, String)]) -> Vec<(String, String)> {
+    let plain = |value: &str| {
+        !value.is_empty()
+            && value.split(',').all(|one| {
+                let (system, code) = one.split_once('|').unwrap_or(("x", one));
+                !system.is_empty() && !code.is_empty() && !one.contains('\\')
+            })
+    };
+    pairs(raw)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|(name, value)| {
+            let token = Param::find(kind, name).is_some_and(|p| p.kind == ParamType::Token);
+            token && name != "_id" && plain(value) && narrowed.iter().all(|(own, _)| own != name)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patients(ids: &[&str]) -> Vec<PatientId> {
+        ids.iter().map(|id| id.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_search_asks_only_for_the_patients_of_the_view() {
+        let reach = patients(&["a", "b"]);
+        let narrowed = narrowings(ResourceType::PATIENT, Some(&reach));
+        assert_eq!(narrowed, vec![vec![("_id".to_owned(), "a,b".to_owned())]]);
+        let narrowed = narrowings(ResourceType::OBSERVATION, Some(&reach));
+        assert!(!narrowed.is_empty());
+        for one in narrowed {
+            assert!(one.iter().all(|(_, value)| value == "Patient/a,Patient/b"), "{one:?}");
+        }
+        assert_eq!(narrowings(ResourceType::PRACTITIONER, Some(&reach)), vec![Vec::new()]);
+        assert_eq!(narrowings(ResourceType::OBSERVATION, None), vec![Vec::new()]);
+    }
+
+    #[test]
+    fn only_plain_codes_are_pushed() {
+        let raw = "code=4548-4&code:not=1&date=ge2020&status=final,amended&code=%7Cx&patient=a&_id=b";
+        let pushed = pushable(ResourceType::OBSERVATION, raw, &[]);
+        let names: Vec<&str> = pushed.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["code", "status"]);
+    }
+}
