@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use proviso_core::id::TenantId;
+use proviso_oauth::record::SealedKey;
 use proviso_tlog::TileId;
 use proviso_tlog::tile::tile_hashes;
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::codes::{int, uint};
 use super::connection;
+use super::read::Reads;
 use super::read_log::{COLUMNS, RawEntry};
 use super::side_file::SideFile;
 use crate::error::{OpenError, ReadError};
@@ -44,7 +46,7 @@ pub struct RawAuditEntry {
 pub struct AuditLogReader {
     db: Connection,
     tenant: i64,
-    side: SideFile,
+    side: Result<Option<String>, String>,
 }
 
 impl AuditLogReader {
@@ -54,17 +56,20 @@ impl AuditLogReader {
     /// When the file is not there, is no database of ours, or does not know the tenant.
     pub fn open(path: &Path, tenant: &TenantId) -> Result<Self, OpenError> {
         connection::check_library()?;
+        // Read before the snapshot is taken: the file never runs ahead of the database, so that
+        // appends by a running server cannot make it seem to.
+        let side = SideFile::beside(path, tenant).read().map_err(|why| why.to_string());
         let db = connection::open_inspector(path)?;
         let failed = |why: rusqlite::Error| OpenError::Storage(why.to_string());
+        // One snapshot for the whole look; it is taken by the first read.
+        db.execute_batch("BEGIN").map_err(failed)?;
         let number: Option<i64> = db
             .query_row("SELECT no FROM tenant WHERE id = ?1", [tenant.as_str()], |row| row.get(0))
             .optional()
             .map_err(failed)?;
-        let number =
+        let tenant =
             number.ok_or_else(|| OpenError::Storage(format!("there is no tenant `{tenant}`")))?;
-        // One snapshot for the whole look: a server may be appending meanwhile.
-        db.execute_batch("BEGIN").map_err(failed)?;
-        Ok(Self { db, tenant: number, side: SideFile::beside(path, tenant) })
+        Ok(Self { db, tenant, side })
     }
 
     /// How many entries there are by their highest index.
@@ -138,11 +143,11 @@ impl AuditLogReader {
 
     /// The signed note in the file beside the database; `None` when there is no such file.
     pub fn side_note(&self) -> Result<Option<String>, ReadError> {
-        self.side.read().map_err(|why| ReadError::Storage(why.to_string()))
+        self.side.clone().map_err(ReadError::Storage)
     }
 
-    /// Where the file beside the database is.
-    pub fn side_path(&self) -> &Path {
-        self.side.path()
+    /// The server's sealed keys.
+    pub fn sealed_keys(&self) -> Result<Vec<SealedKey>, ReadError> {
+        Reads { db: &self.db, tenant: self.tenant }.keys()
     }
 }

@@ -28,10 +28,6 @@ impl SideFile {
         Self { path: database.with_file_name(name), file: None }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The note in the file; `None` when there is no file yet.
     pub(super) fn read(&self) -> io::Result<Option<String>> {
         match File::open(&self.path) {

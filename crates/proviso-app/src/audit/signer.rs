@@ -1,0 +1,80 @@
+//! Signing checkpoints with the server's checkpoint key.
+
+use std::sync::Arc;
+
+use proviso_store::{Batch, CheckpointSigner, ExpectSetting, Op, Precondition, SignerError, Store};
+use proviso_tlog::{Checkpoint, SignedNote};
+
+use super::AuditError;
+use crate::keys::Keys;
+use crate::settings::Settings;
+
+/// The setting that holds the log's name. A log keeps its name when the server moves: another name
+/// would be another log.
+const ORIGIN_SETTING: &str = "audit.origin";
+
+/// Signs checkpoints of one log.
+#[derive(Debug)]
+pub struct LogSigner {
+    keys: Arc<Keys>,
+    origin: String,
+}
+
+impl LogSigner {
+    /// A signer for the log of a name.
+    pub const fn new(keys: Arc<Keys>, origin: String) -> Self {
+        Self { keys, origin }
+    }
+}
+
+impl CheckpointSigner for LogSigner {
+    fn sign(&self, size: u64, root: &[u8; 32]) -> Result<String, SignerError> {
+        let checkpoint = Checkpoint { origin: self.origin.clone(), size, root: *root };
+        let public_key = self.keys.checkpoint_public_key();
+        SignedNote::sign_ed25519(&checkpoint.to_text(), &self.origin, &public_key, |text| {
+            self.keys.sign_checkpoint(text)
+        })
+        .map(|note| note.to_text())
+        .map_err(|_| SignerError)
+    }
+}
+
+/// The name that a new log gets: a schema-less URL (C2SP tlog-checkpoint).
+fn new_origin(settings: &Settings) -> String {
+    let url = settings.public_url.as_str();
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    format!("{}/audit/log/{}", host.trim_end_matches('/'), settings.tenant)
+}
+
+/// Gives the log its name, if it has none yet, and hands the store the key that signs it. Must run
+/// before anything is logged; until then the store refuses every entry.
+///
+/// # Errors
+/// When the store cannot be read or written.
+pub async fn install_signer(
+    store: &Store,
+    keys: &Arc<Keys>,
+    settings: &Settings,
+) -> Result<(), AuditError> {
+    let stored = match store.setting(ORIGIN_SETTING).await? {
+        Some(origin) => origin,
+        None => {
+            let origin = new_origin(settings);
+            let named = store
+                .commit(Batch::new().with(Op::PutSetting {
+                    key: ORIGIN_SETTING.to_owned(),
+                    value: origin.clone(),
+                    expect: ExpectSetting::Absent,
+                }))
+                .await;
+            match named {
+                Err(why) if why.precondition() == Some(&Precondition::Exists) => {
+                    store.setting(ORIGIN_SETTING).await?.unwrap_or(origin)
+                }
+                other => other.map(|_| origin)?,
+            }
+        }
+    };
+    store.install_signer(Arc::new(LogSigner::new(Arc::clone(keys), stored)));
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! Recomputing the whole log from disk.
+//!
+//! Nothing in the database is believed: every leaf, tile, root and signature is computed again, and
+//! with the server's keys also that every body opens, says what its row says, and can be found by
+//! everybody it is about.
+
+use std::path::Path;
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::id::TenantId;
+use proviso_core::time::At;
+use proviso_store::{AuditLogReader, OpenError, RawAuditEntry, ReadError};
+use proviso_tlog::{Checkpoint, Fault, FaultKind, SignedNote, TileId, Walk};
+
+use super::leaf::Leaf;
+use super::seal::Sealer;
+use crate::keys::{Keys, KeysError, MasterKey};
+use crate::ports::SystemEntropy;
+
+/// How many entries are read at once.
+const CHUNK: usize = 512;
+
+/// Why an entry is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Why {
+    /// The Merkle tree does not fit.
+    #[error("{0}")]
+    Tree(FaultKind),
+    /// The leaf is not one of ours.
+    #[error("the leaf is not in its canonical form")]
+    Leaf,
+    /// Body or salt do not fit the commitment in the leaf.
+    #[error("the body or its salt does not match the commitment in the leaf")]
+    Commitment,
+    /// A column beside the leaf says something else.
+    #[error("the row says something else than the sealed entry")]
+    Columns,
+    /// The body does not open with this server's keys.
+    #[error("the body cannot be opened")]
+    Body,
+    /// Somebody the entry is about would not find it.
+    #[error("the entry is missing from the index by which people find it")]
+    Index,
+    /// The entries end before what a signed checkpoint covers.
+    #[error("the log was cut: a signed checkpoint covers more entries")]
+    Cut,
+    /// No valid checkpoint covers the entry.
+    #[error("no checkpoint with a valid signature covers the entry")]
+    Unsigned,
+    /// The checkpoint beside the database does not fit.
+    #[error("the checkpoint beside the database is not one of this log")]
+    SideFile,
+}
+
+/// The first entry that is not what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("entry {index}: {why}")]
+pub struct BadEntry {
+    /// Its place in the log.
+    pub index: u64,
+    /// What is wrong.
+    pub why: Why,
+}
+
+impl From<Fault> for BadEntry {
+    fn from(fault: Fault) -> Self {
+        Self { index: fault.index, why: Why::Tree(fault.kind) }
+    }
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// How many entries were found.
+    pub entries: u64,
+    /// The latest checkpoint, if its signature is valid.
+    pub checkpoint: Option<Checkpoint>,
+    /// The first bad entry; `None` when everything fits.
+    pub first_bad: Option<BadEntry>,
+}
+
+/// Why nothing could be verified at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The database could not be opened.
+    #[error("the database could not be opened")]
+    Open(#[from] OpenError),
+    /// The database could not be read.
+    #[error("the database could not be read")]
+    Read(#[from] ReadError),
+    /// The server's keys could not be opened.
+    #[error("the server's keys could not be opened")]
+    Keys(#[from] KeysError),
+}
+
+/// Verifies the log of a database file with the keys sealed in it. `progress` is told how many
+/// entries of how many are done.
+///
+/// # Errors
+/// When the file or its keys cannot be read; a damaged log is a report, not an error.
+pub fn verify_with_master(
+    database: &Path,
+    tenant: &TenantId,
+    master: MasterKey,
+    progress: impl FnMut(u64, u64),
+) -> Result<VerifyReport, VerifyError> {
+    let log = AuditLogReader::open(database, tenant)?;
+    let stored = log.sealed_keys()?;
+    // Keys that are missing would be made here and thrown away: they would fit nothing.
+    let (keys, unstored) =
+        Keys::open(master, &stored, &SystemEntropy::default(), At::from_micros(0))?;
+    drop(unstored);
+    let sealer = Sealer::new(&keys)?;
+    verify_log(&log, &keys.checkpoint_public_key(), Some(&sealer), progress)
+}
+
+/// Verifies the log of a database file against a known checkpoint key; with a sealer, also what is
+/// inside the entries.
+///
+/// # Errors
+/// When the file cannot be read; a damaged log is a report, not an error.
+pub fn verify_database(
+    database: &Path,
+    tenant: &TenantId,
+    public_key: &[u8; 32],
+    sealer: Option<&Sealer>,
+    progress: impl FnMut(u64, u64),
+) -> Result<VerifyReport, VerifyError> {
+    verify_log(&AuditLogReader::open(database, tenant)?, public_key, sealer, progress)
+}
+
+fn verify_log(
+    log: &AuditLogReader,
+    public_key: &[u8; 32],
+    sealer: Option<&Sealer>,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<VerifyReport, VerifyError> {
+    let entries = log.size()?;
+    let notes = log.checkpoint_notes()?;
+    let signed: Vec<Option<Checkpoint>> =
+        notes.iter().map(|note| verified(note, public_key)).collect();
+    let latest = signed.last().cloned().flatten();
+    let side = log.side_note().map(|note| note.map(|note| verified(&note, public_key)));
+    let report = |first_bad| VerifyReport { entries, checkpoint: latest.clone(), first_bad };
+
+    let covered = latest.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    let mut expected: Vec<Checkpoint> = signed.iter().flatten().cloned().collect();
+    if let Ok(Some(Some(side))) = &side {
+        expected.push(side.clone());
+    }
+    expected.retain(|checkpoint| checkpoint.size > 0);
+    expected.sort_by_key(|checkpoint| checkpoint.size);
+    let size = entries.max(covered);
+    let mut walk = Walk::new(size, |tile: TileId| log.tile(tile));
+    if let Some(bad) = walk_entries(log, &mut walk, sealer, &expected, &mut progress)? {
+        return Ok(report(Some(bad)));
+    }
+    if let Err(fault) = walk.finish() {
+        let why = if fault.index >= entries { Why::Cut } else { Why::Tree(fault.kind) };
+        return Ok(report(Some(BadEntry { index: fault.index, why })));
+    }
+    progress(entries, entries);
+    Ok(report(judge_checkpoints(entries, &signed, side.as_ref().ok())))
+}
+
+/// What only the checkpoints can tell, once every entry has been found in place.
+fn judge_checkpoints(
+    entries: u64,
+    signed: &[Option<Checkpoint>],
+    side: Option<&Option<Option<Checkpoint>>>,
+) -> Option<BadEntry> {
+    // The first checkpoint without a valid signature leaves what follows the one before it open.
+    let mut trusted = 0;
+    for checkpoint in signed {
+        match checkpoint {
+            Some(checkpoint) => trusted = checkpoint.size,
+            None => return Some(BadEntry { index: trusted, why: Why::Unsigned }),
+        }
+    }
+    if trusted < entries {
+        return Some(BadEntry { index: trusted, why: Why::Unsigned });
+    }
+    match side {
+        Some(Some(Some(side))) if side.size > entries => {
+            Some(BadEntry { index: entries, why: Why::Cut })
+        }
+        // No file: a copy of the database alone is verified.
+        Some(Some(Some(_)) | None) => None,
+        Some(Some(None)) | None => Some(BadEntry { index: entries, why: Why::SideFile }),
+    }
+}
+
+/// The checkpoint in a note, if the log's key signed it under the log's own name.
+fn verified(note: &str, public_key: &[u8; 32]) -> Option<Checkpoint> {
+    let note = SignedNote::parse(note).ok()?;
+    let checkpoint = Checkpoint::parse(&note.text).ok()?;
+    let key = UnparsedPublicKey::new(&ED25519, public_key);
+    note.verify_ed25519(&checkpoint.origin, public_key, |text, signature| {
+        key.verify(text, signature).is_ok()
+    })
+    .ok()?;
+    Some(checkpoint)
+}
+
+fn walk_entries<F: FnMut(TileId) -> Option<Vec<proviso_tlog::Hash>>>(
+    log: &AuditLogReader,
+    walk: &mut Walk<F>,
+    sealer: Option<&Sealer>,
+    checkpoints: &[Checkpoint],
+    progress: &mut impl FnMut(u64, u64),
+) -> Result<Option<BadEntry>, VerifyError> {
+    let total = log.size()?;
+    let mut checkpoints = checkpoints.iter().peekable();
+    let mut from = 0;
+    loop {
+        let rows = log.entries(from, CHUNK)?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        from = last.index + 1;
+        for row in &rows {
+            if let Err(fault) = walk.leaf(row.index, &row.leaf) {
+                return Ok(Some(fault.into()));
+            }
+            if let Err(why) = judge_entry(row, sealer) {
+                return Ok(Some(BadEntry { index: row.index, why }));
+            }
+            while let Some(checkpoint) =
+                checkpoints.next_if(|checkpoint| checkpoint.size == row.index + 1)
+            {
+                if let Err(fault) = walk.checkpoint(&checkpoint.root) {
+                    return Ok(Some(fault.into()));
+                }
+            }
+        }
+        progress(from, total);
+    }
+}
+
+/// Whether an entry is what its leaf commits to.
+fn judge_entry(row: &RawAuditEntry, sealer: Option<&Sealer>) -> Result<(), Why> {
+    let leaf = Leaf::parse(&row.leaf).map_err(|_| Why::Leaf)?;
+    if Leaf::commitment(&row.salt, &row.body) != leaf.commit {
+        return Err(Why::Commitment);
+    }
+    let at = At::from_micros(row.at);
+    let columns_fit = code(leaf.kind) == Some(row.kind.clone())
+        && code_of_outcome(leaf.outcome) == Some(row.outcome.clone())
+        && Leaf::bucket(at) == leaf.at;
+    if !columns_fit {
+        return Err(Why::Columns);
+    }
+    let Some(sealer) = sealer else { return Ok(()) };
+    let id = row.id.parse().map_err(|_| Why::Columns)?;
+    let entry = sealer.open(&id, &row.body).map_err(|_| Why::Body)?;
+    if entry.at != at || !leaf_fits(&leaf, &entry) {
+        return Err(Why::Columns);
+    }
+    let subjects = sealer.subjects(&entry);
+    let found = row.subjects == subjects.as_flattened() && row.indexed == subjects.len() as u64;
+    if found { Ok(()) } else { Err(Why::Index) }
+}
+
+fn leaf_fits(leaf: &Leaf, entry: &AuditEntry) -> bool {
+    let commit = leaf.commit.clone();
+    *leaf == Leaf { commit, ..Leaf::of(entry, &[0; 32], &[]) }
+}
+
+fn code(kind: AuditKind) -> Option<String> {
+    serde_json::to_value(kind).ok()?.as_str().map(str::to_owned)
+}
+
+fn code_of_outcome(outcome: AuditOutcome) -> Option<String> {
+    serde_json::to_value(outcome).ok()?.as_str().map(str::to_owned)
+}
