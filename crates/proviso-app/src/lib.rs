@@ -4,10 +4,15 @@
 //! Everything that changes state or releases data goes through [`App`]. It knows the store, the
 //! clock, entropy and keys through ports; it knows nothing of HTTP.
 
+pub mod access;
+pub mod audit;
 pub mod caller;
 pub mod keys;
+pub mod live;
+pub mod open;
 pub mod ports;
 pub mod settings;
+pub mod via;
 
 use std::sync::Arc;
 
@@ -15,6 +20,7 @@ use proviso_core::time::At;
 use proviso_store::Store;
 
 use crate::keys::Keys;
+use crate::live::Live;
 use crate::ports::{Clock, Entropy};
 use crate::settings::Settings;
 
@@ -25,6 +31,8 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) audit: audit::Sealer,
+    pub(crate) live: Arc<Live>,
     pub(crate) settings: Settings,
 }
 
@@ -37,6 +45,11 @@ impl App {
     /// The server's keys.
     pub fn keys(&self) -> &Keys {
         &self.keys
+    }
+
+    /// What decisions are made from, in memory.
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// What the operator decided.

@@ -1,0 +1,220 @@
+//! From a caller to an access plan: gathers the live facts and asks the decision function.
+//!
+//! Nothing about consent is taken from the token. Every plan is made from what is in force now.
+
+use proviso_core::account::{Account, AccountStatus, Relationship, RelationshipKind};
+use proviso_core::category::PurposeOfUse;
+use proviso_core::decision::{AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, plan};
+use proviso_core::id::{AccountId, ClientId, PatientId};
+use proviso_core::reason::ReasonCode;
+use proviso_core::resource_type::ResourceType;
+use proviso_core::time::At;
+use proviso_oauth::record::{ClientStatus, GrantBasis};
+
+use crate::App;
+use crate::caller::Caller;
+use crate::live::{GrantFacts, Live};
+
+/// The name under which the portal itself asks.
+const PORTAL: &str = "portal";
+
+impl App {
+    /// The plan for a caller, from what is in force at an instant.
+    ///
+    /// # Errors
+    /// The denial, with every reason that stands in the way.
+    pub fn plan_access(&self, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
+        plan_access(&self.live, caller, at)
+    }
+
+    /// The plan for a person who looks at a record in the portal: the patient, or a proxy.
+    ///
+    /// # Errors
+    /// The denial, with every reason that stands in the way.
+    pub fn plan_own_record(
+        &self,
+        account: &AccountId,
+        patient: &PatientId,
+        at: At,
+    ) -> Result<AccessPlan, Decision> {
+        plan_own_record(&self.live, account, patient, at)
+    }
+
+    /// Whether the caller's access still stands; asked again before anything leaves.
+    pub fn still_in_force(&self, caller: &Caller, at: At) -> bool {
+        self.plan_access(caller, at).is_ok()
+    }
+
+    /// How an account stands to a patient's record at an instant: as the patient, or as a proxy
+    /// whose relationship is in force. `None` for anyone else.
+    pub fn standing_for(
+        &self,
+        account: &Account,
+        patient: &PatientId,
+        at: At,
+    ) -> Option<OwnStanding> {
+        standing_for(&self.live, account, patient, at)
+    }
+}
+
+/// In which role a person may act on a patient's choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnStanding {
+    /// The patient.
+    Patient,
+    /// A proxy whose relationship is in force.
+    Proxy,
+}
+
+/// Whether the account is that of the patient. Only a link to the Patient resource makes it so.
+pub(crate) fn is_patient(account: &Account, patient: &PatientId) -> bool {
+    account.fhir_user.as_ref().is_some_and(|(resource_type, id)| {
+        *resource_type == ResourceType::PATIENT && id.as_str() == patient.as_str()
+    })
+}
+
+fn proxy_of<'a>(
+    relationships: &'a [Relationship],
+    patient: &PatientId,
+) -> Option<&'a Relationship> {
+    relationships.iter().find(|own| own.kind == RelationshipKind::Proxy && own.patient == *patient)
+}
+
+fn acting<'a>(
+    account: &Account,
+    patient: &PatientId,
+    relationships: &'a [Relationship],
+) -> ActingPerson<'a> {
+    if is_patient(account, patient) {
+        ActingPerson::Patient
+    } else {
+        ActingPerson::Proxy(proxy_of(relationships, patient))
+    }
+}
+
+pub(crate) fn standing_for(
+    live: &Live,
+    account: &Account,
+    patient: &PatientId,
+    at: At,
+) -> Option<OwnStanding> {
+    if is_patient(account, patient) {
+        return Some(OwnStanding::Patient);
+    }
+    let relationships = live.relationships(&account.id);
+    proxy_of(&relationships, patient)
+        .is_some_and(|own| own.period.contains(at))
+        .then_some(OwnStanding::Proxy)
+}
+
+pub(crate) fn plan_access(live: &Live, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
+    let facts = match live.facts_of(&caller.grant) {
+        Some(facts) if facts.grant.is_live(at) => facts,
+        // The grant has ended: a consent that ended with it says more than that.
+        Some(_) | None => return Err(Decision::deny(why_ended(live, caller, at))),
+    };
+    let refusals = mismatches(&facts, caller);
+    if !refusals.is_empty() {
+        return Err(Decision::deny(refusals));
+    }
+    let GrantFacts { grant, account, consent, relationships, objections, .. } = &facts;
+    let mode = match &grant.basis {
+        GrantBasis::Consent { .. } => AccessMode::PatientDirected {
+            consent: consent.as_deref(),
+            person: match (account, consent) {
+                (Some(account), Some(consent)) => {
+                    acting(account, &consent.version().patient, relationships)
+                }
+                (None, _) | (_, None) => ActingPerson::Proxy(None),
+            },
+        },
+        GrantBasis::Operational => AccessMode::Operational {
+            // A grant of staff access without a person is refused below: no kind, no rule.
+            kind: account
+                .as_ref()
+                .map_or(proviso_core::account::ActorKind::System, |account| account.kind),
+            relationships,
+            objections,
+        },
+        GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
+    };
+    plan(&AccessRequest {
+        at,
+        client: &caller.client,
+        account: grant.account.as_ref(),
+        mode,
+        scopes: Some(&caller.scopes),
+        patient_in_context: grant.context.patient.as_ref(),
+        purpose: caller.purpose,
+    })
+}
+
+fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {
+    use proviso_core::consent::Standing;
+    let consent = caller.consent.as_ref().map(|id| live.consent(id));
+    match consent {
+        Some(Some(named)) => match named.version().standing(at) {
+            Standing::Revoked => vec![ReasonCode::ConsentRevoked],
+            Standing::NotInForce => vec![ReasonCode::ConsentNotInForce],
+            Standing::InForce => vec![ReasonCode::NoConsent],
+        },
+        Some(None) => vec![ReasonCode::NoConsent],
+        None => vec![ReasonCode::ScopeMissing],
+    }
+}
+
+/// What the caller's token and the live grant disagree on, and who is switched off.
+fn mismatches(facts: &GrantFacts, caller: &Caller) -> Vec<ReasonCode> {
+    let mut refusals = Vec::new();
+    let client_active =
+        facts.client.as_ref().is_some_and(|client| client.status == ClientStatus::Active);
+    let account_active = match (&facts.grant.account, &facts.account) {
+        (None, _) => true,
+        (Some(_), account) => {
+            account.as_ref().is_some_and(|account| account.status == AccountStatus::Active)
+        }
+    };
+    if !client_active || !account_active {
+        refusals.push(ReasonCode::AccountDisabled);
+    }
+    if facts.grant.client != caller.client || facts.grant.account != caller.account {
+        refusals.push(ReasonCode::NoConsent);
+    }
+    if facts.grant.purpose != caller.purpose {
+        refusals.push(ReasonCode::PurposeNotAllowed);
+    }
+    if facts.grant.context.patient != caller.patient {
+        refusals.push(ReasonCode::OutsidePatientContext);
+    }
+    refusals
+}
+
+pub(crate) fn plan_own_record(
+    live: &Live,
+    account: &AccountId,
+    patient: &PatientId,
+    at: At,
+) -> Result<AccessPlan, Decision> {
+    let person = live.account(account).filter(|own| own.status == AccountStatus::Active);
+    let Some(person) = person else {
+        return Err(Decision::deny(vec![ReasonCode::AccountDisabled]));
+    };
+    let Ok(portal) = PORTAL.parse::<ClientId>() else {
+        return Err(Decision::deny(vec![ReasonCode::FactMissing]));
+    };
+    let relationships = live.relationships(account);
+    let person = acting(&person, patient, &relationships);
+    plan(&AccessRequest {
+        at,
+        client: &portal,
+        account: Some(account),
+        mode: AccessMode::OwnRecord { patient, person },
+        scopes: None,
+        patient_in_context: Some(patient),
+        // FAMRQT applies by name only; a proxy who opens the page of another person asks for it.
+        purpose: match person {
+            ActingPerson::Patient => PurposeOfUse::PatientRequest,
+            ActingPerson::Proxy(_) => PurposeOfUse::Family,
+        },
+    })
+}

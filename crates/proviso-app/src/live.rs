@@ -1,0 +1,317 @@
+//! What decisions are made from: grants, consents, people and their relationships, in memory.
+//!
+//! Loaded from the store at start; changed by every durable commit before the one who made it is
+//! told. A request therefore sees every change that was acknowledged before it began, and the
+//! gateway asks nobody.
+//!
+//! INVARIANT: a batch that changes one of these values is written through [`Live::commit`] and no
+//! other way, since a change that is on disk but not here would not be in force.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+
+use proviso_core::account::{Account, Relationship, RelationshipKind};
+use proviso_core::category::CategorySet;
+use proviso_core::consent::NamedConsent;
+use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId};
+use proviso_core::time::At;
+use proviso_oauth::record::{Client, Grant};
+use proviso_store::{Batch, CommitError, Objection, Op, ReadError, Receipt, Store};
+
+/// After so many changes, grants that ended or expired are forgotten.
+const PRUNE_EVERY: u32 = 4096;
+
+/// LIMIT: how many epochs an ended grant is remembered. A change that was durable before the end
+/// but is applied after it must find the end; both are applied right after their commits, so a
+/// few epochs would do.
+const ENDED_KEPT_EPOCHS: u64 = 65_536;
+
+/// A value and the epoch of the batch that wrote it. Epochs are the order in which batches became
+/// durable; they are applied in whatever order their tasks run.
+#[derive(Debug)]
+struct Stamped<T> {
+    epoch: u64,
+    value: T,
+}
+
+/// Who acts for, treats, or is on shift for whom.
+type RelationshipKey = (PatientId, RelationshipKind);
+
+#[derive(Debug, Default)]
+struct State {
+    clients: HashMap<ClientId, Stamped<Arc<Client>>>,
+    accounts: HashMap<AccountId, Stamped<Arc<Account>>>,
+    /// `None` is a grant that ended.
+    grants: HashMap<GrantId, Stamped<Option<Arc<Grant>>>>,
+    consents: HashMap<ConsentId, Arc<NamedConsent>>,
+    relationships: HashMap<AccountId, HashMap<RelationshipKey, Stamped<Relationship>>>,
+    objections: HashMap<PatientId, Stamped<CategorySet>>,
+    changes: u32,
+    newest: Option<At>,
+}
+
+/// The live values.
+#[derive(Debug)]
+pub struct Live {
+    state: RwLock<State>,
+    epoch: AtomicU64,
+}
+
+/// Everything about one token's grant, as of one moment.
+#[derive(Debug, Clone)]
+pub(crate) struct GrantFacts {
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) client: Option<Arc<Client>>,
+    pub(crate) account: Option<Arc<Account>>,
+    pub(crate) consent: Option<Arc<NamedConsent>>,
+    pub(crate) relationships: Vec<Relationship>,
+    pub(crate) objections: Vec<(PatientId, CategorySet)>,
+}
+
+/// A change that a batch makes to live values.
+#[derive(Debug)]
+enum Change {
+    Client(Arc<Client>),
+    Account(Arc<Account>),
+    Grant(Arc<Grant>),
+    GrantEnd(GrantId),
+    /// The grants are named by the receipt.
+    GrantsEnd,
+    Consent(Arc<NamedConsent>),
+    Relationship(Relationship),
+    Objection(Objection),
+}
+
+fn change_of(op: &Op) -> Option<Change> {
+    match op {
+        Op::PutAccount { account, .. } => Some(Change::Account(Arc::new(account.clone()))),
+        Op::PutClient { client, .. } => Some(Change::Client(Arc::new(client.clone()))),
+        Op::PutGrant(grant) | Op::AmendGrant(grant) => Some(Change::Grant(Arc::new(grant.clone()))),
+        Op::EndGrant { id, .. } => Some(Change::GrantEnd(id.clone())),
+        Op::EndGrantsOfConsent { .. } => Some(Change::GrantsEnd),
+        Op::PutConsentVersion { version, .. } => {
+            Some(Change::Consent(Arc::new(NamedConsent::new(version.clone()))))
+        }
+        Op::PutRelationship(relationship) => Some(Change::Relationship(relationship.clone())),
+        Op::PutObjection(objection) => Some(Change::Objection(objection.clone())),
+        Op::PutSession(_)
+        | Op::TouchSession { .. }
+        | Op::EndSession { .. }
+        | Op::EndSessionsOfAccount { .. }
+        | Op::PutLaunchTicket(_)
+        | Op::ConsumeLaunchTicket { .. }
+        | Op::PutAuthorizationRequest { .. }
+        | Op::PutAuthorizationCode(_)
+        | Op::ConsumeAuthorizationCode { .. }
+        | Op::UseAssertion(_)
+        | Op::PutRefreshToken(_)
+        | Op::RotateRefreshToken { .. }
+        | Op::PutKey(_)
+        | Op::RetireKey { .. }
+        | Op::PutSetting { .. }
+        | Op::PutRecord { .. }
+        | Op::AppendAudit(_)
+        | Op::PurgeExpired { .. } => None,
+    }
+}
+
+impl Live {
+    /// Reads everything from the store.
+    ///
+    /// # Errors
+    /// When the store cannot be read; nothing may be decided then.
+    pub async fn load(store: &Store) -> Result<Arc<Self>, ReadError> {
+        let epoch = store.epoch().await?;
+        let mut state = State::default();
+        for client in store.clients().await? {
+            state.apply(Change::Client(Arc::new(client)), epoch);
+        }
+        for account in store.accounts().await? {
+            state.apply(Change::Account(Arc::new(account)), epoch);
+        }
+        for grant in store.active_grants().await? {
+            state.apply(Change::Grant(Arc::new(grant)), epoch);
+        }
+        for stored in store.consents().await? {
+            state.apply(Change::Consent(Arc::new(NamedConsent::new(stored.version))), epoch);
+        }
+        for relationship in store.relationships().await? {
+            state.apply(Change::Relationship(relationship), epoch);
+        }
+        for objection in store.objections().await? {
+            state.apply(Change::Objection(objection), epoch);
+        }
+        Ok(Arc::new(Self { state: RwLock::new(state), epoch: AtomicU64::new(epoch) }))
+    }
+
+    /// Writes a batch durably, then applies what it changes here, then returns.
+    ///
+    /// The two steps run in a task of their own: a caller that goes away between them (a browser
+    /// that hangs up while "stop sharing" is being written) must not leave a revocation on disk
+    /// that is not in force.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn commit(
+        self: &Arc<Self>,
+        store: &Store,
+        batch: Batch,
+    ) -> Result<Receipt, CommitError> {
+        let changes: Vec<Change> = batch.ops.iter().filter_map(change_of).collect();
+        if changes.is_empty() {
+            return store.commit(batch).await;
+        }
+        let (live, store) = (Arc::clone(self), store.clone());
+        let task = tokio::spawn(async move {
+            let receipt = store.commit(batch).await?;
+            live.apply(changes, &receipt);
+            Ok(receipt)
+        });
+        // The task fails only when the runtime is being shut down.
+        task.await.unwrap_or(Err(CommitError::Closed))
+    }
+
+    fn apply(&self, changes: Vec<Change>, receipt: &Receipt) {
+        // A poisoned lock stays poisoned, and every read of it finds nothing: closed, not stale.
+        let Ok(mut state) = self.state.write() else { return };
+        for change in changes {
+            if matches!(change, Change::GrantsEnd) {
+                for id in &receipt.ended_grants {
+                    state.apply(Change::GrantEnd(id.clone()), receipt.epoch);
+                }
+            } else {
+                state.apply(change, receipt.epoch);
+            }
+        }
+        state.prune(receipt.epoch);
+        self.epoch.fetch_max(receipt.epoch, Ordering::SeqCst);
+    }
+
+    fn read<T>(&self, get: impl FnOnce(&State) -> Option<T>) -> Option<T> {
+        self.state.read().ok().and_then(|state| get(&state))
+    }
+
+    /// The epoch of the newest change that is in force here.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    /// An app.
+    pub fn client(&self, id: &ClientId) -> Option<Arc<Client>> {
+        self.read(|state| state.clients.get(id).map(|stamped| Arc::clone(&stamped.value)))
+    }
+
+    /// An account.
+    pub fn account(&self, id: &AccountId) -> Option<Arc<Account>> {
+        self.read(|state| state.accounts.get(id).map(|stamped| Arc::clone(&stamped.value)))
+    }
+
+    /// A grant that was not ended; it may have reached its own end, see [`Grant::is_live`].
+    pub fn grant(&self, id: &GrantId) -> Option<Arc<Grant>> {
+        self.read(|state| state.grants.get(id).and_then(|stamped| stamped.value.clone()))
+    }
+
+    /// The latest version of a consent.
+    pub fn consent(&self, id: &ConsentId) -> Option<Arc<NamedConsent>> {
+        self.read(|state| state.consents.get(id).cloned())
+    }
+
+    /// The relationships of an account, whatever their period.
+    pub fn relationships(&self, account: &AccountId) -> Vec<Relationship> {
+        self.read(|state| Some(state.relationships_of(account))).unwrap_or_default()
+    }
+
+    /// A grant and everything around it, as of one moment.
+    pub(crate) fn facts_of(&self, grant: &GrantId) -> Option<GrantFacts> {
+        self.read(|state| {
+            let grant = state.grants.get(grant)?.value.clone()?;
+            let account = grant.account.as_ref();
+            let relationships = account.map(|id| state.relationships_of(id)).unwrap_or_default();
+            let objections = relationships
+                .iter()
+                .filter_map(|own| {
+                    let objection = state.objections.get(&own.patient)?;
+                    Some((own.patient.clone(), objection.value))
+                })
+                .collect();
+            Some(GrantFacts {
+                client: state.clients.get(&grant.client).map(|own| Arc::clone(&own.value)),
+                account: account
+                    .and_then(|id| state.accounts.get(id))
+                    .map(|own| Arc::clone(&own.value)),
+                consent: grant.consent().and_then(|id| state.consents.get(id)).cloned(),
+                relationships,
+                objections,
+                grant,
+            })
+        })
+    }
+}
+
+/// Puts a value unless a later batch has written the key already.
+fn put<K: std::hash::Hash + Eq, T>(map: &mut HashMap<K, Stamped<T>>, key: K, epoch: u64, value: T) {
+    if map.get(&key).is_none_or(|stamped| stamped.epoch <= epoch) {
+        map.insert(key, Stamped { epoch, value });
+    }
+}
+
+impl State {
+    fn apply(&mut self, change: Change, epoch: u64) {
+        self.changes = self.changes.saturating_add(1);
+        match change {
+            Change::Client(client) => put(&mut self.clients, client.id.clone(), epoch, client),
+            Change::Account(account) => {
+                put(&mut self.accounts, account.id.clone(), epoch, account);
+            }
+            Change::Grant(grant) => {
+                self.newest = self.newest.max(Some(grant.created_at));
+                let value = grant.ended.is_none().then(|| Arc::clone(&grant));
+                put(&mut self.grants, grant.id.clone(), epoch, value);
+            }
+            Change::GrantEnd(id) => put(&mut self.grants, id, epoch, None),
+            // Resolved by the caller, which has the receipt.
+            Change::GrantsEnd => {}
+            Change::Consent(named) => {
+                // Versions count up by one, so their numbers are the order.
+                let id = &named.version().consent;
+                let newer = self
+                    .consents
+                    .get(id)
+                    .is_none_or(|own| own.version().number < named.version().number);
+                if newer {
+                    self.consents.insert(id.clone(), named);
+                }
+            }
+            Change::Relationship(own) => {
+                let key = (own.patient.clone(), own.kind);
+                let of_account = self.relationships.entry(own.account.clone()).or_default();
+                put(of_account, key, epoch, own);
+            }
+            Change::Objection(objection) => {
+                put(&mut self.objections, objection.patient, epoch, objection.categories);
+            }
+        }
+    }
+
+    fn relationships_of(&self, account: &AccountId) -> Vec<Relationship> {
+        self.relationships.get(account).map_or_else(Vec::new, |own| {
+            own.values().map(|stamped| stamped.value.clone()).collect()
+        })
+    }
+
+    /// Forgets grants that can no longer be used: a grant that is not here permits nothing.
+    fn prune(&mut self, epoch: u64) {
+        if self.changes < PRUNE_EVERY {
+            return;
+        }
+        self.changes = 0;
+        let newest = self.newest;
+        self.grants.retain(|_, stamped| match &stamped.value {
+            None => stamped.epoch.saturating_add(ENDED_KEPT_EPOCHS) >= epoch,
+            Some(grant) => {
+                grant.expires_at.is_none() || newest.is_none_or(|newest| grant.is_live(newest))
+            }
+        });
+    }
+}
