@@ -7,6 +7,8 @@
 pub mod access;
 pub mod audit;
 pub mod caller;
+pub mod consent;
+pub mod failure;
 pub mod keys;
 pub mod live;
 pub mod open;
