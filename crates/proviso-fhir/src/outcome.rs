@@ -3,7 +3,7 @@
 //! TRUST: outcomes leave the server. They name elements, parameters and rules, never a stored
 //! value, an id that the caller did not send, or whether something hidden exists.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -317,7 +317,7 @@ pub fn echo(text: &str) -> String {
     if text.chars().count() > CHARS_MAX {
         out.push('…');
     }
-    out.to_owned()
+    out
 }
 
 #[cfg(test)]

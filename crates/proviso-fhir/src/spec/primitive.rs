@@ -169,7 +169,7 @@ fn is_base64(text: &str) -> bool {
         }
         symbols += 1;
     }
-    symbols > 0 && symbols % 4 == 0 && padding <= 2
+    symbols > 0 && symbols.is_multiple_of(4) && padding <= 2
 }
 
 fn is_oid(text: &str) -> bool {
@@ -218,7 +218,7 @@ fn digits(text: &str, from: usize, count: usize) -> Option<u32> {
 fn days_in_month(year: u32, month: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         _ => 31,
     }

@@ -35,10 +35,10 @@ pub(super) fn check(
         },
         None => None,
     };
-    if let (Some(stated), Some(literal)) = (stated, literal) {
-        if stated != literal {
-            return Err(FaultKind::WrongTarget);
-        }
+    if let (Some(stated), Some(literal)) = (stated, literal)
+        && stated != literal
+    {
+        return Err(FaultKind::WrongTarget);
     }
     let allowed = |name: ResourceType| targets.is_empty() || targets.contains(&name);
     if literal.or(stated).is_none_or(allowed) { Ok(()) } else { Err(FaultKind::WrongTarget) }

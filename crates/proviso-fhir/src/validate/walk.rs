@@ -250,10 +250,10 @@ impl<'a> Walk<'a> {
             ElementType::Complex(_) => {
                 let Some(shape) = member.element_type.shape() else { return };
                 self.object(node, shape);
-                if let Some(codes) = member.element.codes() {
-                    if !codes::fits(node, shape.name(), codes) {
-                        self.fault(FaultKind::BadCode, node);
-                    }
+                if let Some(codes) = member.element.codes()
+                    && !codes::fits(node, shape.name(), codes)
+                {
+                    self.fault(FaultKind::BadCode, node);
                 }
             }
             ElementType::Reference(_) => {

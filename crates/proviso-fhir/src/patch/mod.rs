@@ -1,0 +1,288 @@
+//! JSON Patch (RFC 6902), applied to a resource whose other bytes stay.
+//!
+//! Operations work one after the other, all or nothing. What FHIR adds: the result must still be
+//! the same resource (same type, same id), and it is for the caller to validate it.
+
+mod pointer;
+#[cfg(test)]
+mod tests;
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+use core::fmt;
+
+use pointer::Pointer;
+
+use crate::json::edit::{Edit, EditedError};
+use crate::json::{Doc, JsonError, Kind, Node};
+use crate::outcome::{Issue, IssueCode, OperationOutcome};
+
+/// LIMIT: operations in one patch. Each one costs a pass over the resource.
+pub const OPERATIONS_MAX: usize = 100;
+
+/// Why an operation fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperationFault {
+    /// `op`, `path`, `from` or `value` is missing or of the wrong kind.
+    Malformed,
+    /// `path` or `from` is no JSON Pointer (RFC 6901).
+    BadPointer,
+    /// There is nothing at `path` or `from`.
+    NoSuchPath,
+    /// A `test` did not hold.
+    TestFailed,
+    /// A value would be moved into itself.
+    IntoItself,
+    /// The resource as a whole would be removed.
+    RemovesResource,
+    /// The result is not acceptable JSON, for example because it is too deep.
+    BadResult(JsonError),
+}
+
+/// Why a patch cannot be applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatchError {
+    /// The body is no list of operations.
+    #[error("a JSON Patch is a list of operations")]
+    NotAPatch,
+    /// There are more operations than the limit.
+    #[error("the patch has more than {OPERATIONS_MAX} operations")]
+    TooManyOperations,
+    /// One operation fails.
+    #[error("operation {index}: {fault}")]
+    Operation {
+        /// Which, counting from 0.
+        index: usize,
+        /// Why.
+        fault: OperationFault,
+    },
+    /// `resourceType` or `id` would change.
+    #[error("a patch may not change `resourceType` or `id`")]
+    ChangesIdentity,
+}
+
+impl fmt::Display for OperationFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "`op`, `path`, `from` or `value` is missing or malformed",
+            Self::BadPointer => "not a JSON Pointer",
+            Self::NoSuchPath => "there is nothing at this path",
+            Self::TestFailed => "the test did not hold",
+            Self::IntoItself => "a value cannot be moved into itself",
+            Self::RemovesResource => "the resource cannot be removed by a patch",
+            Self::BadResult(_) => "the result is not acceptable JSON",
+        })
+    }
+}
+
+impl PatchError {
+    /// HTTP status and body. A patch that is well formed but does not fit the resource is 422
+    /// (RFC 5789 §2.2).
+    pub fn to_response(&self) -> (u16, OperationOutcome) {
+        let malformed = matches!(self, Self::Operation { fault, .. } if matches!(fault, OperationFault::Malformed | OperationFault::BadPointer));
+        let (status, code, detail) = match self {
+            Self::NotAPatch => (400, IssueCode::Structure, "not-a-patch"),
+            Self::TooManyOperations => (413, IssueCode::TooLong, "too-many-operations"),
+            Self::Operation { .. } if malformed => (400, IssueCode::Invalid, "bad-operation"),
+            Self::Operation { .. } => (422, IssueCode::Processing, "patch-failed"),
+            Self::ChangesIdentity => (422, IssueCode::BusinessRule, "changes-identity"),
+        };
+        let issue = Issue::error(code, alloc::format!("{self}")).with_detail(detail);
+        (status, issue.into())
+    }
+}
+
+/// One operation.
+#[derive(Debug, Clone)]
+enum Operation<'a> {
+    Add(Pointer, Node<'a>),
+    Remove(Pointer),
+    Replace(Pointer, Node<'a>),
+    Move { from: Pointer, path: Pointer },
+    Copy { from: Pointer, path: Pointer },
+    Test(Pointer, Node<'a>),
+}
+
+/// A patch that has been read.
+#[derive(Debug, Clone)]
+pub struct Patch<'a> {
+    operations: Vec<Operation<'a>>,
+}
+
+impl<'a> Patch<'a> {
+    /// Reads a patch.
+    ///
+    /// # Errors
+    /// When it is no list of operations, or one of them is malformed.
+    pub fn read(doc: &'a Doc) -> Result<Self, PatchError> {
+        if !doc.root().is_array() {
+            return Err(PatchError::NotAPatch);
+        }
+        let mut operations = Vec::new();
+        for (index, node) in doc.root().items().enumerate() {
+            if index == OPERATIONS_MAX {
+                return Err(PatchError::TooManyOperations);
+            }
+            let operation =
+                read_operation(node).map_err(|fault| PatchError::Operation { index, fault })?;
+            operations.push(operation);
+        }
+        Ok(Self { operations })
+    }
+
+    /// Applies all operations, or none.
+    ///
+    /// # Errors
+    /// The first operation that fails, or a change of the resource's identity.
+    pub fn apply(&self, resource: &Doc) -> Result<Doc, PatchError> {
+        let mut current = Cow::Borrowed(resource);
+        for (index, operation) in self.operations.iter().enumerate() {
+            let next = apply(operation, &current)
+                .map_err(|fault| PatchError::Operation { index, fault })?;
+            if let Some(next) = next {
+                current = Cow::Owned(next);
+            }
+        }
+        let identity = |doc: &Doc| (doc.resource_type(), doc.id());
+        if identity(&current) == identity(resource) {
+            Ok(current.into_owned())
+        } else {
+            Err(PatchError::ChangesIdentity)
+        }
+    }
+}
+
+fn read_operation(node: Node<'_>) -> Result<Operation<'_>, OperationFault> {
+    let pointer = |key: &str| {
+        let text = node.get(key).and_then(Node::as_str).ok_or(OperationFault::Malformed)?;
+        Pointer::parse(&text).ok_or(OperationFault::BadPointer)
+    };
+    let value = || node.get("value").ok_or(OperationFault::Malformed);
+    let name = node.get("op").and_then(Node::as_str).ok_or(OperationFault::Malformed)?;
+    Ok(match name.as_ref() {
+        "add" => Operation::Add(pointer("path")?, value()?),
+        "remove" => Operation::Remove(pointer("path")?),
+        "replace" => Operation::Replace(pointer("path")?, value()?),
+        "move" => Operation::Move { from: pointer("from")?, path: pointer("path")? },
+        "copy" => Operation::Copy { from: pointer("from")?, path: pointer("path")? },
+        "test" => Operation::Test(pointer("path")?, value()?),
+        _ => return Err(OperationFault::Malformed),
+    })
+}
+
+/// Applies one operation; `None` when it changes nothing.
+fn apply(operation: &Operation<'_>, doc: &Doc) -> Result<Option<Doc>, OperationFault> {
+    let at = |pointer: &Pointer| pointer.find(doc.root()).ok_or(OperationFault::NoSuchPath);
+    match operation {
+        Operation::Add(path, value) => add(doc, path, value.raw()).map(Some),
+        Operation::Remove(path) => remove(doc, path).map(Some),
+        Operation::Replace(path, value) => {
+            let mut edit = Edit::new(doc);
+            edit.replace(at(path)?, value.raw());
+            finish(edit).map(Some)
+        }
+        Operation::Move { from, path } => {
+            let value = at(from)?.raw().to_vec();
+            if path == from {
+                return Ok(None);
+            }
+            if from.is_prefix_of(path) {
+                return Err(OperationFault::IntoItself);
+            }
+            // RFC 6902 §4.4: as a remove, followed by an add of what was removed.
+            add(&remove(doc, from)?, path, &value).map(Some)
+        }
+        Operation::Copy { from, path } => add(doc, path, at(from)?.raw()).map(Some),
+        Operation::Test(path, value) => {
+            if equal(at(path)?, *value) {
+                Ok(None)
+            } else {
+                Err(OperationFault::TestFailed)
+            }
+        }
+    }
+}
+
+fn finish(edit: Edit<'_>) -> Result<Doc, OperationFault> {
+    edit.finish_doc().map_err(|error| match error {
+        EditedError::Edit(_) => OperationFault::NoSuchPath,
+        EditedError::Json(error) => OperationFault::BadResult(error),
+    })
+}
+
+fn remove(doc: &Doc, path: &Pointer) -> Result<Doc, OperationFault> {
+    if path.is_root() {
+        return Err(OperationFault::RemovesResource);
+    }
+    let mut edit = Edit::new(doc);
+    edit.remove(path.find(doc.root()).ok_or(OperationFault::NoSuchPath)?);
+    finish(edit)
+}
+
+/// RFC 6902 §4.1.
+fn add(doc: &Doc, path: &Pointer, json: &[u8]) -> Result<Doc, OperationFault> {
+    let mut edit = Edit::new(doc);
+    let Some((parent, last)) = path.split_last() else {
+        edit.replace(doc.root(), json);
+        return finish(edit);
+    };
+    let parent = parent.find(doc.root()).ok_or(OperationFault::NoSuchPath)?;
+    match parent.kind() {
+        Kind::Object => edit.set(parent, last, json),
+        Kind::Array if last == "-" => edit.insert_item(parent, parent.len(), json),
+        Kind::Array => {
+            let position = pointer::index(last).filter(|position| *position <= parent.len());
+            edit.insert_item(parent, position.ok_or(OperationFault::NoSuchPath)?, json);
+        }
+        Kind::String | Kind::Number | Kind::Bool | Kind::Null => {
+            return Err(OperationFault::NoSuchPath);
+        }
+    }
+    finish(edit)
+}
+
+/// RFC 6902 §4.6: members in any order, numbers by their numeric value.
+fn equal(one: Node<'_>, other: Node<'_>) -> bool {
+    match (one.kind(), other.kind()) {
+        (Kind::Object, Kind::Object) => {
+            one.len() == other.len()
+                && one.entries().all(|(key, value)| {
+                    other.get(key).is_some_and(|counterpart| equal(value, counterpart))
+                })
+        }
+        (Kind::Array, Kind::Array) => {
+            one.len() == other.len() && one.items().zip(other.items()).all(|(a, b)| equal(a, b))
+        }
+        (Kind::String, Kind::String) => one.as_str() == other.as_str(),
+        (Kind::Number, Kind::Number) => {
+            one.number_text().map(numeric) == other.number_text().map(numeric)
+        }
+        (Kind::Bool, Kind::Bool) => one.as_bool() == other.as_bool(),
+        (Kind::Null, Kind::Null) => true,
+        _ => false,
+    }
+}
+
+/// A number as sign, digits without zeros at either end, and the power of ten of the last digit.
+fn numeric(text: &str) -> (bool, Vec<u8>, i128) {
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
+    let fraction = i128::try_from(fraction.len()).unwrap_or(0);
+    // The reader bounds the length of numbers, so an exponent fits by far or is saturated alike.
+    let mut power = exponent
+        .parse::<i128>()
+        .unwrap_or(if exponent.starts_with('-') { i128::MIN / 2 } else { i128::MAX / 2 })
+        .saturating_sub(fraction);
+    while digits.last() == Some(&b'0') {
+        digits.pop();
+        power = power.saturating_add(1);
+    }
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    digits.drain(..zeros);
+    if digits.is_empty() { (false, digits, 0) } else { (negative, digits, power) }
+}
