@@ -33,20 +33,17 @@ pub fn stamp(resource: &Doc, stamp: &Stamp<'_>) -> Result<Vec<u8>, EditError> {
     let version = write::string_text(&stamp.version.to_string());
     let last_updated = write::string_text(&stamp.last_updated.to_rfc3339());
     put(&mut edit, root, "id", id.as_bytes(), 1);
-    match root.get("meta") {
-        Some(meta) => {
-            put(&mut edit, meta, "versionId", version.as_bytes(), 0);
-            put(&mut edit, meta, "lastUpdated", last_updated.as_bytes(), 0);
-        }
-        None => {
-            let meta = write::object(|meta| {
-                meta.raw("versionId", version.as_bytes());
-                meta.raw("lastUpdated", last_updated.as_bytes());
-            });
-            // Beside the id, where readers look for it.
-            let position = position_after(root, "id").unwrap_or(1);
-            edit.insert_member(root, position.min(root.len()), "meta", &meta);
-        }
+    if let Some(meta) = root.get("meta") {
+        put(&mut edit, meta, "versionId", version.as_bytes(), 0);
+        put(&mut edit, meta, "lastUpdated", last_updated.as_bytes(), 0);
+    } else {
+        let meta = write::object(|meta| {
+            meta.raw("versionId", version.as_bytes());
+            meta.raw("lastUpdated", last_updated.as_bytes());
+        });
+        // Beside the id, where readers look for it.
+        let position = position_after(root, "id").unwrap_or(1);
+        edit.insert_member(root, position.min(root.len()), "meta", &meta);
     }
     edit.finish()
 }

@@ -68,6 +68,11 @@ impl FromStr for Method {
 }
 
 impl Method {
+    /// Whether it only asks (RFC 9110 §9.2.1).
+    pub fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+
     /// The name as sent.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -222,10 +227,7 @@ pub fn classify(line: &RequestLine<'_>) -> Result<Classified, ClassifyError> {
     let segments = segments(line.path)?;
     match *segments.as_slice() {
         [] => at_base(line.method),
-        ["metadata"] => match line.method {
-            Method::Get | Method::Head => done(Interaction::Capabilities, Target::System),
-            _ => Err(ClassifyError::MethodNotAllowed),
-        },
+        ["metadata"] => read_only(line.method, Interaction::Capabilities, Target::System),
         ["_history"] => read_only(line.method, Interaction::HistorySystem, Target::System),
         ["_search"] => posted_search(line.method, Interaction::SearchSystem, Target::System),
         [name] if name.starts_with('$') => operation(line.method, name, Target::System),
@@ -306,16 +308,12 @@ fn refuse_encoded_syntax(path: &str) -> Result<(), ClassifyError> {
     Ok(())
 }
 
-fn done(interaction: Interaction, target: Target) -> Result<Classified, ClassifyError> {
-    Ok(Classified { interaction, target, body: BodyKind::None })
+fn done(interaction: Interaction, target: Target) -> Classified {
+    Classified { interaction, target, body: BodyKind::None }
 }
 
-fn with_body(
-    interaction: Interaction,
-    target: Target,
-    body: BodyKind,
-) -> Result<Classified, ClassifyError> {
-    Ok(Classified { interaction, target, body })
+fn with_body(interaction: Interaction, target: Target, body: BodyKind) -> Classified {
+    Classified { interaction, target, body }
 }
 
 fn read_only(
@@ -323,9 +321,10 @@ fn read_only(
     interaction: Interaction,
     target: Target,
 ) -> Result<Classified, ClassifyError> {
-    match method {
-        Method::Get | Method::Head => done(interaction, target),
-        _ => Err(ClassifyError::MethodNotAllowed),
+    if method.is_read() {
+        Ok(done(interaction, target))
+    } else {
+        Err(ClassifyError::MethodNotAllowed)
     }
 }
 
@@ -334,17 +333,18 @@ fn posted_search(
     interaction: Interaction,
     target: Target,
 ) -> Result<Classified, ClassifyError> {
-    match method {
-        Method::Post => with_body(interaction, target, BodyKind::Form),
-        _ => Err(ClassifyError::MethodNotAllowed),
+    if method == Method::Post {
+        Ok(with_body(interaction, target, BodyKind::Form))
+    } else {
+        Err(ClassifyError::MethodNotAllowed)
     }
 }
 
 fn at_base(method: Method) -> Result<Classified, ClassifyError> {
-    match method {
-        Method::Get | Method::Head => done(Interaction::SearchSystem, Target::System),
-        Method::Post => with_body(Interaction::Batch, Target::System, BodyKind::Resource),
-        _ => Err(ClassifyError::MethodNotAllowed),
+    if method == Method::Post {
+        Ok(with_body(Interaction::Batch, Target::System, BodyKind::Resource))
+    } else {
+        read_only(method, Interaction::SearchSystem, Target::System)
     }
 }
 
@@ -357,10 +357,10 @@ fn operation(method: Method, segment: &str, target: Target) -> Result<Classified
         return Err(ClassifyError::UnknownPath);
     }
     let interaction = Interaction::Operation(name.to_owned());
-    match method {
-        Method::Get | Method::Head => done(interaction, target),
-        Method::Post => with_body(interaction, target, BodyKind::Resource),
-        _ => Err(ClassifyError::MethodNotAllowed),
+    if method == Method::Post {
+        Ok(with_body(interaction, target, BodyKind::Resource))
+    } else {
+        read_only(method, interaction, target)
     }
 }
 
@@ -391,7 +391,7 @@ fn whole_type(
         Some(text) if !text.is_empty() => Ok(Target::Conditional(resource_type, text.to_owned())),
         Some(_) | None => Err(ClassifyError::CriteriaRequired),
     };
-    match line.method {
+    Ok(match line.method {
         Method::Get | Method::Head => done(Interaction::Search, Target::Type(resource_type)),
         Method::Post => {
             let target = match line.if_none_exist {
@@ -403,8 +403,8 @@ fn whole_type(
         Method::Put => with_body(Interaction::Update, criteria(line.query)?, BodyKind::Resource),
         Method::Patch => with_body(Interaction::Patch, criteria(line.query)?, BodyKind::JsonPatch),
         Method::Delete => done(Interaction::Delete, criteria(line.query)?),
-        Method::Options => Err(ClassifyError::MethodNotAllowed),
-    }
+        Method::Options => return Err(ClassifyError::MethodNotAllowed),
+    })
 }
 
 fn at_instance(
@@ -417,13 +417,13 @@ fn at_instance(
     match *rest {
         [] => {
             let target = Target::Instance(resource_type, id);
-            match method {
+            Ok(match method {
                 Method::Get | Method::Head => done(Interaction::Read, target),
                 Method::Put => with_body(Interaction::Update, target, BodyKind::Resource),
                 Method::Patch => with_body(Interaction::Patch, target, BodyKind::JsonPatch),
                 Method::Delete => done(Interaction::Delete, target),
-                Method::Post | Method::Options => Err(ClassifyError::MethodNotAllowed),
-            }
+                Method::Post | Method::Options => return Err(ClassifyError::MethodNotAllowed),
+            })
         }
         ["_history"] => {
             read_only(method, Interaction::HistoryInstance, Target::Instance(resource_type, id))

@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use proviso_core::interaction::Interaction;
 
 use super::{
     BodyKind, Classified, ClassifyError, Method, RequestLine, Target, accepts_json, classify,
@@ -29,9 +30,10 @@ fn shown(classified: &Classified) -> String {
         }
         Target::Conditional(name, query) => format!("{name}?{query}"),
     };
-    let interaction = match &classified.interaction {
-        proviso_core::interaction::Interaction::Operation(name) => format!("${name}"),
-        other => other.code().to_owned(),
+    let interaction = if let Interaction::Operation(name) = &classified.interaction {
+        format!("${name}")
+    } else {
+        classified.interaction.code().to_owned()
     };
     format!("{interaction} {target} {:?}", classified.body)
 }

@@ -185,7 +185,7 @@ impl Named<'_> {
             (Some(ResourceType::PATIENT), Some(id)) if is_own && parts.next().is_none() => {
                 Lead::Patient(id.into_patient())
             }
-            (Some(ResourceType::PATIENT), _) | (None, _) | (_, None) => Lead::Unclear,
+            (Some(ResourceType::PATIENT) | None, _) | (_, None) => Lead::Unclear,
             (Some(_), Some(_)) => Lead::Other,
         }
     }

@@ -87,20 +87,17 @@ impl<'a> Edit<'a> {
 
     /// Replaces the member of that name, or adds it after the last one.
     pub fn set(&mut self, object: Node<'_>, key: &str, json: &[u8]) {
-        match object.get(key) {
-            Some(member) => {
-                self.removed.remove(&member.index());
-                self.replace(member, json);
-            }
-            None => {
-                // Set twice: the text put in first gives way.
-                let name = [string_text(key).as_str(), ":"].concat();
-                if let Some(texts) = self.inserted.get_mut(&object.index()) {
-                    texts.retain(|(_, text)| !text.starts_with(name.as_bytes()));
-                }
-                self.insert_member(object, object.len(), key, json);
-            }
+        if let Some(member) = object.get(key) {
+            self.removed.remove(&member.index());
+            self.replace(member, json);
+            return;
         }
+        // Set twice: the text put in first gives way.
+        let name = [string_text(key).as_str(), ":"].concat();
+        if let Some(texts) = self.inserted.get_mut(&object.index()) {
+            texts.retain(|(_, text)| !text.starts_with(name.as_bytes()));
+        }
+        self.insert_member(object, object.len(), key, json);
     }
 
     /// Adds a member before the one that is now at `position`. The caller knows that there is no

@@ -66,7 +66,7 @@ const fn offset(at: usize) -> u32 {
     at as u32
 }
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     fn document(&mut self) -> Result<(), ScanFault> {
         self.skip_whitespace();
         if self.peek().is_none() {

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use alloc::{borrow::ToOwned, format};
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::Value;
 
 use super::edit::{Edit, EditError};
@@ -73,7 +74,7 @@ fn what_two_readers_could_read_differently_is_refused() {
         (r#"{"a":1"#, JsonFault::UnexpectedEnd, 6, ""),
         (r#"{"a":1,}"#, JsonFault::UnexpectedByte, 7, ""),
         (r#"{"a":[1,]}"#, JsonFault::UnexpectedByte, 8, "a"),
-        (r#"{a:1}"#, JsonFault::UnexpectedByte, 1, ""),
+        ("{a:1}", JsonFault::UnexpectedByte, 1, ""),
         (r#"{"a" 1}"#, JsonFault::UnexpectedByte, 5, ""),
         (r#"["\ud800"]"#, JsonFault::LoneSurrogate, 2, ""),
         (r#"["\udc00"]"#, JsonFault::LoneSurrogate, 2, ""),
@@ -320,7 +321,10 @@ fn soup() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400, rng_seed: RngSeed::Fixed(3), failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn valid_texts_read_as_serde_json_reads_them(value in any_value(), pretty: bool) {
@@ -385,7 +389,7 @@ proptest! {
                 edit.insert_item(doc.root(), 0, b"\"new\"");
                 items.insert(0, Value::from("new"));
             }
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
         let result = edit.finish_doc().unwrap();
         prop_assert_eq!(to_value(result.root()), to_value(Doc::parse(wanted.to_string().into_bytes()).unwrap().root()));

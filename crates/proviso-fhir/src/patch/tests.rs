@@ -19,9 +19,9 @@ fn patched(resource: &str, patch: &str) -> Result<String, PatchError> {
 }
 
 fn operation(resource: &str, operation: &str) -> Result<String, OperationFault> {
-    patched(resource, &format!("[{operation}]")).map_err(|error| match error {
-        PatchError::Operation { fault, .. } => fault,
-        other => panic!("{other}"),
+    patched(resource, &format!("[{operation}]")).map_err(|error| {
+        let PatchError::Operation { fault, .. } = error else { panic!("{error}") };
+        fault
     })
 }
 
@@ -178,9 +178,9 @@ fn a_hundred_operations_are_applied_and_one_more_refused() {
 #[test]
 fn a_patch_cannot_nest_beyond_the_limit() {
     let inner = "[".repeat(32) + &"]".repeat(32);
+    let below = format!("/a{}/-", "/0".repeat(31));
     let grow = format!(
-        r#"[{{"op":"add","path":"/a","value":{inner}}},{{"op":"add","path":"{}","value":{inner}}}]"#,
-        format!("/a{}/-", "/0".repeat(31))
+        r#"[{{"op":"add","path":"/a","value":{inner}}},{{"op":"add","path":"{below}","value":{inner}}}]"#
     );
     let error = patched("{}", &grow).unwrap_err();
     assert!(
@@ -224,11 +224,9 @@ proptest! {
             .collect();
         let patch = doc(&format!("[{}]", list.join(",")));
         let resource = doc(r#"{ "a" : [ 1 , { "b" : 2 } ] , "b" : { "a" : [ ] , "c" : 7.20 } }"#);
-        if let Ok(read) = Patch::read(&patch) {
-            if let Ok(result) = read.apply(&resource) {
-                let theirs: Result<serde_json::Value, _> = serde_json::from_str(result.text());
-                prop_assert!(theirs.is_ok());
-            }
+        if let Ok(result) = Patch::read(&patch).and_then(|read| read.apply(&resource)) {
+            let theirs: Result<serde_json::Value, _> = serde_json::from_str(result.text());
+            prop_assert!(theirs.is_ok());
         }
     }
 }

@@ -120,6 +120,7 @@ fn the_patient_compartment_is_r4s() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn primitive_formats_have_two_sides() {
     use Primitive as P;
     let cases: &[(Primitive, &[&str], &[&str])] = &[

@@ -21,8 +21,6 @@ pub(super) fn fits(node: Node<'_>, type_name: &str, codes: CodeSet) -> bool {
 
 fn coding_fits(coding: Node<'_>, codes: CodeSet) -> bool {
     let text = |key: &str| coding.get(key).and_then(Node::as_str);
-    match (text("system"), text("code")) {
-        (Some(system), Some(code)) => codes.has(&system, &code),
-        (None, Some(_)) | (Some(_), None) | (None, None) => false,
-    }
+    // A code without its system names nothing.
+    text("system").zip(text("code")).is_some_and(|(system, code)| codes.has(&system, &code))
 }

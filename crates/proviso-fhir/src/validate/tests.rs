@@ -53,6 +53,7 @@ fn what_is_no_resource_is_refused() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_fault_is_found_and_named() {
     let cases: &[(&str, &str)] = &[
         (r#","shoeSize":1"#, "unknown-element Observation.shoeSize"),
