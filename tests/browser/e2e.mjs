@@ -1,0 +1,254 @@
+// The main job, driven by visible labels in headless Chromium:  node e2e.mjs http://127.0.0.1:8080
+import assert from 'node:assert/strict';
+import { inspect, launch, openPage } from './browser.mjs';
+import { serveApp } from './app-server.mjs';
+
+const server = process.argv[2]?.replace(/\/$/, '');
+if (!server) throw new Error('usage: node e2e.mjs URL');
+
+const WIDTHS = [360, 1280];
+const APP = 'http://127.0.0.1:9123';
+
+async function signIn(page, username) {
+  await page.getByLabel('User name').fill(username);
+  await page.getByLabel('Password').fill('proviso-demo');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Ticks exactly these kinds of record, whatever was ticked before. */
+async function choose(page, kinds) {
+  const boxes = page.locator('input[name="category"]');
+  for (let i = 0; i < await boxes.count(); i += 1) await boxes.nth(i).setChecked(false);
+  for (const kind of kinds) await page.getByLabel(kind, { exact: true }).check();
+}
+
+/** How many records the demonstration app shows for each kind; `null` where it was refused. */
+async function whatTheAppGot(page) {
+  const got = {};
+  for (const card of await page.locator('section[aria-labelledby="data"] li.card').all()) {
+    const kind = await card.locator('h3').innerText();
+    const count = await card.locator('.tag').innerText();
+    got[kind] = count.startsWith('Refused') ? null : Number.parseInt(count, 10) || 0;
+  }
+  return got;
+}
+
+async function mainJob(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+
+  await page.goto(`${server}/demo`);
+  await inspect(page, 'demo');
+  await page.getByRole('button', { name: 'Connect to my records' }).click();
+
+  await page.getByLabel('User name').waitFor();
+  await inspect(page, 'sign-in-for-app');
+  await signIn(page, 'maria');
+
+  // The consent page: sensitive kinds stand apart and unticked; sharing nothing is no sharing.
+  await page.getByRole('heading', { level: 1, name: /Glucose Coach asks to see your health records/ }).waitFor();
+  await inspect(page, 'consent');
+  assert.equal(await page.locator('input[name="sensitive"]:checked').count(), 0);
+  assert.ok(await page.locator('input[name="sensitive"]').count() > 0);
+  await choose(page, []);
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  await page.getByText('Tick at least one kind of record').waitFor();
+  await inspect(page, 'consent-problem');
+
+  await choose(page, ['Medications', 'Laboratory results']);
+  await page.getByLabel('For 30 days').check();
+  await page.getByLabel(/look for new records while I am not using it/).check();
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+
+  // The app sees only those.
+  await page.getByText('Connected', { exact: true }).waitFor();
+  await inspect(page, 'demo-connected');
+  const got = await whatTheAppGot(page);
+  assert.ok(got.Medications > 0, JSON.stringify(got));
+  assert.ok(got['Laboratory results'] > 0, JSON.stringify(got));
+  for (const hidden of ['Name and contact details', 'Vital signs', 'Health problems', 'Allergies']) {
+    assert.ok(!got[hidden], `${hidden}: ${JSON.stringify(got)}`);
+  }
+
+  // She sees what it did.
+  await page.getByRole('link', { name: 'See what the app did' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Activity' }).waitFor();
+  await page.getByRole('heading', { name: /Glucose Coach looked at .*Medications/ }).first().waitFor();
+  await page.getByRole('heading', { name: /We stopped Glucose Coach/ }).first().waitFor();
+  await inspect(page, 'activity');
+  await page.getByLabel('Result', { exact: true }).selectOption({ label: 'Refused' });
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await page.getByRole('heading', { name: /We stopped Glucose Coach/ }).first().waitFor();
+  assert.equal(await page.getByRole('heading', { name: /Glucose Coach looked at/ }).count(), 0);
+  await page.getByLabel('From').fill('2001-01-01');
+  await page.getByLabel('To', { exact: true }).fill('2001-01-02');
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await page.getByText('Nothing matches').waitFor();
+  await inspect(page, 'activity-empty');
+
+  // She stops it: told before what will happen, and afterwards what happened.
+  await page.getByRole('link', { name: 'Connected apps' }).click();
+  await inspect(page, 'apps');
+  await page.getByRole('link', { name: /Stop sharing/ }).click();
+  await page.getByRole('heading', { name: 'What will happen' }).waitFor();
+  await inspect(page, 'stop');
+  await page.getByRole('button', { name: 'Stop sharing' }).click();
+  await page.getByRole('heading', { name: 'What happened' }).waitFor();
+  await inspect(page, 'stopped');
+
+  // The app is refused.
+  await page.goto(`${server}/demo`);
+  await page.getByRole('button', { name: 'Ask for the data again' }).click();
+  await page.getByRole('heading', { name: 'The app is refused' }).waitFor();
+  await inspect(page, 'demo-refused');
+
+  await page.goto(`${server}/portal`);
+  await inspect(page, 'home');
+  await page.getByRole('link', { name: 'Español' }).click();
+  await page.getByRole('heading', { level: 1, name: /Hola, Maria/ }).waitFor();
+  await page.getByRole('link', { name: 'Aplicaciones conectadas', exact: true }).first().click();
+  await page.getByRole('heading', { level: 1, name: 'Aplicaciones conectadas' }).waitFor();
+  await inspect(page, 'apps-es');
+  await page.getByRole('link', { name: 'English' }).click();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByText('You are signed out.').waitFor();
+  await inspect(page, 'signed-out');
+  await page.goto(`${server}/terms`);
+  await inspect(page, 'terms');
+
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+/** What the app's page shows once it has finished. */
+async function result(page) {
+  await page.waitForURL(`${APP}/callback**`);
+  await page.waitForFunction(() => document.getElementById('out')?.textContent);
+  const shown = JSON.parse(await page.locator('#out').innerText());
+  assert.equal(shown.error, undefined, shown.error);
+  return shown;
+}
+
+async function standaloneLaunch(browser) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+  await page.goto(`${APP}/standalone?iss=${encodeURIComponent(`${server}/fhir/r4`)}`);
+  await signIn(page, 'james');
+  await page.getByRole('link', { name: 'Tick all of these kinds' }).click();
+  await page.getByLabel('Until I stop it').check();
+  await page.getByLabel(/look for new records while I am not using it/).check();
+  await page.getByRole('button', { name: 'Share', exact: true }).click();
+  const shown = await result(page);
+  assert.ok(shown.patient && shown.user === `Patient/${shown.patient}`, JSON.stringify(shown));
+  assert.ok(shown.labs > 0, JSON.stringify(shown));
+  assert.equal(shown.renewed, shown.patient, 'the public client refreshes without client_id');
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+async function refusal(browser) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width: 360, height: 800 } });
+  await page.goto(`${server}/demo`);
+  await page.getByRole('button', { name: 'Connect to my records' }).click();
+  await signIn(page, 'james');
+  await page.getByRole('button', { name: 'Don’t share' }).click();
+  await page.getByRole('heading', { name: 'You did not share' }).waitFor();
+  await inspect(page, 'demo-denied');
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+async function actingForSomebody(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+  await page.goto(`${server}/demo`);
+  await page.getByRole('button', { name: 'Connect to my records' }).click();
+  await signIn(page, 'wei');
+  const lily = page.getByLabel(/Lily Chen/);
+  const decide = page.getByRole('button', { name: 'Share', exact: true });
+  await lily.or(decide).first().waitFor();
+  if (await lily.count() > 0) {
+    await inspect(page, 'picker');
+    await lily.check();
+    await page.getByRole('button', { name: 'Continue' }).click();
+  }
+  await page.getByRole('heading', { level: 1, name: /health records of Lily Chen/ }).waitFor();
+  await inspect(page, 'consent-proxy');
+  await page.goto(`${server}/portal`);
+  await page.getByText('You act for Lily Chen').waitFor();
+  await inspect(page, 'home-proxy');
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+async function ehrLaunch(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+  await page.goto(`${server}/launch`);
+  await inspect(page, 'sign-in');
+  await signIn(page, 'drpatel');
+  await page.getByRole('heading', { level: 1, name: 'Open an app' }).waitFor();
+  await inspect(page, 'launch');
+  await page.getByRole('listitem').filter({ hasText: `Opens at ${APP}/launch` })
+    .filter({ hasText: 'Chart Lens' }).getByRole('radio').check();
+  await page.getByLabel(/Maria Alvarez/).check();
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: /Chart Lens wants to open records for you/ }).waitFor();
+  await inspect(page, 'operational');
+  await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  const shown = await result(page);
+  assert.ok(shown.labs > 0, JSON.stringify(shown));
+  assert.match(shown.user, /^Practitioner\//);
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+/** Pages for mistakes; a browser reports their status on the console, which is as it should be. */
+async function mistakes(browser, width) {
+  const status = [/Failed to load resource: the server responded with a status of 4\d\d/];
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } }, status);
+  await page.goto(`${server}/portal/nowhere`);
+  await inspect(page, 'not-found');
+  await page.goto(`${server}/oauth/authorize?client_id=nobody&redirect_uri=https://evil.example`);
+  assert.ok(page.url().startsWith(server), 'an unknown app is never redirected to');
+  await inspect(page, 'authorize-problem');
+  await page.goto(`${server}/login`);
+  await page.getByLabel('User name').fill('maria');
+  await page.getByLabel('Password').fill('wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('is not right').waitFor();
+  await inspect(page, 'sign-in-wrong');
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+const jobs = [];
+for (const width of WIDTHS) {
+  jobs.push([`main job at ${width} px`, (browser) => mainJob(browser, width)]);
+  jobs.push([`acting for somebody at ${width} px`, (browser) => actingForSomebody(browser, width)]);
+  jobs.push([`EHR launch with fhirclient at ${width} px`, (browser) => ehrLaunch(browser, width)]);
+  jobs.push([`mistakes at ${width} px`, (browser) => mistakes(browser, width)]);
+}
+jobs.push(['standalone launch with fhirclient', standaloneLaunch]);
+jobs.push(['refusing to share', refusal]);
+
+const only = process.env.ONLY ? new RegExp(process.env.ONLY) : null;
+const app = await serveApp();
+const browser = await launch();
+let failed = 0;
+for (const [name, job] of jobs) {
+  if (only && !only.test(name)) continue;
+  try {
+    await job(browser);
+    console.log(`ok    ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL  ${name}\n${error.stack ?? error}`);
+    for (const context of browser.contexts()) {
+      for (const page of context.pages()) {
+        const text = await page.locator('body').innerText({ timeout: 2000 }).catch(() => '(no text)');
+        console.log(`      at ${page.url()}\n${text.slice(0, 600)}`);
+      }
+      await context.close();
+    }
+  }
+}
+await browser.close();
+app.close();
+process.exit(failed === 0 ? 0 : 1);
