@@ -189,7 +189,8 @@ fn matches_code(codes: &Codes, code: &str) -> bool {
             }
             filled == 3
                 && ranges.iter().any(|(first, last)| {
-                    category.as_slice() >= first.as_bytes() && category.as_slice() <= last.as_bytes()
+                    category.as_slice() >= first.as_bytes()
+                        && category.as_slice() <= last.as_bytes()
                 })
         }
     }
@@ -222,8 +223,23 @@ fn attachment(node: Node<'_>, found: &mut dyn FnMut(Finding)) -> Legibility {
 /// people and places. Every other string is looked at, so that an element we have not thought of
 /// is on the safe side.
 const WORDLESS: &[&str] = &[
-    "id", "resourceType", "versionId", "lastUpdated", "system", "reference", "data", "hash",
-    "family", "given", "line", "city", "district", "state", "country", "postalCode", "value",
+    "id",
+    "resourceType",
+    "versionId",
+    "lastUpdated",
+    "system",
+    "reference",
+    "data",
+    "hash",
+    "family",
+    "given",
+    "line",
+    "city",
+    "district",
+    "state",
+    "country",
+    "postalCode",
+    "value",
 ];
 
 fn may_hold_words(node: Node<'_>) -> bool {

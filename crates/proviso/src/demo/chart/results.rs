@@ -1,0 +1,393 @@
+//! Observations, reports, specimens, images and questionnaires.
+
+use jiff::civil::DateTime;
+
+use super::clinical::push;
+use super::{Chart, Visit, link, own_identifier};
+use crate::demo::calendar::{plus_minutes, stamp};
+use crate::demo::codes::{self, Code};
+use crate::demo::directory::{HADDAD, RIVERSIDE};
+use crate::demo::value::{Value, list, object};
+
+/// The categories of observations, as US Core and HL7 code them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ObservationCategory {
+    Laboratory,
+    VitalSigns,
+    SocialHistory,
+    Survey,
+    Sdoh,
+    Imaging,
+}
+
+impl ObservationCategory {
+    fn code(self) -> Code {
+        const HL7: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
+        const US_CORE: &str = "http://hl7.org/fhir/us/core/CodeSystem/us-core-category";
+        match self {
+            Self::Laboratory => Code::new(HL7, "laboratory", "Laboratory"),
+            Self::VitalSigns => Code::new(HL7, "vital-signs", "Vital Signs"),
+            Self::SocialHistory => Code::new(HL7, "social-history", "Social History"),
+            Self::Survey => Code::new(HL7, "survey", "Survey"),
+            Self::Sdoh => Code::new(US_CORE, "sdoh", "SDOH"),
+            Self::Imaging => Code::new(HL7, "imaging", "Imaging"),
+        }
+    }
+}
+
+/// What was observed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reading<'a> {
+    /// Digits, scale, unit as shown, UCUM code.
+    Quantity(i64, u32, &'static str, &'static str),
+    Coded(Code),
+    Words(&'a str),
+    Count(i64),
+    Parts(&'a [(Code, Reading<'a>)]),
+}
+
+/// What an Observation says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ObservationDetails<'a> {
+    pub(crate) profile: Option<&'static str>,
+    pub(crate) categories: &'a [ObservationCategory],
+    pub(crate) code: Code,
+    pub(crate) reading: Reading<'a>,
+    /// Low and high ends of what is usual, in the digits of the reading.
+    pub(crate) usual: Option<(i64, i64)>,
+    pub(crate) focus: Option<&'a str>,
+    pub(crate) specimen: Option<&'a str>,
+}
+
+/// What a DiagnosticReport says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReportDetails<'a> {
+    pub(crate) category: (&'static str, &'static str, &'static str),
+    pub(crate) code: Code,
+    pub(crate) results: &'a [String],
+    pub(crate) order: Option<&'a str>,
+    pub(crate) specimen: Option<&'a str>,
+    pub(crate) study: Option<&'a str>,
+    pub(crate) conclusion: &'static str,
+    pub(crate) text: Option<&'a str>,
+}
+
+const UCUM: &str = "http://unitsofmeasure.org";
+
+fn quantity(digits: i64, scale: u32, unit: &'static str, code: &'static str) -> Value {
+    object! {
+        "value": Value::decimal(digits, scale), "unit": unit, "system": UCUM, "code": code,
+    }
+}
+
+fn reading(value: Reading<'_>) -> (&'static str, Value) {
+    match value {
+        Reading::Quantity(digits, scale, unit, code) => {
+            ("valueQuantity", quantity(digits, scale, unit, code))
+        }
+        Reading::Coded(code) => ("valueCodeableConcept", code.concept()),
+        Reading::Words(text) => ("valueString", text.to_owned().into()),
+        Reading::Count(number) => ("valueInteger", number.into()),
+        Reading::Parts(parts) => {
+            let components: Vec<Value> = parts
+                .iter()
+                .map(|(code, value)| {
+                    let mut component = object! { "code": code.concept() };
+                    push(&mut component, [reading(*value)]);
+                    component
+                })
+                .collect();
+            ("component", components.into())
+        }
+    }
+}
+
+fn interpretation(value: Reading<'_>, usual: Option<(i64, i64)>) -> Value {
+    const SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
+    let (Reading::Quantity(digits, ..), Some((low, high))) = (value, usual) else {
+        return Value::Absent;
+    };
+    let code = if digits < low {
+        Code::new(SYSTEM, "L", "Low")
+    } else if digits > high {
+        Code::new(SYSTEM, "H", "High")
+    } else {
+        Code::new(SYSTEM, "N", "Normal")
+    };
+    list![code.concept()]
+}
+
+fn reference_range(value: Reading<'_>, usual: Option<(i64, i64)>) -> Value {
+    let (Reading::Quantity(_, scale, unit, code), Some((low, high))) = (value, usual) else {
+        return Value::Absent;
+    };
+    list![object! {
+        "low": quantity(low, scale, unit, code), "high": quantity(high, scale, unit, code),
+    }]
+}
+
+impl Chart {
+    /// Writes an observation made at a visit.
+    pub(crate) fn observation(&mut self, details: ObservationDetails<'_>, visit: &Visit) -> String {
+        self.observation_at(details, visit, plus_minutes(visit.start, 10))
+    }
+
+    /// Writes an observation made at an instant of a visit.
+    pub(crate) fn observation_at(
+        &mut self,
+        details: ObservationDetails<'_>,
+        visit: &Visit,
+        at: DateTime,
+    ) -> String {
+        let laboratory = details.categories.contains(&ObservationCategory::Laboratory);
+        let performer = if laboratory { RIVERSIDE.reference() } else { visit.by.reference() };
+        let categories: Vec<Value> =
+            details.categories.iter().map(|category| category.code().concept()).collect();
+        let mut content = object! {
+            "status": "final",
+            "category": categories,
+            "code": details.code.concept(),
+            "subject": self.subject(),
+            "focus": details.focus.map(|focus| list![link(focus)]),
+            "encounter": visit.link(),
+            "effectiveDateTime": stamp(at),
+            "issued": stamp(plus_minutes(at, if laboratory { 240 } else { 1 })),
+            "performer": list![performer],
+        };
+        push(
+            &mut content,
+            [
+                reading(details.reading),
+                ("interpretation", interpretation(details.reading, details.usual)),
+                ("specimen", details.specimen.map(link).into()),
+                ("referenceRange", reference_range(details.reading, details.usual)),
+            ],
+        );
+        // Components come last in the resource, after the range.
+        if let Value::Object(members) = &mut content {
+            members.sort_by_key(|(key, _)| *key == "component");
+        }
+        self.add("Observation", details.profile.as_slice(), content)
+    }
+
+    /// Writes a specimen taken at a visit.
+    pub(crate) fn specimen(&mut self, kind: Code, visit: &Visit) -> String {
+        let number = format!("{}-{}", self.patient, visit.start.strftime("%Y%m%d"));
+        self.add(
+            "Specimen",
+            &["us-core-specimen"],
+            object! {
+                "identifier": own_identifier(&format!("S-{number}")),
+                "accessionIdentifier": object! {
+                    "system": "https://riverside.example/accession", "value": format!("A-{number}"),
+                },
+                "status": "available",
+                "type": kind.concept(),
+                "subject": self.subject(),
+                "collection": object! { "collectedDateTime": stamp(plus_minutes(visit.start, 10)) },
+            },
+        )
+    }
+
+    /// Writes a report.
+    pub(crate) fn report(&mut self, details: ReportDetails<'_>, visit: &Visit) -> String {
+        let laboratory = details.category.1 == "LAB";
+        let (system, code, display) = details.category;
+        let name = if laboratory {
+            "us-core-diagnosticreport-lab"
+        } else {
+            "us-core-diagnosticreport-note"
+        };
+        let results: Vec<Value> = details.results.iter().map(|result| link(result)).collect();
+        let issued = plus_minutes(visit.start, 260);
+        let content = object! {
+            "basedOn": details.order.map(|order| list![link(order)]),
+            "status": "final",
+            "category": list![Code::new(system, code, display).concept()],
+            "code": details.code.concept(),
+            "subject": self.subject(),
+            "encounter": visit.link(),
+            "effectiveDateTime": stamp(plus_minutes(visit.start, 10)),
+            "issued": stamp(issued),
+            "performer": list![RIVERSIDE.reference()],
+            "resultsInterpreter": list![HADDAD.reference()],
+            "specimen": details.specimen.map(|specimen| list![link(specimen)]),
+            "result": results,
+            "imagingStudy": details.study.map(|study| list![link(study)]),
+            "conclusion": details.conclusion,
+            "presentedForm": details.text.map(|text| list![object! {
+                "contentType": "text/plain; charset=utf-8",
+                "data": super::documents::base64(text),
+                "title": details.code.display,
+                "creation": stamp(issued),
+            }]),
+        };
+        self.add("DiagnosticReport", &[name], content)
+    }
+
+    /// Writes the images behind a report.
+    pub(crate) fn imaging_study(
+        &mut self,
+        procedure: Code,
+        visit: &Visit,
+        uid: &'static str,
+    ) -> String {
+        let modality = object! {
+            "system": "http://dicom.nema.org/resources/ontology/DCM", "code": "DX",
+            "display": "Digital Radiography",
+        };
+        self.add(
+            "ImagingStudy",
+            &[],
+            object! {
+                "identifier": list![object! {
+                    "system": "urn:dicom:uid", "value": format!("urn:oid:{uid}"),
+                }],
+                "status": "available",
+                "modality": list![modality.clone()],
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "started": stamp(plus_minutes(visit.start, 20)),
+                "numberOfSeries": 1,
+                "numberOfInstances": 2,
+                "procedureCode": list![procedure.concept()],
+                "series": list![object! {
+                    "uid": format!("{uid}.1"), "number": 1, "modality": modality,
+                    "numberOfInstances": 2,
+                    "bodySite": object! {
+                        "system": "http://snomed.info/sct", "code": "51185008",
+                        "display": "Thoracic structure",
+                    },
+                }],
+            },
+        )
+    }
+
+    /// Writes the answers to a questionnaire.
+    pub(crate) fn questionnaire(
+        &mut self,
+        canonical: &'static str,
+        answers: &[(&'static str, &'static str, Code)],
+        visit: &Visit,
+    ) -> String {
+        let items: Vec<Value> = answers
+            .iter()
+            .map(|(link_id, text, answer)| {
+                object! {
+                    "linkId": *link_id, "text": *text,
+                    "answer": list![object! { "valueCoding": answer.coding() }],
+                }
+            })
+            .collect();
+        self.add(
+            "QuestionnaireResponse",
+            &["us-core-questionnaireresponse"],
+            object! {
+                "questionnaire": canonical,
+                "status": "completed",
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "authored": stamp(plus_minutes(visit.start, 5)),
+                "author": visit.by.reference(),
+                "source": self.subject(),
+                "item": items,
+            },
+        )
+    }
+
+    /// Writes blood pressure, pulse, weight and the like, as taken at the start of a visit.
+    pub(crate) fn vitals(&mut self, visit: &Visit, vitals: Vitals) -> Vec<String> {
+        let mut written = Vec::new();
+        let mut one = |chart: &mut Self, name: &'static str, code, value| {
+            written.push(chart.observation_at(
+                ObservationDetails {
+                    profile: Some(name),
+                    categories: &[ObservationCategory::VitalSigns],
+                    code,
+                    reading: value,
+                    usual: None,
+                    focus: None,
+                    specimen: None,
+                },
+                visit,
+                plus_minutes(visit.start, 3),
+            ));
+        };
+        let pressure = [
+            (codes::SYSTOLIC, Reading::Quantity(vitals.systolic, 0, "mmHg", "mm[Hg]")),
+            (codes::DIASTOLIC, Reading::Quantity(vitals.diastolic, 0, "mmHg", "mm[Hg]")),
+        ];
+        one(self, "us-core-blood-pressure", codes::BLOOD_PRESSURE, Reading::Parts(&pressure));
+        one(
+            self,
+            "us-core-heart-rate",
+            codes::HEART_RATE,
+            Reading::Quantity(vitals.pulse, 0, "beats/minute", "/min"),
+        );
+        one(
+            self,
+            "us-core-body-weight",
+            codes::WEIGHT,
+            Reading::Quantity(vitals.weight_hg, 1, "kg", "kg"),
+        );
+        one(
+            self,
+            "us-core-bmi",
+            codes::BMI,
+            Reading::Quantity(bmi_tenths(vitals.weight_hg, vitals.height_cm), 1, "kg/m2", "kg/m2"),
+        );
+        written
+    }
+}
+
+/// What is measured at the start of a visit. Weight in hectograms: one digit after the kilogram.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Vitals {
+    pub(crate) systolic: i64,
+    pub(crate) diastolic: i64,
+    pub(crate) pulse: i64,
+    pub(crate) weight_hg: i64,
+    pub(crate) height_cm: i64,
+}
+
+/// Body mass index in tenths of kg/m2, rounded.
+pub(crate) fn bmi_tenths(weight_hg: i64, height_cm: i64) -> i64 {
+    let square = height_cm.saturating_mul(height_cm).max(1);
+    (weight_hg.saturating_mul(10_000) + square / 2) / square
+}
+
+/// A test that is not part of the vital signs of every visit.
+pub(crate) const fn lab<'a>(
+    code: Code,
+    reading: Reading<'a>,
+    usual: Option<(i64, i64)>,
+) -> ObservationDetails<'a> {
+    ObservationDetails {
+        profile: Some("us-core-observation-lab"),
+        categories: &[ObservationCategory::Laboratory],
+        code,
+        reading,
+        usual,
+        focus: None,
+        specimen: None,
+    }
+}
+
+/// The report category of laboratory results.
+pub(crate) const LAB: (&str, &str, &str) =
+    ("http://terminology.hl7.org/CodeSystem/v2-0074", "LAB", "Laboratory");
+/// The report category of radiology.
+pub(crate) const RADIOLOGY: (&str, &str, &str) = ("http://loinc.org", "LP29684-5", "Radiology");
+/// The report category of cardiology.
+pub(crate) const CARDIOLOGY: (&str, &str, &str) = ("http://loinc.org", "LP29708-2", "Cardiology");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn body_mass_index_is_rounded() {
+        assert_eq!(bmi_tenths(700, 175), 229);
+        assert_eq!(bmi_tenths(912, 160), 356);
+    }
+}

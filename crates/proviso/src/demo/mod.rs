@@ -1,0 +1,60 @@
+//! The demo world: the same people, apps and records in the demo, in tests, in documents and in
+//! screenshots (design §12).
+//!
+//! The generator is pure: a seed and a number of further patients give the same bytes everywhere.
+//! Only seeding touches a store, and only there are secrets made.
+
+mod calendar;
+mod chart;
+mod codes;
+mod directory;
+mod james;
+mod lily;
+mod maria;
+mod random;
+mod synthetic;
+mod value;
+pub mod world;
+
+pub use chart::Record;
+pub use synthetic::patient_id;
+
+use chart::resource;
+use value::{Value, list, object};
+use world::{ids, people};
+
+/// The seed of the world that the documents describe.
+pub const SEED: u64 = 20_261_101;
+
+/// The parts of the world in order: the directory, the people of the design, the Group, and then
+/// so many further patients. Each part is one chart, small enough for one transaction.
+pub fn parts(seed: u64, patients: u32) -> impl Iterator<Item = Vec<Record>> {
+    let people: [fn() -> Vec<Record>; 5] =
+        [directory::records, maria::chart, james::chart, lily::chart, groups];
+    people
+        .into_iter()
+        .map(|part| part())
+        .chain((1..=patients).map(move |number| synthetic::chart(seed, number)))
+}
+
+fn groups() -> Vec<Record> {
+    let member = |id: &str| -> Value {
+        object! { "entity": object! { "reference": format!("Patient/{id}") }, "inactive": false }
+    };
+    vec![resource(
+        "Group",
+        ids::GROUP,
+        object! {
+            "active": true,
+            "type": "person",
+            "actual": true,
+            "name": "Quality cohort",
+            "quantity": 2,
+            "managingEntity": directory::RIVERSIDE.reference(),
+            "member": list![member(people::MARIA_PATIENT), member(people::JAMES_PATIENT)],
+        },
+    )]
+}
+
+#[cfg(test)]
+mod tests;
