@@ -6,14 +6,25 @@
 
 pub mod access;
 pub mod audit;
+pub mod authorize;
+pub mod bearer;
 pub mod caller;
+pub mod clients;
 pub mod consent;
 pub mod failure;
+pub mod introspect;
 pub mod keys;
+pub mod launch;
 pub mod live;
 pub mod open;
+pub mod password;
 pub mod ports;
+pub mod rotate;
+pub mod session;
 pub mod settings;
+pub mod sign_in;
+mod throttle;
+pub mod token;
 pub mod via;
 
 use std::sync::Arc;
@@ -34,6 +45,7 @@ pub struct App {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) audit: audit::Sealer,
+    pub(crate) auth: clients::AuthMemory,
     pub(crate) live: Arc<Live>,
     pub(crate) settings: Settings,
 }

@@ -6,6 +6,7 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_store::{Batch, CommitError, Op, ReadError, Store};
 
 use crate::App;
+use crate::clients::AuthMemory;
 use crate::audit::{AuditError, Sealer, SealError, install_signer};
 use crate::keys::{Keys, KeysError, MasterKey};
 use crate::live::Live;
@@ -63,7 +64,8 @@ impl App {
         install_signer(&store, &keys, &settings).await?;
         let audit = Sealer::new(&keys)?;
         let live = Live::load(&store).await?;
-        let app = Arc::new(Self { store, clock, entropy, keys, audit, live, settings });
+        let auth = AuthMemory::new();
+        let app = Arc::new(Self { store, clock, entropy, keys, audit, auth, live, settings });
         app.log_start(first_start).await?;
         Ok(app)
     }

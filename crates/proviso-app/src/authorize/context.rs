@@ -1,0 +1,202 @@
+//! Whose records a request is about: from the EHR launch, from the person, or by a picker.
+
+use proviso_core::account::{Account, ActorKind, RelationshipKind};
+use proviso_core::consent::Capacity;
+use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::resource_type::ResourceType;
+use proviso_core::scope::{Scope, ScopeContext};
+use proviso_oauth::authorize::AuthorizeError;
+use proviso_oauth::record::{AuthorizationRequest, LaunchContext, TokenHash};
+
+use super::Access;
+use crate::App;
+use crate::failure::Failure;
+use crate::session::SignedIn;
+
+// LIMIT: a list that nobody could read; staff with more patients start from the EHR.
+const CANDIDATES_MAX: usize = 200;
+
+/// How the signed-in person relates to a patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PatientRelation {
+    /// The same person.
+    Own,
+    /// The person acts for the patient.
+    ActingFor,
+    /// The patient is in the person's care.
+    InCare,
+}
+
+/// One patient whom the person may pick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PatientCandidate {
+    /// Who.
+    pub patient: PatientId,
+    /// Their name.
+    pub name: String,
+    /// How the person relates to them.
+    pub relation: PatientRelation,
+}
+
+/// What is known about the context.
+pub(super) enum Settled {
+    Context(LaunchContext),
+    Choose(Vec<PatientCandidate>),
+    Refused(AuthorizeError),
+}
+
+/// Whether the person decides for themselves.
+pub(super) fn capacity_of(account: &Account, patient: &PatientId) -> Capacity {
+    if own_patient(account).as_ref() == Some(patient) { Capacity::Patient } else { Capacity::Proxy }
+}
+
+/// The patient that an account is, if it is one.
+pub(crate) fn own_patient(account: &Account) -> Option<PatientId> {
+    let (resource_type, id) = account.fhir_user.as_ref()?;
+    (*resource_type == ResourceType::PATIENT).then(|| id.clone().into_patient())
+}
+
+impl App {
+    pub(super) async fn settle_context(
+        &self,
+        request: &AuthorizationRequest,
+        person: &SignedIn,
+        access: Access,
+    ) -> Result<Settled, Failure> {
+        if let Some(launch) = &request.requested.launch {
+            return self.context_of_launch(request, launch, person).await;
+        }
+        let scopes = &request.requested.scopes;
+        let asks_for_patient = scopes.iter().any(|scope| {
+            matches!(scope, Scope::LaunchPatient)
+                || scope
+                    .as_resource()
+                    .is_some_and(|resource| resource.context == ScopeContext::Patient)
+        });
+        // S5, A164: a patient/ scope needs a patient; so does every consent.
+        if !asks_for_patient && access == Access::Operational {
+            return Ok(Settled::Context(LaunchContext::default()));
+        }
+        let mut candidates = self.candidates(&person.account).await?;
+        Ok(match candidates.len() {
+            0 => Settled::Refused(AuthorizeError::AccessDenied),
+            1 => {
+                let patient = candidates.pop().map(|candidate| candidate.patient);
+                Settled::Context(LaunchContext { patient, ..LaunchContext::default() })
+            }
+            _ => Settled::Choose(candidates),
+        })
+    }
+
+    /// The context of an EHR launch, if its ticket is for this app and this person and still good.
+    async fn context_of_launch(
+        &self,
+        request: &AuthorizationRequest,
+        launch: &TokenHash,
+        person: &SignedIn,
+    ) -> Result<Settled, Failure> {
+        let refused = Settled::Refused(AuthorizeError::Launch);
+        let Some(ticket) = self.store.launch_ticket(launch).await? else { return Ok(refused) };
+        let usable = ticket.client == request.requested.client
+            && ticket.account == person.account.id
+            && ticket.consumed_at.is_none()
+            && self.now() < ticket.expires_at;
+        if !usable {
+            return Ok(refused);
+        }
+        // The relationship may have ended since the launch.
+        if let Some(patient) = &ticket.context.patient {
+            let candidates = self.candidates(&person.account).await?;
+            if !candidates.iter().any(|candidate| candidate.patient == *patient) {
+                return Ok(Settled::Refused(AuthorizeError::AccessDenied));
+            }
+        }
+        Ok(Settled::Context(ticket.context))
+    }
+
+    /// The patients whom a person may share or open, by relationships in force now.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn candidates(&self, account: &Account) -> Result<Vec<PatientCandidate>, Failure> {
+        let at = self.now();
+        let mut found: Vec<(PatientId, PatientRelation)> = Vec::new();
+        if let Some(own) = own_patient(account) {
+            found.push((own, PatientRelation::Own));
+        }
+        for relationship in self.live.relationships(&account.id) {
+            let relation = match (account.kind, relationship.kind) {
+                (ActorKind::Patient | ActorKind::Proxy, RelationshipKind::Proxy) => {
+                    PatientRelation::ActingFor
+                }
+                (
+                    ActorKind::Clinician | ActorKind::Nurse | ActorKind::Staff,
+                    RelationshipKind::Care | RelationshipKind::Shift,
+                ) => PatientRelation::InCare,
+                _ => continue,
+            };
+            let applies = relationship.period.contains(at);
+            if applies && !found.iter().any(|(patient, _)| *patient == relationship.patient) {
+                found.push((relationship.patient, relation));
+            }
+        }
+        // Own record first, then by id: the same order on every load.
+        found.sort_by(|(a, of_a), (b, of_b)| {
+            (*of_a != PatientRelation::Own, a).cmp(&(*of_b != PatientRelation::Own, b))
+        });
+        found.truncate(CANDIDATES_MAX);
+        let mut candidates = Vec::with_capacity(found.len());
+        for (patient, relation) in found {
+            let name = self.patient_name(&patient).await?;
+            candidates.push(PatientCandidate { patient, name, relation });
+        }
+        Ok(candidates)
+    }
+
+    /// How pages call a patient: as their own account does, else as their record does.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn patient_name(&self, patient: &PatientId) -> Result<String, Failure> {
+        let accounts = self.store.accounts().await?;
+        let own = accounts.into_iter().find(|account| own_patient(account).as_ref() == Some(patient));
+        if let Some(account) = own {
+            return Ok(account.display_name);
+        }
+        let id = ResourceId::from(patient.clone());
+        let record = self.store.record(ResourceType::PATIENT, &id, None).await?;
+        let name = record.and_then(|record| record.body).and_then(|body| name_in(&body));
+        Ok(name.unwrap_or_else(|| patient.as_str().to_owned()))
+    }
+}
+
+/// The first name of a Patient resource as text (FHIR R4 HumanName).
+fn name_in(body: &[u8]) -> Option<String> {
+    let resource: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let name = resource.get("name")?.get(0)?;
+    if let Some(text) = name.get("text").and_then(serde_json::Value::as_str) {
+        return Some(text.to_owned());
+    }
+    let given = name.get("given").and_then(|given| given.get(0));
+    let parts: Vec<&str> = [given, name.get("family")]
+        .into_iter()
+        .flatten()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_from_text_or_from_parts() {
+        let name = |json: &str| name_in(json.as_bytes());
+        assert_eq!(name(r#"{"name":[{"text":"Ann B"}]}"#).as_deref(), Some("Ann B"));
+        assert_eq!(name(r#"{"name":[{"given":["Ann","C"],"family":"B"}]}"#).as_deref(), Some("Ann B"));
+        assert_eq!(name(r#"{"name":[{"family":"B"}]}"#).as_deref(), Some("B"));
+        assert_eq!(name(r#"{"name":[]}"#), None);
+        assert_eq!(name("{}"), None);
+    }
+}

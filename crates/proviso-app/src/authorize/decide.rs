@@ -1,0 +1,430 @@
+//! The answer to an authorization request: a consent version, a grant and a code, or a refusal, in
+//! one commit with the audit entry.
+
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
+use proviso_core::consent::{
+    Capacity, ConsentError, ConsentStatus, ConsentTerms, ConsentVersion, DurationChoice,
+    OfflineAccess, Recipient,
+};
+use proviso_core::id::{AuthorizationRequestId, ConsentId, ConsentVersionId, GrantId, PatientId};
+use proviso_core::scope::{Scope, compile, requested_categories};
+use proviso_core::time::{At, Period};
+use proviso_oauth::authorize::{AuthorizeError, ReturnAddress};
+use proviso_oauth::record::{
+    AuthorizationCode, AuthorizationRequest, AuthorizationStage, Client, Grant, GrantBasis,
+    LaunchContext, Renewal, TokenHash,
+};
+use proviso_store::{Batch, Op, Precondition};
+
+use super::{Access, PageRefusal, Step, access_of, context, is_fresh, offered_sensitive};
+use crate::App;
+use crate::failure::Failure;
+use crate::session::SignedIn;
+use crate::via::Via;
+
+/// R10: a code lives at most 60 seconds.
+const CODE_TTL_SECS: i64 = 60;
+/// The longest time of a choice "once" (design §5).
+const ONCE_SECS: i64 = 3600;
+
+/// What a person chose on the consent page.
+#[derive(Debug, Clone)]
+pub struct ConsentChoice {
+    /// Kinds of record.
+    pub categories: CategorySet,
+    /// Sensitive kinds.
+    pub sensitive: SensitiveSet,
+    /// For how long.
+    pub duration: DurationChoice,
+    /// Whether the app may go on while the person is away.
+    pub offline: OfflineAccess,
+    /// The exact text that the page showed; its SHA-256 is kept with it.
+    pub shown_text: String,
+    /// BCP 47 tag of that text.
+    pub language: String,
+}
+
+/// What a person answered.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// No.
+    Deny,
+    /// Yes, within what they chose.
+    Share(Box<ConsentChoice>),
+    /// Yes, within their role.
+    ActWithinRole,
+}
+
+/// Why a choice cannot be recorded as it is; the page is shown again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChoiceProblem {
+    /// No kind of record is ticked.
+    #[error("no kind of record is chosen")]
+    NothingChosen,
+    /// Something was sent that the page did not offer.
+    #[error("something was chosen that was not offered")]
+    NotOffered,
+    /// The text that was shown is missing.
+    #[error("the text shown is missing")]
+    NoShownText,
+    /// The person no longer acts for the patient.
+    #[error("the person does not act for the patient now")]
+    NoStanding,
+}
+
+/// How deciding ended.
+#[derive(Debug)]
+pub enum Decided {
+    /// Go on.
+    Step(Step),
+    /// Show the page again and say why.
+    Problem(ChoiceProblem),
+}
+
+/// A grant under construction, with what is recorded together with it.
+struct Parts {
+    grant: Grant,
+    consent: Option<(Op, ConsentId, ConsentVersionId)>,
+    action: &'static str,
+}
+
+impl App {
+    /// Answers a request: records the choice, makes the grant and its code, or refuses.
+    ///
+    /// # Errors
+    /// When something inside fails; then nothing was recorded and no code exists.
+    pub async fn decide_authorization(
+        &self,
+        id: &AuthorizationRequestId,
+        browser: &str,
+        signed_in: Option<&SignedIn>,
+        answer: Answer,
+        via: &Via,
+    ) -> Result<Decided, Failure> {
+        let request = match self.open_request(id, browser).await? {
+            Ok(request) => request,
+            Err(why) => return Ok(Decided::Step(Step::Refused { why, return_link: None })),
+        };
+        let stage = match (signed_in, &request.stage) {
+            (Some(person), AuthorizationStage::PatientPicked { account, context, .. })
+                if *account == person.account.id && is_fresh(&request, person) =>
+            {
+                Some((person, context.clone()))
+            }
+            _ => None,
+        };
+        let Some((person, context)) = stage else {
+            return self.advance(request, signed_in, via).await.map(Decided::Step);
+        };
+        let client = self.live.client(&request.requested.client);
+        let access = access_of(person, &request.requested.scopes);
+        let (Some(client), Some(access)) = (client, access) else {
+            return self
+                .fail(request, Some(person), AuthorizeError::AccessDenied, via)
+                .await
+                .map(Decided::Step);
+        };
+        let parts = match (answer, access, context.patient.clone()) {
+            (Answer::Share(choice), Access::PatientDirected, Some(patient)) => {
+                match self.share(&request, &client, person, &context, &patient, *choice).await? {
+                    Ok(parts) => parts,
+                    Err(problem) => return Ok(Decided::Problem(problem)),
+                }
+            }
+            (Answer::ActWithinRole, Access::Operational, _) => {
+                self.act_within_role(&request, &client, person, &context)?
+            }
+            // The wrong kind of yes is a no.
+            _ => {
+                return self
+                    .fail(request, Some(person), AuthorizeError::AccessDenied, via)
+                    .await
+                    .map(Decided::Step);
+            }
+        };
+        self.conclude(request, person, parts, via).await.map(Decided::Step)
+    }
+
+    async fn share(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        person: &SignedIn,
+        context: &LaunchContext,
+        patient: &PatientId,
+        choice: ConsentChoice,
+    ) -> Result<Result<Parts, ChoiceProblem>, Failure> {
+        let at = self.now();
+        let scopes = &request.requested.scopes;
+        let capacity = context::capacity_of(&person.account, patient);
+        // A proxy whose time is over between the page and the answer shares nothing.
+        if self.standing_for(&person.account, patient, at).is_none() {
+            return Ok(Err(ChoiceProblem::NoStanding));
+        }
+        if choice.categories.is_empty() {
+            return Ok(Err(ChoiceProblem::NothingChosen));
+        }
+        if !choice.categories.is_subset_of(requested_categories(scopes))
+            || !choice.sensitive.is_subset_of(offered_sensitive(capacity))
+        {
+            return Ok(Err(ChoiceProblem::NotOffered));
+        }
+        let asked_offline = scopes.contains(&Scope::OfflineAccess);
+        // "Once" ends with the visit, so there is nothing to go on with while the person is away.
+        let offline = match (choice.offline, asked_offline, choice.duration) {
+            (OfflineAccess::Allowed, true, DurationChoice::ThirtyDays)
+            | (OfflineAccess::Allowed, true, DurationChoice::OneYear)
+            | (OfflineAccess::Allowed, true, DurationChoice::UntilStopped) => {
+                OfflineAccess::Allowed
+            }
+            _ => OfflineAccess::Refused,
+        };
+        let compiled = compile(scopes, choice.categories).into_vec();
+        let granted = settle_scopes(compiled, context, person, offline);
+        let period = period_of(choice.duration, at);
+        let terms = ConsentTerms {
+            patient: patient.clone(),
+            given_by: person.account.id.clone(),
+            capacity,
+            recipient: Recipient::App(client.id.clone()),
+            categories: choice.categories,
+            sensitive: choice.sensitive,
+            purposes: PurposeSet::EMPTY.with(client.purpose),
+            period,
+            data_period: Period::ALWAYS,
+            duration: choice.duration,
+            offline,
+            granted_scopes: granted.clone(),
+            legal_basis: "consent".to_owned(),
+            policy_uri: self.settings.policy_uri.clone(),
+            language: choice.language,
+            shown_text: choice.shown_text,
+        };
+        let (op, consent, version, action) =
+            match self.consent_op(patient, client, capacity, terms, at).await? {
+                Ok(made) => made,
+                Err(problem) => return Ok(Err(problem)),
+            };
+        let renewal = match (choice.duration, offline) {
+            (DurationChoice::Once, _) => Renewal::None,
+            (_, OfflineAccess::Allowed) => Renewal::Offline,
+            _ if granted.contains(&Scope::OnlineAccess) => {
+                Renewal::WhileSignedIn { session: person.session.id.clone() }
+            }
+            _ => Renewal::None,
+        };
+        let mut grant = self.grant_for(request, person, context, granted, renewal)?;
+        grant.basis = GrantBasis::Consent { consent: consent.clone() };
+        grant.purpose = client.purpose;
+        grant.expires_at = period.end;
+        Ok(Ok(Parts { grant, consent: Some((op, consent, version)), action }))
+    }
+
+    /// A new consent, or a new version of the one that this person gave this app before.
+    async fn consent_op(
+        &self,
+        patient: &PatientId,
+        client: &Client,
+        capacity: Capacity,
+        terms: ConsentTerms,
+        at: At,
+    ) -> Result<Result<(Op, ConsentId, ConsentVersionId, &'static str), ChoiceProblem>, Failure>
+    {
+        let recipient = Recipient::App(client.id.clone());
+        let existing = self.store.consents_of_patient(patient).await?.into_iter().find(|stored| {
+            stored.version.recipient == recipient
+                && stored.version.given_by == terms.given_by
+                && stored.version.capacity == capacity
+                && stored.version.status == ConsentStatus::Active
+        });
+        let (version, expect, action) = match existing {
+            Some(stored) => (stored.version.amend(terms, at, None), Some(stored.id), "amend"),
+            None => {
+                let id = ConsentId::generate(at, self.entropy.for_id()?);
+                (ConsentVersion::record(id, terms, at), None, "record")
+            }
+        };
+        let version = match version {
+            Ok(version) => version,
+            Err(ConsentError::NoShownText | ConsentError::NoLegalContext) => {
+                return Ok(Err(ChoiceProblem::NoShownText));
+            }
+            Err(_) => return Ok(Err(ChoiceProblem::NotOffered)),
+        };
+        let (consent, id) = (version.consent.clone(), version.version_id());
+        let op = Op::PutConsentVersion { id: id.clone(), version, expect };
+        Ok(Ok((op, consent, id, action)))
+    }
+
+    fn act_within_role(
+        &self,
+        request: &AuthorizationRequest,
+        client: &Client,
+        person: &SignedIn,
+        context: &LaunchContext,
+    ) -> Result<Parts, Failure> {
+        let asked = &request.requested.scopes;
+        let offline = if asked.contains(&Scope::OfflineAccess) {
+            OfflineAccess::Allowed
+        } else {
+            OfflineAccess::Refused
+        };
+        let granted = settle_scopes(asked.clone(), context, person, offline);
+        let renewal = if granted.contains(&Scope::OfflineAccess) {
+            Renewal::Offline
+        } else if granted.contains(&Scope::OnlineAccess) {
+            Renewal::WhileSignedIn { session: person.session.id.clone() }
+        } else {
+            Renewal::None
+        };
+        let mut grant = self.grant_for(request, person, context, granted, renewal)?;
+        grant.expires_at =
+            Some(grant.created_at.plus_secs(i64::from(client.lifetimes.refresh_absolute_secs)));
+        Ok(Parts { grant, consent: None, action: "allow" })
+    }
+
+    /// A grant for operational access; sharing changes what differs.
+    pub(super) fn grant_for(
+        &self,
+        request: &AuthorizationRequest,
+        person: &SignedIn,
+        context: &LaunchContext,
+        scopes: Vec<Scope>,
+        renewal: Renewal,
+    ) -> Result<Grant, Failure> {
+        let at = self.now();
+        let may_be_known =
+            scopes.iter().any(|scope| matches!(scope, Scope::FhirUser | Scope::Profile));
+        Ok(Grant {
+            id: GrantId::generate(at, self.entropy.for_id()?),
+            client: request.requested.client.clone(),
+            account: Some(person.account.id.clone()),
+            basis: GrantBasis::Operational,
+            context: context.clone(),
+            purpose: PurposeOfUse::Treatment,
+            renewal,
+            fhir_user: person.account.fhir_user.clone().filter(|_| may_be_known),
+            authenticated_at: Some(person.session.authenticated_at),
+            nonce: request.requested.nonce.clone(),
+            created_at: at,
+            expires_at: None,
+            ended: None,
+            scopes,
+        })
+    }
+
+    /// Writes everything at once and sends the code on its way.
+    async fn conclude(
+        &self,
+        request: AuthorizationRequest,
+        person: &SignedIn,
+        parts: Parts,
+        via: &Via,
+    ) -> Result<Step, Failure> {
+        let kind = match parts.consent {
+            Some(_) => AuditKind::Consent,
+            None => AuditKind::Authorization,
+        };
+        let mut entry = self.draft_entry(via, kind, AuditOutcome::Success, parts.action)?;
+        let mut batch = Batch::new();
+        if let Some((op, consent, version)) = parts.consent {
+            if let Op::PutConsentVersion { version, .. } = &op {
+                entry.categories = version.categories;
+                entry.sensitive = version.sensitive;
+                if version.capacity != Capacity::Patient {
+                    entry.on_behalf_of = Some(version.patient.clone());
+                }
+            }
+            batch.push(op);
+            entry.consent = Some((consent, version));
+        }
+        entry.patients = parts.grant.context.patient.iter().cloned().collect();
+        self.finish_with_code(request, person, parts.grant, batch, entry).await
+    }
+
+    /// Adds grant, code, used launch and answered request to a batch, and commits it.
+    pub(super) async fn finish_with_code(
+        &self,
+        mut request: AuthorizationRequest,
+        person: &SignedIn,
+        grant: Grant,
+        mut batch: Batch,
+        mut entry: proviso_core::audit::AuditEntry,
+    ) -> Result<Step, Failure> {
+        let at = entry.at;
+        let code = self.new_secret()?;
+        let url = ReturnAddress::of(&request).with_code(code.expose(), self.urls().issuer());
+        entry.client = Some(grant.client.clone());
+        entry.account = Some(person.account.id.clone());
+        entry.session = Some(person.session.id.clone());
+        entry.purpose = Some(grant.purpose);
+        entry.grant = Some(grant.id.clone());
+        if let Some(hash) = request.requested.launch {
+            batch.push(Op::ConsumeLaunchTicket { hash, at });
+        }
+        let code = AuthorizationCode {
+            hash: TokenHash::of(code.expose()),
+            client: grant.client.clone(),
+            redirect_uri: request.requested.redirect_uri.clone(),
+            challenge: Some(request.requested.challenge.clone()),
+            grant: grant.id.clone(),
+            issued_at: at,
+            expires_at: at.plus_secs(CODE_TTL_SECS),
+            consumed_at: None,
+        };
+        let expect = Some(request.revision);
+        request.revision += 1;
+        request.stage = AuthorizationStage::Decided {
+            account: person.account.id.clone(),
+            at,
+            grant: Some(grant.id.clone()),
+        };
+        batch.push(Op::PutGrant(grant));
+        batch.push(Op::PutAuthorizationCode(code));
+        batch.push(Op::PutAuthorizationRequest { request, expect });
+        match self.commit(batch, entry).await {
+            Ok(_) => Ok(Step::Return { url }),
+            Err(error) => match error.precondition() {
+                Some(Precondition::Changed | Precondition::VersionConflict { .. }) => {
+                    Ok(Step::Refused { why: PageRefusal::ChangedElsewhere, return_link: None })
+                }
+                Some(
+                    Precondition::AlreadyConsumed | Precondition::Ended | Precondition::Missing,
+                ) => Ok(Step::Refused { why: PageRefusal::Ended, return_link: None }),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
+
+/// Leaves out scopes whose promise cannot be kept here.
+fn settle_scopes(
+    scopes: Vec<Scope>,
+    context: &LaunchContext,
+    person: &SignedIn,
+    offline: OfflineAccess,
+) -> Vec<Scope> {
+    scopes
+        .into_iter()
+        .filter(|scope| match scope {
+            Scope::LaunchPatient => context.patient.is_some(),
+            Scope::LaunchEncounter => context.encounter.is_some(),
+            // A197: nobody without a FHIR resource gets `fhirUser`.
+            Scope::FhirUser | Scope::Profile => person.account.fhir_user.is_some(),
+            Scope::OfflineAccess => offline == OfflineAccess::Allowed,
+            Scope::OpenId | Scope::Launch | Scope::OnlineAccess | Scope::Resource(_) => true,
+        })
+        .collect()
+}
+
+/// The period of validity that a duration means, counted from the decision.
+fn period_of(duration: DurationChoice, at: At) -> Period {
+    let end = match duration {
+        DurationChoice::Once => Some(at.plus_secs(ONCE_SECS)),
+        DurationChoice::ThirtyDays => Some(at.plus_days(30)),
+        DurationChoice::OneYear => Some(at.plus_days(365)),
+        DurationChoice::UntilStopped => None,
+    };
+    Period { start: Some(at), end }
+}

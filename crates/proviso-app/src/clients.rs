@@ -1,0 +1,230 @@
+//! Registered apps: finding them, believing them, registering them.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::id::{ClientId, hex};
+use proviso_core::time::At;
+use proviso_oauth::client_auth::{self, Authenticated, ClientAuthError, Presented};
+use proviso_oauth::jose::KeySet;
+use proviso_oauth::record::{
+    Client, ClientAuthentication, ClientKeys, ClientStatus, UsedAssertion,
+};
+use proviso_oauth::register::{Issued, Metadata, Registered, RegistrationError};
+use proviso_oauth::server::ServerUrls;
+use proviso_store::{Batch, Op, Presence};
+
+use crate::App;
+use crate::failure::Failure;
+use crate::password::PasswordChecks;
+use crate::settings::Registration;
+use crate::throttle::Throttle;
+use crate::via::Via;
+
+/// A JWK set fetched from an app's registered URL.
+#[derive(Debug, Clone)]
+pub struct FetchedKeys {
+    /// The body.
+    pub body: String,
+    /// How long `Cache-Control` allows keeping it; `None` when it says nothing, zero for `no-store`.
+    pub max_age_secs: Option<i64>,
+}
+
+/// The keys could not be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the app's keys could not be fetched")]
+pub struct KeyFetchError;
+
+/// Fetches JWK sets of apps by plain GET (SMART 339); the network side is someone else's.
+pub trait KeyFetch: Send + Sync + core::fmt::Debug {
+    /// Fetches a JWK set. Redirects to other hosts and bodies over 64 KiB are failures.
+    fn fetch<'a>(
+        &'a self,
+        url: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<FetchedKeys, KeyFetchError>> + Send + 'a>>;
+}
+
+/// Without `Cache-Control`, keys are kept this long.
+const KEYS_KEPT_SECS: i64 = 60;
+/// No `Cache-Control` keeps keys longer than this.
+const KEYS_KEPT_SECS_MAX: i64 = 3600;
+
+/// A parsed JWK set and until when it may be used.
+type CachedKeys = (KeySet, At);
+
+/// What signing in and issuing tokens remember between requests, in memory only.
+#[derive(Debug)]
+pub(crate) struct AuthMemory {
+    pub(crate) throttle: Throttle,
+    pub(crate) passwords: PasswordChecks,
+    pub(crate) verified: crate::bearer::VerifiedTokens,
+    key_fetch: OnceLock<Arc<dyn KeyFetch>>,
+    fetched_keys: Mutex<HashMap<String, CachedKeys>>,
+}
+
+impl AuthMemory {
+    pub(crate) fn new() -> Self {
+        Self {
+            throttle: Throttle::default(),
+            passwords: PasswordChecks::new(),
+            verified: crate::bearer::VerifiedTokens::new(),
+            key_fetch: OnceLock::new(),
+            fetched_keys: Mutex::default(),
+        }
+    }
+}
+
+/// An app that was believed.
+#[derive(Debug, Clone)]
+pub(crate) struct Believed {
+    pub(crate) client: Arc<Client>,
+    /// The assertion that proved it, to be recorded in the same commit as its effect.
+    pub(crate) assertion: Option<UsedAssertion>,
+}
+
+impl App {
+    /// The addresses under which this server is known.
+    pub fn urls(&self) -> ServerUrls {
+        ServerUrls::new(self.settings.public_url.as_str())
+    }
+
+    /// Sets how keys of apps are fetched. Until then apps that registered a JWKS URL are refused.
+    pub fn install_key_fetch(&self, fetch: Arc<dyn KeyFetch>) {
+        if self.auth.key_fetch.set(fetch).is_err() {
+            tracing::warn!("the key fetcher was set before and stays");
+        }
+    }
+
+    /// Whether a browser origin may call the token endpoint and the FHIR API (A17): it belongs to
+    /// an app that is in use.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn is_registered_origin(&self, origin: &str) -> Result<bool, Failure> {
+        let clients = self.store.clients().await?;
+        Ok(clients.iter().any(|client| {
+            client.status == ClientStatus::Active
+                && client.origins.iter().any(|registered| registered == origin)
+        }))
+    }
+
+    /// Believes the app behind a request, or says why not. Nothing is recorded yet.
+    pub(crate) async fn believe(
+        &self,
+        presented: &Presented,
+    ) -> Result<Result<Believed, ClientAuthError>, Failure> {
+        let urls = self.urls();
+        let mut last = match presented {
+            Presented::Nothing => ClientAuthError::Missing,
+            Presented::Id(_) | Presented::Secret { .. } | Presented::Assertion { .. } => {
+                ClientAuthError::Failed
+            }
+        };
+        for id in presented.claimed_clients() {
+            let Some(client) = self.live.client(id) else { continue };
+            let keys = self.keys_of(&client, presented).await;
+            let at = self.now();
+            match client_auth::authenticate(&client, presented, keys.as_ref(), &urls, at) {
+                Ok(Authenticated::Public | Authenticated::BySecret) => {
+                    return Ok(Ok(Believed { client, assertion: None }));
+                }
+                Ok(Authenticated::ByAssertion(used)) => {
+                    return Ok(Ok(Believed { client, assertion: Some(used) }));
+                }
+                Err(error) => last = error,
+            }
+        }
+        Ok(Err(last))
+    }
+
+    /// The public keys of an app, when the request needs them and they can be had.
+    async fn keys_of(&self, client: &Client, presented: &Presented) -> Option<KeySet> {
+        if !matches!(presented, Presented::Assertion { .. }) {
+            return None;
+        }
+        match &client.authentication {
+            ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Inline(text) } => {
+                KeySet::parse(text).ok()
+            }
+            ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Uri(uri) } => {
+                self.fetched_keys(uri).await
+            }
+            ClientAuthentication::None | ClientAuthentication::ClientSecret { .. } => None,
+        }
+    }
+
+    /// Keys from a URL, kept only as long as their `Cache-Control` allows (SMART 341).
+    async fn fetched_keys(&self, uri: &str) -> Option<KeySet> {
+        let at = self.now();
+        {
+            let cache = self.auth.fetched_keys.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((keys, until)) = cache.get(uri)
+                && at < *until
+            {
+                return Some(keys.clone());
+            }
+        }
+        let fetch = self.auth.key_fetch.get()?;
+        let fetched = fetch.fetch(uri).await.ok()?;
+        let keys = KeySet::parse(&fetched.body).ok()?;
+        let kept = fetched.max_age_secs.unwrap_or(KEYS_KEPT_SECS).clamp(0, KEYS_KEPT_SECS_MAX);
+        let mut cache = self.auth.fetched_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        // LIMIT: one entry per registered app with a URL; ended entries make room.
+        cache.retain(|_, (_, until)| at < *until);
+        if kept > 0 {
+            cache.insert(uri.to_owned(), (keys.clone(), at.plus_secs(kept)));
+        }
+        Some(keys)
+    }
+
+    /// Registers an app that describes itself (RFC 7591), where that is open.
+    ///
+    /// # Errors
+    /// When something inside fails; nothing was registered then.
+    pub async fn register_client(
+        &self,
+        body: &[u8],
+        via: &Via,
+    ) -> Result<Result<Registered, RegistrationError>, Failure> {
+        if self.settings.registration != Registration::Open {
+            return Ok(Err(RegistrationError::Closed));
+        }
+        let mut random = [0_u8; 12];
+        self.entropy.fill(&mut random)?;
+        // R25: the prefix keeps app ids apart from account ids, which are the `sub` of people.
+        let Ok(id) = format!("app-{}", hex(&random)).parse::<ClientId>() else {
+            return Ok(Err(RegistrationError::Malformed));
+        };
+        let issued = Issued { id, secret: self.new_secret()? };
+        let client = match Metadata::parse(body)
+            .and_then(|metadata| metadata.into_client(&issued, self.now()))
+        {
+            Ok(client) => client,
+            Err(error) => return Ok(Err(error)),
+        };
+        let answer = Registered::of(&client, &issued);
+        self.save_client(client, Presence::Absent, "register", via).await?;
+        Ok(Ok(answer))
+    }
+
+    /// Saves an app, new or changed, with its audit entry.
+    ///
+    /// # Errors
+    /// When it cannot be written, or is there when it should not be, or the other way.
+    pub async fn save_client(
+        &self,
+        client: Client,
+        expect: Presence,
+        action: &str,
+        via: &Via,
+    ) -> Result<(), Failure> {
+        let mut entry =
+            self.draft_entry(via, AuditKind::ClientRegistration, AuditOutcome::Success, action)?;
+        entry.client = Some(client.id.clone());
+        self.commit(Batch::new().with(Op::PutClient { client, expect }), entry).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Starting an app from inside the EHR (SMART App Launch 2.2 "EHR launch").
+
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::id::{ClientId, PatientId, ResourceId};
+use proviso_oauth::params;
+use proviso_oauth::record::{
+    Client, ClientStatus, GrantType, LaunchContext, LaunchTicket, TokenHash,
+};
+use proviso_oauth::redirect;
+use proviso_store::{Batch, Op};
+
+use crate::App;
+use crate::failure::Failure;
+use crate::session::SignedIn;
+use crate::via::Via;
+
+/// A launch waits this long for its app.
+const TICKET_TTL_SECS: i64 = 300;
+
+/// What to start, and for whom.
+#[derive(Debug, Clone)]
+pub struct LaunchOrder {
+    /// Which app.
+    pub client: ClientId,
+    /// Which of its registered launch URIs.
+    pub launch_uri: String,
+    /// Which patient.
+    pub patient: Option<PatientId>,
+    /// Which visit.
+    pub encounter: Option<ResourceId>,
+    /// What the person wants to do.
+    pub intent: Option<String>,
+}
+
+/// Why an app is not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchRefusal {
+    /// No such app, it is switched off, or the URI is not one that it registered (A18).
+    #[error("the app cannot be started here")]
+    App,
+    /// The patient is not one whom this person may open.
+    #[error("the patient is not one of yours")]
+    Patient,
+}
+
+impl App {
+    /// The apps that can be started from here.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn launchable_clients(&self) -> Result<Vec<Client>, Failure> {
+        let clients = self.store.clients().await?;
+        Ok(clients
+            .into_iter()
+            .filter(|client| {
+                client.status == ClientStatus::Active
+                    && client.may_use(GrantType::AuthorizationCode)
+                    && !client.launch_uris.is_empty()
+            })
+            .collect())
+    }
+
+    /// Makes a launch and the URL that starts the app with it.
+    ///
+    /// # Errors
+    /// When something inside fails.
+    pub async fn start_launch(
+        &self,
+        person: &SignedIn,
+        order: LaunchOrder,
+        via: &Via,
+    ) -> Result<Result<String, LaunchRefusal>, Failure> {
+        let clients = self.launchable_clients().await?;
+        let registered = clients.iter().any(|client| {
+            client.id == order.client && client.launch_uris.contains(&order.launch_uri)
+        });
+        if !registered {
+            return Ok(Err(LaunchRefusal::App));
+        }
+        if let Some(patient) = &order.patient {
+            let candidates = self.candidates(&person.account).await?;
+            if !candidates.iter().any(|candidate| candidate.patient == *patient) {
+                return Ok(Err(LaunchRefusal::Patient));
+            }
+        }
+        let at = self.now();
+        let launch = self.new_secret()?;
+        let ticket = LaunchTicket {
+            hash: TokenHash::of(launch.expose()),
+            client: order.client.clone(),
+            account: person.account.id.clone(),
+            context: LaunchContext {
+                patient: order.patient.clone(),
+                encounter: order.encounter,
+                fhir_context: Vec::new(),
+                intent: order.intent,
+                // The launch page opens the app in a window of its own, without our header.
+                need_patient_banner: Some(true),
+            },
+            created_at: at,
+            expires_at: at.plus_secs(TICKET_TTL_SECS),
+            consumed_at: None,
+        };
+        let mut entry =
+            self.draft_entry(via, AuditKind::Authorization, AuditOutcome::Success, "launch")?;
+        entry.client = Some(order.client);
+        entry.account = Some(person.account.id.clone());
+        entry.session = Some(person.session.id.clone());
+        entry.patients = order.patient.into_iter().collect();
+        self.commit(Batch::new().with(Op::PutLaunchTicket(ticket)), entry).await?;
+        let mut query = String::new();
+        params::append(&mut query, "iss", self.urls().fhir_base().as_bytes());
+        params::append(&mut query, "launch", launch.expose().as_bytes());
+        Ok(Ok(redirect::with_query(&order.launch_uri, &query)))
+    }
+}
