@@ -19,6 +19,7 @@ pub mod live;
 pub mod open;
 pub mod password;
 pub mod ports;
+pub mod records;
 pub mod rotate;
 pub mod session;
 pub mod settings;

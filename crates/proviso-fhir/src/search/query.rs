@@ -189,6 +189,8 @@ impl Query {
                 types.push(found);
             }
         }
+        // Answers come in the order of types, which pages rely on.
+        types.sort_unstable();
         Ok(types)
     }
 

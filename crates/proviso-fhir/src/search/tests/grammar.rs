@@ -140,7 +140,7 @@ fn query_and_body_are_both_required() {
 fn a_search_of_everything_takes_what_its_types_share() {
     let system = |raw: &str| Query::parse(&context(), SearchScope::System, &[raw]);
     let query = system("_type=Observation,Condition&patient=1&_lastUpdated=gt2020").unwrap();
-    assert_eq!(query.types, [ResourceType::OBSERVATION, ResourceType::CONDITION]);
+    assert_eq!(query.types, [ResourceType::CONDITION, ResourceType::OBSERVATION]);
     assert!(system("_id=1").is_ok());
     assert!(system("patient=1").is_err());
     assert!(system("_type=Observation,Practitioner&patient=1").is_err());

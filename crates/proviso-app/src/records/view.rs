@@ -1,0 +1,30 @@
+//! Whose eyes a read looks through.
+
+use proviso_core::id::PatientId;
+use proviso_core::resource_type::ResourceType;
+
+use super::Record;
+
+/// What one caller may see, one resource at a time.
+pub trait View: Send + Sync {
+    /// Whether the record is part of the view.
+    fn sees(&self, record: &Record) -> bool;
+
+    /// The only patients that visible records of a type can name, where every visible record of
+    /// that type names at least one of them. It narrows what is looked at; it decides nothing.
+    fn patients(&self, resource_type: ResourceType) -> Option<Vec<PatientId>> {
+        let _ = resource_type;
+        None
+    }
+}
+
+/// Everything. TRUST: whoever is given this view sees every patient; it is for administration,
+/// import and tests, never for a request.
+#[derive(Debug, Clone, Copy)]
+pub struct WholeStore;
+
+impl View for WholeStore {
+    fn sees(&self, _record: &Record) -> bool {
+        true
+    }
+}
