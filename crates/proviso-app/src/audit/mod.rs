@@ -107,7 +107,8 @@ impl App {
         for entry in &entries {
             batch.push(Op::AppendAudit(self.audit.seal(entry, &*self.entropy)?));
         }
-        Ok(self.store.commit(batch).await?)
+        // Whatever the batch changes is in force in memory before this returns.
+        Ok(self.live.commit(&self.store, batch).await?)
     }
 }
 
