@@ -73,6 +73,8 @@ const fn act(code: &'static str, display: &'static str) -> Code {
 
 // ----- security labels
 pub(super) const LABEL_SUD: Code = act("SUD", "substance use disorder information sensitivity");
+pub(super) const LABEL_VIOLENCE: Code =
+    act("SDV", "sexual assault, abuse, or domestic violence information sensitivity");
 pub(super) const LABEL_ADOLESCENT: Code = act("ADOL", "adolescent information sensitivity");
 pub(super) const LABEL_PATIENT_ASKED: Code =
     act("PRS", "patient requested information sensitivity");

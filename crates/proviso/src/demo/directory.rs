@@ -164,6 +164,8 @@ macro_rules! clinicians {
 clinicians! {
     PATEL = "drpatel", "Dr." "Anika" "Patel", "1003000126", RIVERSIDE, FAMILY_CLINIC,
         "207Q00000X" "Family Medicine Physician";
+    MOSS = "drmoss", "Dr." "Lena" "Moss", "1003000118", RIVERSIDE, FAMILY_CLINIC,
+        "207Q00000X" "Family Medicine Physician";
     RUIZ = "nurseruiz", "Nurse" "Tomas" "Ruiz", "1003000134", RIVERSIDE, CARDIOLOGY,
         "163W00000X" "Registered Nurse";
     STONE = "drstone", "Dr." "Eli" "Stone", "1003000142", RIVERSIDE, EMERGENCY_ROOM,

@@ -11,7 +11,7 @@ use super::chart::{
 };
 use super::codes::{self as c, Code};
 use super::directory::{
-    APIXABAN_ID, CARDIOLOGY, EMERGENCY_ROOM, FAMILY_CLINIC, OKAFOR, PATEL, RUIZ, STONE,
+    APIXABAN_ID, CARDIOLOGY, EMERGENCY_ROOM, FAMILY_CLINIC, MOSS, OKAFOR, RUIZ, STONE,
 };
 use super::world::people;
 
@@ -33,6 +33,7 @@ pub(super) fn chart() -> Vec<Record> {
         record_number: "RH-100071",
         marital: Some(("W", "Widowed")),
         died: None,
+        doctor: &MOSS,
     });
     chart.relative(&ContactPerson {
         id: people::GRACE_PERSON,
@@ -119,7 +120,7 @@ fn heart(chart: &mut Chart, coverage: &str) -> String {
         }));
     }
     echo(chart, &visit, 32);
-    let team = chart.care_team(&[&OKAFOR, &RUIZ, &PATEL], visit.day());
+    let team = chart.care_team(&[&OKAFOR, &RUIZ, &MOSS], visit.day());
     let goal = chart.goal(GoalDetails {
         text: "Weight within one kilogram of 82",
         start: visit.day(),
@@ -415,7 +416,7 @@ fn everyday(chart: &mut Chart) {
         on: date(2026, 6, 16),
         time: (8, 30),
         minutes: 40,
-        by: &PATEL,
+        by: &MOSS,
         place: &FAMILY_CLINIC,
         reason: Some(c::I_CHECK_UP),
     });
@@ -454,8 +455,8 @@ fn everyday(chart: &mut Chart) {
     for year in 2020..=2026 {
         chart.immunization(c::FLU, date(year, 10, 1), &RUIZ);
     }
-    chart.immunization(c::PNEUMOCOCCAL, date(2020, 9, 15), &PATEL);
-    chart.immunization(c::COVID, date(2021, 2, 9), &PATEL);
+    chart.immunization(c::PNEUMOCOCCAL, date(2020, 9, 15), &MOSS);
+    chart.immunization(c::COVID, date(2021, 2, 9), &MOSS);
     let _colon = chart.procedure(c::COLONOSCOPY, &visit, None);
     chart.flag("Risk of falls: walks with a stick", date(2023, 2, 10));
     chart.family_history(("FTH", "father"), c::S_HEART_ATTACK, 58, visit.day());

@@ -32,6 +32,7 @@ pub(super) fn chart() -> Vec<Record> {
         record_number: "RH-100015",
         marital: None,
         died: None,
+        doctor: &PATEL,
     });
     chart.relative(&ContactPerson {
         id: people::WEI_PERSON,

@@ -35,9 +35,10 @@ pub(super) fn chart() -> Vec<Record> {
         record_number: "RH-100046",
         marital: Some(("D", "Divorced")),
         died: None,
+        doctor: &PATEL,
     });
     let coverage = chart.coverage(date(2018, 1, 1), "SM-4471902");
-    emergency_2017(&mut chart, &coverage);
+    chart.labelled(&[c::LABEL_VIOLENCE], |chart| emergency_2017(chart, &coverage));
     recovery(&mut chart, &coverage);
     let first = check_up_2022(&mut chart, &coverage);
     let diabetes = diabetes(&mut chart, &coverage);
@@ -546,6 +547,8 @@ fn everyday(chart: &mut Chart, first: &Visit, diabetes: &str) {
             first,
         );
     }
+    // What somebody typed into the wrong chart; seeding deletes it again.
+    chart.mistake(first);
     // An observation without any category: what she measured at home and sent in.
     let _home = chart.observation(
         ObservationDetails {

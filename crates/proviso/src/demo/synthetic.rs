@@ -10,7 +10,7 @@ use super::chart::{
 };
 use super::codes::{self as c, Code};
 use super::directory::{
-    BROOKS, Clinician, EMERGENCY_ROOM, FAMILY_CLINIC, HARBOR_HOUSE, OKAFOR, PATEL, Place, REED,
+    BROOKS, Clinician, EMERGENCY_ROOM, FAMILY_CLINIC, HARBOR_HOUSE, MOSS, OKAFOR, Place, REED,
     STONE, TALK_ROOM, TEEN_CLINIC,
 };
 use super::random::Random;
@@ -190,7 +190,7 @@ pub(super) fn chart(seed: u64, number: u32) -> Vec<Record> {
     }
     if random.chance(40) {
         let day = plus_days(TODAY, random.between(5, 120));
-        chart.appointment(at(day, 9, 0), &PATEL, "booked", "Yearly check-up");
+        chart.appointment(at(day, 9, 0), &MOSS, "booked", "Yearly check-up");
     }
     chart.into_records()
 }
@@ -222,6 +222,7 @@ fn write_person(
         marital: (years >= 18)
             .then(|| if random.chance(55) { ("M", "Married") } else { ("S", "Never Married") }),
         died: None,
+        doctor: &MOSS,
     });
     let coverage = chart.coverage(date(2020, 1, 1), &format!("SM-{}", 5_000_000 + number));
     let grown = years.min(18);
@@ -261,7 +262,7 @@ fn yearly_visit(chart: &mut Chart, random: &mut Random, person: &Person, on: Dat
     let child = age(person.born, on) < 18;
     let reason = if child { c::I_WELL_CHILD } else { c::I_CHECK_UP };
     let kind = if child { c::WELL_CHILD } else { c::GENERAL_EXAMINATION };
-    let visit = chart.visit(details(on, kind, &PATEL, &FAMILY_CLINIC, reason));
+    let visit = chart.visit(details(on, kind, &MOSS, &FAMILY_CLINIC, reason));
     let mut written = chart.vitals(
         &visit,
         Vitals {
@@ -287,7 +288,7 @@ fn yearly_visit(chart: &mut Chart, random: &mut Random, person: &Person, on: Dat
     ));
     chart.bill(&visit, reason, &person.coverage, 15_000 + random.between(0, 9_000));
     if random.chance(65) {
-        chart.immunization(c::FLU, plus_days(on, 12), &PATEL);
+        chart.immunization(c::FLU, plus_days(on, 12), &MOSS);
     }
     visit
 }
@@ -380,7 +381,7 @@ fn allergy(chart: &mut Chart, random: &mut Random) {
 fn complaint(chart: &mut Chart, random: &mut Random, person: &Person, on: Date) {
     let Some((codes, days, words)) = random.pick(COMPLAINTS).copied() else { return };
     let Some(reason) = codes.first().copied() else { return };
-    let visit = chart.visit(details(on, c::FOR_SYMPTOM, &PATEL, &FAMILY_CLINIC, reason));
+    let visit = chart.visit(details(on, c::FOR_SYMPTOM, &MOSS, &FAMILY_CLINIC, reason));
     let _condition = chart.condition(ConditionDetails {
         category: ConditionCategory::EncounterDiagnosis,
         codes,
@@ -457,7 +458,7 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
     if person.female && (20..45).contains(&years) && random.chance(14) {
         let _visit = episode(
             chart,
-            details(on, c::CONSULTATION, &PATEL, &FAMILY_CLINIC, c::I_PREGNANCY),
+            details(on, c::CONSULTATION, &MOSS, &FAMILY_CLINIC, c::I_PREGNANCY),
             &[c::I_PREGNANCY, c::S_PREGNANCY],
             None,
         );
@@ -465,7 +466,7 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
     if (17..60).contains(&years) && random.chance(4) {
         let visit = episode(
             chart,
-            details(on, c::FOR_SYMPTOM, &PATEL, &FAMILY_CLINIC, c::I_CHLAMYDIA),
+            details(on, c::FOR_SYMPTOM, &MOSS, &FAMILY_CLINIC, c::I_CHLAMYDIA),
             &[c::I_CHLAMYDIA, c::S_CHLAMYDIA],
             Some(c::AZITHROMYCIN),
         );
@@ -483,7 +484,7 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
     if adult && random.chance(3) {
         let visit = episode(
             chart,
-            details(on, c::CONSULTATION, &PATEL, &FAMILY_CLINIC, c::I_BRCA),
+            details(on, c::CONSULTATION, &MOSS, &FAMILY_CLINIC, c::I_BRCA),
             &[c::I_BRCA],
             None,
         );
@@ -493,7 +494,7 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
         chart.labelled(&[c::LABEL_ADOLESCENT], |chart| {
             episode(
                 chart,
-                details(on, c::CONSULTATION, &PATEL, &TEEN_CLINIC, c::I_CONTRACEPTION),
+                details(on, c::CONSULTATION, &MOSS, &TEEN_CLINIC, c::I_CONTRACEPTION),
                 &[c::I_CONTRACEPTION],
                 None,
             );
@@ -503,7 +504,7 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
         chart.labelled(&[c::LABEL_PATIENT_ASKED], |chart| {
             episode(
                 chart,
-                details(on, c::CONSULTATION, &PATEL, &FAMILY_CLINIC, c::I_BACK),
+                details(on, c::CONSULTATION, &MOSS, &FAMILY_CLINIC, c::I_BACK),
                 &[c::I_BACK],
                 None,
             );

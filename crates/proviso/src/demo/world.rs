@@ -215,4 +215,6 @@ pub mod apps {
 pub mod ids {
     /// The Group of exactly two patients: Maria and James.
     pub const GROUP: &str = "quality-cohort";
+    /// The Observation on Maria's chart that was entered by mistake and deleted.
+    pub const MISTAKE: &str = "maria-entered-by-mistake";
 }

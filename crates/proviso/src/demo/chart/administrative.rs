@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime};
 use super::{Chart, Visit, link, own_identifier, profile, resource};
 use crate::demo::calendar::{day, plus_days, plus_minutes, stamp};
 use crate::demo::codes::Code;
-use crate::demo::directory::{Clinician, FAMILY_CLINIC, INSURANCE, PATEL, RIVERSIDE};
+use crate::demo::directory::{Clinician, FAMILY_CLINIC, INSURANCE, RIVERSIDE};
 use crate::demo::value::{Value, list, object};
 
 /// What a Patient resource says.
@@ -25,6 +25,7 @@ pub(crate) struct PatientDetails<'a> {
     pub(crate) record_number: &'a str,
     pub(crate) marital: Option<(&'static str, &'static str)>,
     pub(crate) died: Option<DateTime>,
+    pub(crate) doctor: &'static Clinician,
 }
 
 /// A relative on the chart.
@@ -124,7 +125,7 @@ impl Chart {
                 },
                 "preferred": true,
             }],
-            "generalPractitioner": list![PATEL.reference()],
+            "generalPractitioner": list![details.doctor.reference()],
             "managingOrganization": RIVERSIDE.reference(),
         };
         let record = resource("Patient", &self.patient.clone(), content);

@@ -3,11 +3,12 @@
 use jiff::civil::DateTime;
 
 use super::clinical::push;
-use super::{Chart, Visit, link, own_identifier};
+use super::{Chart, Visit, link, own_identifier, profile, resource};
 use crate::demo::calendar::{plus_minutes, stamp};
 use crate::demo::codes::{self, Code};
 use crate::demo::directory::{HADDAD, RIVERSIDE};
 use crate::demo::value::{Value, list, object};
+use crate::demo::world::ids;
 
 /// The categories of observations, as US Core and HL7 code them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +169,25 @@ impl Chart {
             members.sort_by_key(|(key, _)| *key == "component");
         }
         self.add("Observation", details.profile.as_slice(), content)
+    }
+
+    /// Writes a weight that belongs to somebody else, under an id of its own.
+    pub(crate) fn mistake(&mut self, visit: &Visit) {
+        let record = resource(
+            "Observation",
+            ids::MISTAKE,
+            object! {
+                "meta": profile("us-core-body-weight"),
+                "status": "final",
+                "category": list![ObservationCategory::VitalSigns.code().concept()],
+                "code": codes::WEIGHT.concept(),
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "effectiveDateTime": stamp(visit.start),
+                "valueQuantity": quantity(1204, 1, "kg", "kg"),
+            },
+        );
+        self.add_as(record);
     }
 
     /// Writes a specimen taken at a visit.
