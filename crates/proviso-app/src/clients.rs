@@ -10,12 +10,16 @@ use proviso_core::id::{ClientId, hex};
 use proviso_core::time::At;
 use proviso_oauth::client_auth::{self, Authenticated, ClientAuthError, Presented};
 use proviso_oauth::jose::KeySet;
-use proviso_oauth::record::{
-    Client, ClientAuthentication, ClientKeys, ClientStatus, UsedAssertion,
-};
+use proviso_oauth::record::UsedAssertion;
 use proviso_oauth::register::{Issued, Metadata, Registered, RegistrationError};
 use proviso_oauth::server::ServerUrls;
 use proviso_store::{Batch, Op, Presence};
+
+// What `save_client` takes: callers that know no protocol need the words for an app.
+pub use proviso_oauth::record::{
+    Client, ClientAuthentication, ClientKeys, ClientProfile, ClientStatus, GrantType,
+    IdTokenAlgorithm, TokenHash, TokenLifetimes,
+};
 
 use crate::App;
 use crate::failure::Failure;

@@ -20,7 +20,10 @@ pub struct Via {
 
 impl App {
     /// An entry that says when and how; the use case fills in who and what.
-    pub(crate) fn draft_entry(
+    ///
+    /// # Errors
+    /// When there is no randomness for its id.
+    pub fn draft_entry(
         &self,
         via: &Via,
         kind: AuditKind,
