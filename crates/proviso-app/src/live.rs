@@ -315,3 +315,82 @@ impl State {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proviso_oauth::record::{GrantBasis, LaunchContext, Renewal};
+
+    use super::*;
+
+    fn grant(scope: &str) -> Grant {
+        Grant {
+            id: "grt_1".parse().unwrap(),
+            client: "quality-study".parse().unwrap(),
+            account: None,
+            basis: GrantBasis::PreAuthorized,
+            scopes: vec![scope.parse().unwrap()],
+            context: LaunchContext::default(),
+            purpose: proviso_core::category::PurposeOfUse::Operations,
+            renewal: Renewal::None,
+            fhir_user: None,
+            authenticated_at: None,
+            nonce: None,
+            created_at: At::from_secs(0),
+            expires_at: None,
+            ended: None,
+        }
+    }
+
+    fn empty() -> Live {
+        Live { state: RwLock::new(State::default()), epoch: AtomicU64::new(0) }
+    }
+
+    fn receipt(epoch: u64) -> Receipt {
+        Receipt { epoch, ..Receipt::default() }
+    }
+
+    #[test]
+    fn a_change_that_is_applied_late_does_not_undo_a_later_one() {
+        let live = empty();
+        let id = grant("system/*.rs").id;
+        live.apply(vec![Change::GrantEnd(id.clone())], &receipt(6));
+        live.apply(vec![Change::Grant(Arc::new(grant("system/*.rs")))], &receipt(5));
+        assert!(live.grant(&id).is_none());
+        assert_eq!(live.epoch(), 6);
+
+        let live = empty();
+        live.apply(vec![Change::Grant(Arc::new(grant("system/Patient.rs")))], &receipt(8));
+        live.apply(vec![Change::Grant(Arc::new(grant("system/*.rs")))], &receipt(7));
+        assert_eq!(live.grant(&id).unwrap().scopes, grant("system/Patient.rs").scopes);
+    }
+
+    #[test]
+    fn grants_that_a_receipt_names_are_ended() {
+        let live = empty();
+        let id = grant("system/*.rs").id;
+        live.apply(vec![Change::Grant(Arc::new(grant("system/*.rs")))], &receipt(1));
+        let ended = Receipt { ended_grants: vec![id.clone()], ..receipt(2) };
+        live.apply(vec![Change::GrantsEnd], &ended);
+        assert!(live.grant(&id).is_none());
+    }
+
+    #[test]
+    fn what_is_forgotten_permits_nothing() {
+        let live = empty();
+        let kept = grant("system/*.rs");
+        let mut short = grant("system/*.rs");
+        short.id = "grt_2".parse().unwrap();
+        short.expires_at = Some(At::from_secs(10));
+        let mut later = grant("system/*.rs");
+        later.id = "grt_3".parse().unwrap();
+        later.created_at = At::from_secs(11);
+        for (epoch, grant) in [(1, &kept), (2, &short), (3, &later)] {
+            live.apply(vec![Change::Grant(Arc::new(grant.clone()))], &receipt(epoch));
+        }
+        live.state.write().unwrap().changes = PRUNE_EVERY;
+        live.apply(vec![], &receipt(4));
+        assert!(live.grant(&kept.id).is_some());
+        assert!(live.grant(&short.id).is_none());
+        assert!(live.grant(&later.id).is_some());
+    }
+}
