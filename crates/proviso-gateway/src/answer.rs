@@ -46,7 +46,8 @@ impl Answer {
                 StatusCode::SERVICE_UNAVAILABLE => Some(5),
                 _ => None,
             }),
-            allow: (problem == Problem::NotOffered).then_some("GET, HEAD, POST, PUT, PATCH, DELETE"),
+            allow: (problem == Problem::NotOffered)
+                .then_some("GET, HEAD, POST, PUT, PATCH, DELETE"),
             ..Self::new(problem.status(), outcome(refusal, request))
         }
     }

@@ -35,6 +35,8 @@ pub(crate) fn searchset(base: &str, page: Page, next: Option<String>) -> Vec<u8>
 /// A page of versions (FHIR R4 `Bundle.type = history`).
 pub(crate) fn history(base: &str, page: HistoryPage, next: Option<String>) -> Vec<u8> {
     let mut bundle = Bundle::new(BundleType::History);
+    // Versions that the caller may see, like every total here.
+    bundle.total = page.total;
     bundle.links = links(base, &page.path, &page.own_query, next);
     bundle.entries = page
         .entries

@@ -25,17 +25,46 @@ use crate::trail::Trail;
 /// What one request asks for. The resource type is beside it, in [`Classified`].
 #[derive(Debug)]
 pub(crate) enum Asked {
-    Read { id: ResourceId },
-    Vread { id: ResourceId, version: String },
-    HistoryInstance { id: ResourceId, query: String },
-    HistoryType { query: String },
+    Read {
+        id: ResourceId,
+    },
+    Vread {
+        id: ResourceId,
+        version: String,
+    },
+    HistoryInstance {
+        id: ResourceId,
+        query: String,
+    },
+    HistoryType {
+        query: String,
+    },
     /// A search of the type, or of the type within one patient's compartment.
-    Search { compartment: Option<ResourceId>, query: String },
-    Everything { id: ResourceId, query: String },
-    Create { doc: Doc },
-    Update { id: ResourceId, doc: Doc, if_match: Option<String> },
-    Patch { id: ResourceId, patch: Doc, if_match: Option<String> },
-    Delete { id: ResourceId, if_match: Option<String> },
+    Search {
+        compartment: Option<ResourceId>,
+        query: String,
+    },
+    Everything {
+        id: ResourceId,
+        query: String,
+    },
+    Create {
+        doc: Doc,
+    },
+    Update {
+        id: ResourceId,
+        doc: Doc,
+        if_match: Option<String>,
+    },
+    Patch {
+        id: ResourceId,
+        patch: Doc,
+        if_match: Option<String>,
+    },
+    Delete {
+        id: ResourceId,
+        if_match: Option<String>,
+    },
 }
 
 /// One interaction on one resource type, asked by one caller.
@@ -59,14 +88,20 @@ pub(crate) struct Conditions {
 
 /// One interaction, or a Bundle of them.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub enum Work {
+    /// One interaction.
     Single(Box<Classified>),
     /// A batch: each entry on its own, or why it is not a request.
-    Batch { entries: Vec<Result<Classified, Stopped>>, bundle: Trail },
+    Batch {
+        /// The entries, in their order.
+        entries: Vec<Result<Classified, Stopped>>,
+        /// What the log will say of the Bundle itself.
+        bundle: Box<Trail>,
+    },
 }
 
 /// Reads the request.
-pub(crate) fn classify(gateway: &Gateway, known: Authenticated) -> Result<Work, Stopped> {
+pub fn classify(gateway: &Gateway, known: Authenticated) -> Result<Work, Stopped> {
     let Authenticated { received, caller, mut trail } = known;
     let (line, body, headers) = match read(&received) {
         Ok(parts) => parts,
@@ -99,8 +134,7 @@ struct EntryHeaders {
 
 fn read(received: &Received) -> Result<(classify::Classified, Body, EntryHeaders), Refusal> {
     check_accept(received)?;
-    let method: Method =
-        received.method.as_str().parse().map_err(|_| Problem::NotOffered)?;
+    let method: Method = received.method.as_str().parse().map_err(|_| Problem::NotOffered)?;
     let headers = entry_headers(&received.headers)?;
     let line = classify::classify(&RequestLine {
         method,
@@ -141,10 +175,9 @@ pub(crate) fn check_accept(received: &Received) -> Result<(), Refusal> {
 fn body(received: &Received, kind: BodyKind) -> Result<Body, Refusal> {
     let empty = received.body.is_empty();
     match kind {
-        BodyKind::None if empty => return Ok(Body::None),
-        BodyKind::None => return Err(Problem::BodyMisplaced.into()),
         // A search form may be empty; a resource or patch may not.
-        BodyKind::Form if empty => return Ok(Body::None),
+        BodyKind::None | BodyKind::Form if empty => return Ok(Body::None),
+        BodyKind::None => return Err(Problem::BodyMisplaced.into()),
         BodyKind::Resource | BodyKind::JsonPatch | BodyKind::Form => {}
     }
     let content_type = received.headers.content_type.single()?.map(String::as_str);
@@ -166,7 +199,7 @@ fn refuse_json(error: &JsonError) -> Refusal {
 }
 
 fn entry_headers(headers: &Wanted) -> Result<EntryHeaders, Refusal> {
-    let one = |header: &Once<String>| header.single().map(|value| value.cloned());
+    let one = |header: &Once<String>| header.single().map(Option::<&String>::cloned);
     Ok(EntryHeaders {
         if_match: one(&headers.if_match)?,
         if_none_match: one(&headers.if_none_match)?,
@@ -202,8 +235,7 @@ fn single(
             return Err(Stopped::new(Problem::SearchTooLarge, trail));
         }
     }
-    let conditions =
-        Conditions { if_none_match: headers.if_none_match, minimal: headers.minimal };
+    let conditions = Conditions { if_none_match: headers.if_none_match, minimal: headers.minimal };
     Ok(Classified { caller, trail, interaction, resource_type, asked, conditions })
 }
 
@@ -377,7 +409,7 @@ fn batch(
             }
         })
         .collect();
-    Ok(Work::Batch { entries, bundle: trail })
+    Ok(Work::Batch { entries, bundle: Box::new(trail) })
 }
 
 fn refuse_bundle(error: &BundleError) -> Refusal {

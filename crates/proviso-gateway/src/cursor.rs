@@ -7,7 +7,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proviso_app::ports::Entropy;
-use proviso_core::id::{ClientId, GrantId};
+use proviso_core::id::{ClientId, GrantId, ResourceId};
+use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,12 @@ pub(crate) struct Point {
     /// The state of the embedded store that is being read.
     #[serde(rename = "a", skip_serializing_if = "Option::is_none", default)]
     pub(crate) as_of: Option<u64>,
+    /// The last match that was read from it.
+    #[serde(rename = "k", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) after: Option<(ResourceType, ResourceId)>,
+    /// Versions older than this one, counted by the store.
+    #[serde(rename = "b", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) before_seq: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,7 +175,7 @@ mod tests {
     }
 
     fn position() -> Position {
-        Position { query: "code=a".to_owned(), point: Point { skip: 20, as_of: Some(9) } }
+        Position { query: "code=a".to_owned(), point: Point { skip: 20, ..Point::default() } }
     }
 
     // Covers: leak 40, leak 41
@@ -209,7 +216,8 @@ mod tests {
             let edited = String::from_utf8(bytes).unwrap();
             assert_eq!(cursors.open(&own.binding(), &edited, at), Err(CursorError), "at {index}");
         }
-        for broken in ["", "!", "AAAA", &text[..20]] {
+        let cut: String = text.chars().take(20).collect();
+        for broken in ["", "!", "AAAA", &cut] {
             assert_eq!(cursors.open(&own.binding(), broken, at), Err(CursorError));
         }
     }

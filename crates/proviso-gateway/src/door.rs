@@ -184,7 +184,9 @@ fn once(headers: &HeaderMap, name: &HeaderName) -> Once<String> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Once::Absent,
-        (Some(value), None) => value.to_str().map_or(Once::Twice, |text| Once::One(text.to_owned())),
+        (Some(value), None) => {
+            value.to_str().map_or(Once::Twice, |text| Once::One(text.to_owned()))
+        }
         (Some(_), Some(_)) => Once::Twice,
     }
 }

@@ -1,1 +1,35 @@
-//! placeholder
+//! The FHIR data plane: seven verbs between an app and the records.
+//!
+//! `request → authenticate → classify → decide → forward → filter → audit → respond`, in
+//! [`pipeline`]. This crate knows HTTP and FHIR; it knows nothing of storage, and no byte of a
+//! record leaves it by another way.
+
+mod answer;
+pub mod audit;
+pub mod authenticate;
+mod bundle;
+mod capability;
+pub mod classify;
+mod cursor;
+pub mod decide;
+pub mod door;
+pub mod filter;
+pub mod forward;
+mod gateway;
+pub mod pipeline;
+mod problem;
+mod query;
+mod rate;
+pub mod respond;
+mod router;
+mod settings;
+pub mod stop;
+pub mod trail;
+mod upstream;
+mod view;
+
+pub use gateway::{Gateway, GatewayError};
+pub use problem::Problem;
+pub use router::router;
+pub use settings::{GatewaySettings, HttpUpstreamSettings, Limits, Rates, UpstreamSettings};
+pub use upstream::http::UpstreamSetupError;

@@ -168,15 +168,17 @@ problems! {
 impl Problem {
     /// Whether the answer says how to authenticate (RFC 6750 §3), and with which error code.
     pub(crate) const fn challenge(self) -> Option<&'static str> {
-        match self {
-            // RFC 6750 §3.1: without credentials, no error code.
-            Self::TokenMissing => Some("Bearer realm=\"fhir\""),
-            Self::TokenInvalid => Some("Bearer realm=\"fhir\", error=\"invalid_token\""),
-            Self::TokenMisplaced | Self::CredentialsAmbiguous => {
-                Some("Bearer realm=\"fhir\", error=\"invalid_request\"")
-            }
-            Self::ScopeInsufficient => Some("Bearer realm=\"fhir\", error=\"insufficient_scope\""),
-            _ => None,
+        // RFC 6750 §3.1: without credentials, no error code.
+        if matches!(self, Self::TokenMissing) {
+            Some("Bearer realm=\"fhir\"")
+        } else if matches!(self, Self::TokenInvalid) {
+            Some("Bearer realm=\"fhir\", error=\"invalid_token\"")
+        } else if matches!(self, Self::TokenMisplaced | Self::CredentialsAmbiguous) {
+            Some("Bearer realm=\"fhir\", error=\"invalid_request\"")
+        } else if matches!(self, Self::ScopeInsufficient) {
+            Some("Bearer realm=\"fhir\", error=\"insufficient_scope\"")
+        } else {
+            None
         }
     }
 }
@@ -197,7 +199,13 @@ pub(crate) struct Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self { problem, place: None, reasons: Vec::new(), retry_after_secs: None, faults: Vec::new() }
+        Self {
+            problem,
+            place: None,
+            reasons: Vec::new(),
+            retry_after_secs: None,
+            faults: Vec::new(),
+        }
     }
 }
 

@@ -120,7 +120,7 @@ fn check<K: Hash + Eq + Clone>(
     key: &K,
     clock: &AppClock,
 ) -> Result<(), TooOften> {
-    buckets.check_key(key).map(|_| ()).map_err(|not_until| {
+    buckets.check_key(key).map_err(|not_until| {
         let wait = not_until.earliest_possible().duration_since(clock.now());
         let wait = Duration::from(wait);
         TooOften { retry_after_secs: wait.as_secs().saturating_add(1) }

@@ -15,7 +15,7 @@ use crate::gateway::Gateway;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Turns an audited answer into a response.
-pub(crate) fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
+pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
     let (answer, request, allowed_origin) = audited.into_parts();
     let mut headers = HeaderMap::new();
     put(&mut headers, X_REQUEST_ID, request.as_str());
@@ -45,7 +45,9 @@ pub(crate) fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
         put(&mut headers, ACCESS_CONTROL_ALLOW_ORIGIN, &origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("ETag, Last-Modified, Location, WWW-Authenticate, X-Request-Id"),
+            HeaderValue::from_static(
+                "ETag, Last-Modified, Location, WWW-Authenticate, X-Request-Id",
+            ),
         );
     }
     if !answer.body.is_empty() {

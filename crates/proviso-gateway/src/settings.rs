@@ -31,10 +31,7 @@ impl GatewaySettings {
 
     /// A FHIR server behind an origin, with the default limits.
     pub fn in_front_of(public_url: impl Into<String>, upstream: HttpUpstreamSettings) -> Self {
-        Self {
-            upstream: UpstreamSettings::Http(upstream),
-            ..Self::embedded(public_url)
-        }
+        Self { upstream: UpstreamSettings::Http(upstream), ..Self::embedded(public_url) }
     }
 }
 

@@ -1,21 +1,17 @@
 //! A request that ends before its answer: a refusal, and the trail up to here.
 
-use crate::problem::{Problem, Refusal};
+use crate::problem::Refusal;
 use crate::trail::Trail;
 
 /// Boxed, because every stage may end this way and few do.
 #[derive(Debug)]
-pub(crate) struct Stopped(Box<(Refusal, Trail)>);
+pub struct Stopped(Box<(Refusal, Trail)>);
 
 impl Stopped {
     pub(crate) fn new(refusal: impl Into<Refusal>, mut trail: Trail) -> Self {
         let refusal = refusal.into();
         trail.reasons.extend(refusal.reasons.iter().copied());
         Self(Box::new((refusal, trail)))
-    }
-
-    pub(crate) fn problem(&self) -> Problem {
-        self.0.0.problem
     }
 
     pub(crate) fn into_parts(self) -> (Refusal, Trail) {

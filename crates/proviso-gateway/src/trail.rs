@@ -20,8 +20,9 @@ use crate::view::Judged;
 /// LIMIT: an entry names so many resources; counts and categories always cover all of them.
 const NAMED_MAX: usize = 1000;
 
+/// The story of one request, so far.
 #[derive(Debug, Clone)]
-pub(crate) struct Trail {
+pub struct Trail {
     pub(crate) request: RequestId,
     pub(crate) at: At,
     network: Option<String>,
@@ -183,9 +184,8 @@ impl Trail {
 /// Whom a person acts for, when the patient in context is somebody else.
 fn on_behalf_of(caller: &Caller) -> Option<PatientId> {
     let patient = caller.patient.clone()?;
-    let is_self = caller
-        .fhir_user
-        .as_ref()
-        .is_some_and(|(kind, id)| *kind == ResourceType::PATIENT && id.as_str() == patient.as_str());
+    let is_self = caller.fhir_user.as_ref().is_some_and(|(kind, id)| {
+        *kind == ResourceType::PATIENT && id.as_str() == patient.as_str()
+    });
     (!is_self && caller.kind == proviso_core::account::ActorKind::Proxy).then_some(patient)
 }

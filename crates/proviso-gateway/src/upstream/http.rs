@@ -11,7 +11,9 @@ use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, LOCATION};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, LOCATION,
+};
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -127,11 +129,6 @@ impl HttpUpstream {
             timeout: settings.timeout,
             answer_bytes_max: settings.answer_bytes_max,
         })
-    }
-
-    /// The base URL, without trailing slash.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
     }
 
     /// Fetches a path below the base. Repeated once if the connection was stale: a GET may be.
@@ -260,8 +257,8 @@ fn check_base(base: &str) -> Result<(), UpstreamSetupError> {
     let plain = uri.query().is_none() && !base.contains('#');
     let absolute = matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
     // User information in a URL ends up in logs; credentials have their own setting.
-    let bare = !uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
-    if plain && absolute && bare { Ok(()) } else { Err(UpstreamSetupError::BaseUrl) }
+    let anonymous = !uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if plain && absolute && anonymous { Ok(()) } else { Err(UpstreamSetupError::BaseUrl) }
 }
 
 fn is_fhir_json(headers: &HeaderMap) -> bool {

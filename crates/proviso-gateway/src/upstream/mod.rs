@@ -6,26 +6,29 @@ pub(crate) mod http;
 pub(crate) mod remote;
 pub(crate) mod scan;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use proviso_app::App;
 use proviso_core::id::ResourceId;
+use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::json::Doc;
 
+use crate::cursor::Point;
 use crate::decide::Permit;
-use crate::forward::HistoryEntry;
-use crate::gateway::Gateway;
+use crate::forward::{Change, HistoryEntry, Written};
 use crate::problem::{Problem, Refusal};
 use crate::upstream::http::{HttpUpstream, UpstreamError};
 use crate::upstream::scan::{Scanned, Search};
+use crate::view::View;
 
 /// The server that has the records.
 #[derive(Debug)]
 pub(crate) enum Upstream {
     Embedded(Arc<App>),
-    Http(HttpUpstream),
+    Http(Box<HttpUpstream>),
 }
 
 /// One version of a resource as the upstream has it.
@@ -39,8 +42,9 @@ pub(crate) struct Stored {
 impl Stored {
     /// Version and instant are those that the resource itself states.
     pub(crate) fn of(doc: Doc) -> Self {
-        let text = |name: &str| doc.root().string_at(&["meta", name]).map(|t| t.into_owned());
-        let version = text("versionId").filter(|v| v.parse::<proviso_core::id::ResourceId>().is_ok());
+        let text = |name: &str| doc.root().string_at(&["meta", name]).map(Cow::into_owned);
+        let version =
+            text("versionId").filter(|v| v.parse::<proviso_core::id::ResourceId>().is_ok());
         let at = text("lastUpdated").and_then(|text| At::parse(&text));
         Self { doc, version, at }
     }
@@ -51,8 +55,32 @@ impl Stored {
 pub(crate) enum Reading {
     Live(Stored),
     /// Deleted; the version before, if it can be had.
-    Deleted { last: Option<Stored> },
+    Deleted {
+        last: Option<Stored>,
+    },
     Absent,
+}
+
+/// What one history wants of an upstream.
+#[derive(Debug)]
+pub(crate) struct History<'a> {
+    pub(crate) view: &'a View,
+    pub(crate) interaction: &'a Interaction,
+    pub(crate) kind: ResourceType,
+    pub(crate) id: Option<&'a ResourceId>,
+    pub(crate) since: Option<At>,
+    pub(crate) point: Point,
+    pub(crate) count: usize,
+    pub(crate) most: usize,
+}
+
+/// One page of versions of the view.
+#[derive(Debug)]
+pub(crate) struct Versions {
+    pub(crate) entries: Vec<HistoryEntry>,
+    pub(crate) total: Option<u64>,
+    pub(crate) withheld: u32,
+    pub(crate) next: Option<Point>,
 }
 
 impl From<UpstreamError> for Refusal {
@@ -97,67 +125,65 @@ impl Upstream {
     pub(crate) async fn history(
         &self,
         permit: &Permit,
-        kind: ResourceType,
-        id: Option<&ResourceId>,
-        most: usize,
-    ) -> Result<Vec<HistoryEntry>, Refusal> {
-        match (self, id) {
-            (Self::Embedded(app), id) => embedded::history(app, permit, kind, id, most).await,
-            (Self::Http(http), Some(id)) => http.history(permit, kind, id, most).await,
+        ask: &History<'_>,
+    ) -> Result<Versions, Refusal> {
+        match (self, ask.id) {
+            (Self::Embedded(app), _) => embedded::history(app, permit, ask).await,
+            (Self::Http(http), Some(id)) => http.versions(permit, ask, id).await,
             // Servers differ in what the history of a type holds; nothing sound can be made of it.
             (Self::Http(_), None) => Err(Problem::NotOffered.into()),
         }
     }
 
-    pub(crate) async fn search(
-        &self,
-        gateway: &Gateway,
-        search: Search<'_>,
-    ) -> Result<Scanned, Refusal> {
+    pub(crate) async fn search(&self, search: &Search<'_>) -> Result<Scanned, Refusal> {
         match self {
-            Self::Embedded(app) => embedded::search(app, gateway, &search).await,
-            Self::Http(http) => http.search(&search).await,
+            Self::Embedded(app) => embedded::search(app, search).await,
+            Self::Http(http) => http.search(search).await,
         }
     }
 
-    pub(crate) async fn create(
-        &self,
-        gateway: &Gateway,
-        permit: &Permit,
-        doc: &Doc,
-    ) -> Result<Stored, Refusal> {
+    /// Adds a resource; its id is never the caller's choice.
+    pub(crate) async fn create(&self, permit: &Permit, doc: &Doc) -> Result<Written, Refusal> {
         match self {
-            Self::Embedded(app) => embedded::create(app, gateway, permit, doc).await,
-            Self::Http(http) => http.create(permit, doc).await,
+            Self::Embedded(app) => embedded::create(app, permit, doc),
+            Self::Http(http) => Ok(made(Change::Created, http.create(permit, doc).await?)),
         }
     }
 
     /// Replaces exactly the version that was judged.
     pub(crate) async fn update(
         &self,
-        gateway: &Gateway,
         permit: &Permit,
         doc: &Doc,
         before: &Stored,
-    ) -> Result<Stored, Refusal> {
+    ) -> Result<Written, Refusal> {
         match self {
-            Self::Embedded(app) => embedded::update(app, gateway, permit, doc, before).await,
-            Self::Http(http) => http.update(permit, doc, before.version.as_deref()).await,
+            Self::Embedded(app) => embedded::update(app, permit, doc, before).await,
+            Self::Http(http) => {
+                let stored = http.update(permit, doc, before.version.as_deref()).await?;
+                Ok(made(Change::Updated, stored))
+            }
         }
     }
 
     /// Deletes exactly the version that was judged.
     pub(crate) async fn delete(
         &self,
-        gateway: &Gateway,
         permit: &Permit,
         kind: ResourceType,
         id: &ResourceId,
-        before: &Stored,
-    ) -> Result<(), Refusal> {
+        before: Stored,
+    ) -> Result<Written, Refusal> {
         match self {
-            Self::Embedded(app) => embedded::delete(app, gateway, permit, kind, id, before).await,
-            Self::Http(http) => http.delete(permit, kind, id, before.version.as_deref()).await,
+            Self::Embedded(app) => embedded::delete(app, permit, kind, id, before).await,
+            Self::Http(http) => {
+                http.delete(permit, kind, id, before.version.as_deref()).await?;
+                Ok(made(Change::Deleted, before))
+            }
         }
     }
+}
+
+fn made(change: Change, stored: Stored) -> Written {
+    Written { change, stored, prepared: None }
 }

@@ -8,11 +8,12 @@ use proviso_core::resource_type::ResourceType;
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, Node, write};
 
+use crate::cursor::Point;
 use crate::decide::Permit;
 use crate::forward::HistoryEntry;
 use crate::problem::{Problem, Refusal};
 use crate::upstream::http::{Answer, HttpUpstream, Outgoing, UpstreamError};
-use crate::upstream::{Reading, Stored};
+use crate::upstream::{History, Reading, Stored, Versions};
 
 const FHIR_JSON: &str = "application/fhir+json";
 
@@ -54,14 +55,40 @@ impl HttpUpstream {
         }
     }
 
-    /// All versions of one resource, newest first; none when there is no such resource.
-    pub(crate) async fn history(
+    /// The versions of one resource that the view has. The upstream may hand out pages of any
+    /// size, so all of them are read before ours is cut.
+    pub(crate) async fn versions(
         &self,
         _: &Permit,
-        kind: ResourceType,
+        ask: &History<'_>,
         id: &ResourceId,
-        most: usize,
+    ) -> Result<Versions, Refusal> {
+        let mut visible = Vec::new();
+        let mut withheld = 0_u32;
+        for entry in self.history(ask, id).await? {
+            let recent = ask.since.is_none_or(|since| entry.at.is_some_and(|at| at >= since));
+            let Some(judged_by) = entry.judged_by().filter(|_| recent) else { continue };
+            if ask.view.judge(ask.interaction, judged_by.doc.root()).permits() {
+                visible.push(entry);
+            } else {
+                withheld = withheld.saturating_add(1);
+            }
+        }
+        let total = visible.len();
+        let entries: Vec<HistoryEntry> =
+            visible.into_iter().skip(ask.point.skip).take(ask.count).collect();
+        let reached = ask.point.skip.saturating_add(entries.len());
+        let next = (reached < total).then(|| Point { skip: reached, ..Point::default() });
+        Ok(Versions { entries, total: u64::try_from(total).ok(), withheld, next })
+    }
+
+    /// All versions of one resource, newest first; none when there is no such resource.
+    async fn history(
+        &self,
+        ask: &History<'_>,
+        id: &ResourceId,
     ) -> Result<Vec<HistoryEntry>, Refusal> {
+        let kind = ask.kind;
         let mut entries: Vec<HistoryEntry> = Vec::new();
         let mut tail = Some(format!("/{kind}/{id}/_history?_count=100"));
         while let Some(page) = tail {
@@ -72,7 +99,7 @@ impl HttpUpstream {
             let bundle = bundle(answer)?;
             for entry in bundle.root().at(&["entry"]) {
                 entries.push(self.version(entry, kind, id)?);
-                if entries.len() > most {
+                if entries.len() > ask.most {
                     return Err(Problem::SearchTooCostly.into());
                 }
             }
@@ -110,8 +137,14 @@ impl HttpUpstream {
 
     pub(crate) async fn create(&self, permit: &Permit, doc: &Doc) -> Result<Stored, Refusal> {
         let kind = doc.resource_type().ok_or(Problem::BodyMismatch)?;
+        // The id is the upstream's choice, whatever the body says.
+        let mut edit = Edit::new(doc);
+        if let Some(id) = doc.root().get("id") {
+            edit.remove(id);
+        }
+        let doc = edit.finish_doc().map_err(|_| Problem::BodyMalformed)?;
         let answer =
-            self.change(Method::POST, &format!("/{kind}"), Some(outgoing(doc)), None).await?;
+            self.change(Method::POST, &format!("/{kind}"), Some(outgoing(&doc)), None).await?;
         if !answer.status.is_success() {
             return Err(refused_change(answer.status));
         }

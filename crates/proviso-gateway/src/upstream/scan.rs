@@ -72,11 +72,10 @@ impl HttpUpstream {
         let wanted = if search.query.controls.summary == Summary::Count { 0 } else { search.count };
         let page: Vec<Stored> = matches.into_iter().skip(search.point.skip).take(wanted).collect();
         let reached = search.point.skip.saturating_add(page.len());
-        let next = (wanted > 0 && reached < total).then_some(Point { skip: reached, as_of: None });
-        let mut entries: Vec<PageEntry> = page
-            .into_iter()
-            .map(|stored| PageEntry { stored, mode: SearchMode::Match })
-            .collect();
+        let next =
+            (wanted > 0 && reached < total).then_some(Point { skip: reached, ..Point::default() });
+        let mut entries: Vec<PageEntry> =
+            page.into_iter().map(|stored| PageEntry { stored, mode: SearchMode::Match }).collect();
         let included = self.included(search, &entries).await?;
         entries.extend(included);
         let total = u64::try_from(total).ok();
@@ -177,10 +176,11 @@ impl HttpUpstream {
             if added.len() + fresh.len() > INCLUDED_MAX {
                 return Err(Problem::SearchTooCostly.into());
             }
-            added.extend(fresh.iter().map(|stored| PageEntry {
-                stored: stored.clone(),
-                mode: SearchMode::Include,
-            }));
+            added.extend(
+                fresh
+                    .iter()
+                    .map(|stored| PageEntry { stored: stored.clone(), mode: SearchMode::Include }),
+            );
             frontier = fresh;
         }
         Ok(added)
@@ -265,9 +265,7 @@ fn order(query: &Query, matches: &mut [Stored]) {
     if query.controls.sort.is_empty() {
         return;
     }
-    matches.sort_by_cached_key(|stored| {
-        query.sort_row(stored.doc.root())
-    });
+    matches.sort_by_cached_key(|stored| query.sort_row(stored.doc.root()));
 }
 
 /// Parameters that keep the upstream to the patients of the view. Several, because a resource may
@@ -294,7 +292,9 @@ fn narrowings(kind: ResourceType, reach: Option<&[PatientId]>) -> Vec<Vec<(Strin
         for code in &codes {
             let values: Vec<String> = some
                 .iter()
-                .map(|patient| if *code == "_id" { patient.to_string() } else { format!("Patient/{patient}") })
+                .map(|patient| {
+                    if *code == "_id" { patient.to_string() } else { format!("Patient/{patient}") }
+                })
                 .collect();
             out.push(vec![((*code).to_owned(), values.join(","))]);
         }
@@ -363,7 +363,8 @@ mod tests {
 
     #[test]
     fn only_plain_codes_are_pushed() {
-        let raw = "code=4548-4&code:not=1&date=ge2020&status=final,amended&code=%7Cx&patient=a&_id=b";
+        let raw =
+            "code=4548-4&code:not=1&date=ge2020&status=final,amended&code=%7Cx&patient=a&_id=b";
         let pushed = pushable(ResourceType::OBSERVATION, raw, &[]);
         let names: Vec<&str> = pushed.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["code", "status"]);

@@ -1,0 +1,161 @@
+//! Third verb: may this be asked at all, and may what is written be written.
+//!
+//! What a resource that is not here yet looks like is judged later, one by one, in `filter`; what
+//! would be written is here already and is judged now. Only this module makes a [`Permitted`].
+
+use proviso_app::caller::Caller;
+use proviso_core::decision::Decision;
+use proviso_core::interaction::Interaction;
+use proviso_core::reason::ReasonCode;
+use proviso_core::resource_type::ResourceType;
+use proviso_fhir::json::edit::Edit;
+use proviso_fhir::json::{Doc, write};
+
+use crate::classify::{Asked, Classified, Conditions};
+use crate::gateway::Gateway;
+use crate::problem::{Problem, Refusal};
+use crate::stop::Stopped;
+use crate::trail::Trail;
+use crate::view::View;
+
+/// A request that may be carried out, within a view.
+#[derive(Debug)]
+pub struct Permitted {
+    parts: Parts,
+    asked: Asked,
+    permit: Permit,
+}
+
+/// The parts of a permitted request.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) caller: Caller,
+    pub(crate) view: View,
+    pub(crate) trail: Trail,
+    pub(crate) interaction: Interaction,
+    pub(crate) resource_type: ResourceType,
+    pub(crate) conditions: Conditions,
+}
+
+/// Proof that a decision was made; an upstream does nothing without one.
+#[derive(Debug)]
+pub struct Permit(());
+
+impl Permitted {
+    pub(crate) fn into_parts(self) -> (Parts, Asked, Permit) {
+        (self.parts, self.asked, self.permit)
+    }
+}
+
+/// Types that only this server writes: whoever could write a Consent could permit themselves, and
+/// whoever could write an AuditEvent could forge the past (leaks 105, 106).
+const SERVER_OWNED: &[ResourceType] = &[
+    ResourceType::CONSENT,
+    ResourceType::AUDIT_EVENT,
+    ResourceType::PROVENANCE,
+    ResourceType::SUBSCRIPTION,
+    ResourceType::SEARCH_PARAMETER,
+    ResourceType::STRUCTURE_DEFINITION,
+    ResourceType::CAPABILITY_STATEMENT,
+    ResourceType::OPERATION_DEFINITION,
+    ResourceType::COMPARTMENT_DEFINITION,
+];
+
+/// Decides the request as a whole.
+pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
+    let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
+        classified;
+    let view = match gateway.app.plan_access(&caller, trail.at) {
+        Ok(plan) => View::new(plan),
+        Err(denial) => return Err(Stopped::new(denied(&denial), trail)),
+    };
+    trail.planned(view.plan());
+    if is_write(&interaction) && SERVER_OWNED.contains(&resource_type) {
+        let refusal =
+            Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
+        return Err(Stopped::new(refusal, trail));
+    }
+    if !view.plan().offers(&interaction, resource_type) {
+        let refusal =
+            Refusal::from(Problem::ScopeInsufficient).because(&[ReasonCode::ScopeMissing]);
+        return Err(Stopped::new(refusal, trail));
+    }
+    let judged = match &asked {
+        Asked::Create { doc } => new_image(gateway, doc)
+            .and_then(|image| may_write(&view, &interaction, &image, &mut trail)),
+        Asked::Update { doc, .. } => may_write(&view, &interaction, doc, &mut trail),
+        Asked::Read { .. }
+        | Asked::Vread { .. }
+        | Asked::HistoryInstance { .. }
+        | Asked::HistoryType { .. }
+        | Asked::Search { .. }
+        | Asked::Everything { .. }
+        | Asked::Patch { .. }
+        | Asked::Delete { .. } => Ok(()),
+    };
+    if let Err(refusal) = judged {
+        return Err(Stopped::new(refusal, trail));
+    }
+    let parts = Parts { caller, view, trail, interaction, resource_type, conditions };
+    Ok(Permitted { parts, asked, permit: Permit(()) })
+}
+
+fn denied(denial: &Decision) -> Refusal {
+    // RFC 6750 §3.1: when nothing but the scope stands in the way, the app can ask for more.
+    let problem = if denial.reasons == [ReasonCode::ScopeMissing] {
+        Problem::ScopeInsufficient
+    } else {
+        Problem::AccessRefused
+    };
+    Refusal::from(problem).because(&denial.reasons)
+}
+
+fn is_write(interaction: &Interaction) -> bool {
+    match interaction {
+        Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete => {
+            true
+        }
+        Interaction::Read
+        | Interaction::Vread
+        | Interaction::HistoryInstance
+        | Interaction::HistoryType
+        | Interaction::HistorySystem
+        | Interaction::Search
+        | Interaction::SearchSystem
+        | Interaction::Batch
+        | Interaction::Transaction
+        | Interaction::Capabilities
+        | Interaction::Operation(_) => false,
+    }
+}
+
+/// A new resource as it would be: with an id that nothing has yet. The id it came with says
+/// nothing, or a new Patient could pass for the one in context.
+fn new_image(gateway: &Gateway, doc: &Doc) -> Result<Doc, Refusal> {
+    let entropy = gateway.app.entropy().for_id().map_err(|_| Problem::Unavailable)?;
+    let id = proviso_core::id::hex(&entropy);
+    let mut edit = Edit::new(doc);
+    edit.set(doc.root(), "id", write::string_text(&id).as_bytes());
+    edit.finish_doc().map_err(|_| Problem::BodyMalformed.into())
+}
+
+/// Judges the resource that would result, then whether it is one (leaks 85, 86, 87).
+pub(crate) fn may_write(
+    view: &View,
+    interaction: &Interaction,
+    image: &Doc,
+    trail: &mut Trail,
+) -> Result<(), Refusal> {
+    let judged = view.judge(interaction, image.root());
+    if !judged.permits() {
+        trail.note(&judged);
+        return Err(Refusal::from(Problem::WriteRefused).because(&judged.decision.reasons));
+    }
+    let faults = proviso_fhir::validate::validate(image.root());
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let mut refusal = Refusal::from(Problem::ResourceInvalid);
+    refusal.faults = faults.iter().map(|f| (f.path.clone(), f.text().to_owned())).collect();
+    Err(refusal)
+}

@@ -1,0 +1,291 @@
+//! Fifth verb: every resource is judged again, on its own, as it would leave.
+//!
+//! The upstream was asked for no more than the view holds; that is the first layer. This is the
+//! second, and the one that counts. When the two disagree on a page, something is wrong with one
+//! of them: the page is dropped and an alarm is raised. Bytes that stay are not touched.
+//!
+//! Security labels in `meta.security` leave with their resource: a resource is released only if
+//! each of its sensitive kinds was named to this caller, who may therefore know of the label.
+
+use http::StatusCode;
+use proviso_app::caller::Caller;
+use proviso_app::records::Prepared;
+use proviso_core::account::ActorKind;
+use proviso_core::audit::AuditOutcome;
+use proviso_core::id::RequestId;
+use proviso_core::interaction::Interaction;
+use proviso_core::reason::ReasonCode;
+
+use crate::answer::Answer;
+use crate::bundle;
+use crate::cursor::{Binding, Position};
+use crate::decide::Parts;
+use crate::forward::{Change, Forwarded, Found, HistoryPage, Page, Written};
+use crate::gateway::Gateway;
+use crate::problem::{Problem, Refusal};
+use crate::stop::Stopped;
+use crate::trail::Trail;
+use crate::upstream::{Reading, Stored};
+
+/// An answer that holds nothing its caller may not see, and what the log will say of it.
+#[derive(Debug)]
+pub struct Filtered {
+    request: RequestId,
+    caller: Option<Caller>,
+    shape: Shape,
+}
+
+impl Filtered {
+    pub(crate) fn into_parts(self) -> (RequestId, Option<Caller>, Shape) {
+        (self.request, self.caller, self.shape)
+    }
+}
+
+/// One answer, or those of a batch.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Single(Box<Outcome>),
+    Batch { outcomes: Vec<Outcome>, bundle: Box<Line> },
+}
+
+/// How one interaction ended: the answer, its line in the log, and the change that is still to be
+/// made together with that line.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) answer: Answer,
+    pub(crate) line: Line,
+    pub(crate) prepared: Option<Prepared>,
+}
+
+/// One entry-to-be of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) trail: Trail,
+    pub(crate) outcome: AuditOutcome,
+    pub(crate) status: StatusCode,
+}
+
+impl Outcome {
+    fn new(answer: Answer, trail: Trail, outcome: AuditOutcome) -> Self {
+        let line = Line { status: answer.status, trail, outcome };
+        Self { answer, line, prepared: None }
+    }
+
+    /// The same interaction, refused after all.
+    pub(crate) fn refused(mut trail: Trail, refusal: &Refusal) -> Self {
+        trail.release_nothing();
+        trail.reasons.extend(refusal.reasons.iter().copied());
+        let outcome = outcome_of(refusal.problem, trail.withheld > 0);
+        Self::new(Answer::refusing(refusal, &trail.request), trail, outcome)
+    }
+}
+
+/// Judges what was found and makes the answer of what remains.
+pub fn filter(gateway: &Gateway, forwarded: Forwarded) -> Result<Filtered, Stopped> {
+    let (mut parts, found) = forwarded.into_parts();
+    let mut prepared = None;
+    let result = match found {
+        Found::One(reading) => one(&mut parts, reading),
+        Found::Page(page) => self::page(gateway, &mut parts, page),
+        Found::History(page) => history(gateway, &mut parts, page),
+        Found::Written(written) => self::written(&mut parts, *written, &mut prepared),
+    };
+    let Parts { caller, trail, .. } = parts;
+    match result.and_then(|answer| within_budget(gateway, &caller, &trail).map(|()| answer)) {
+        Ok(answer) => {
+            let outcome = Outcome::new(answer, trail, AuditOutcome::Success);
+            Ok(single(Outcome { prepared, ..outcome }))
+        }
+        Err(refusal) => Err(Stopped::new(refusal, trail)),
+    }
+}
+
+/// The answer of a request that ended early.
+pub(crate) fn refuse(stopped: Stopped) -> Filtered {
+    let (refusal, trail) = stopped.into_parts();
+    single(Outcome::refused(trail, &refusal))
+}
+
+fn single(outcome: Outcome) -> Filtered {
+    let trail = &outcome.line.trail;
+    let (request, caller) = (trail.request.clone(), trail.caller().cloned());
+    Filtered { request, caller, shape: Shape::Single(Box::new(outcome)) }
+}
+
+/// The answers of a batch, in its order, each as it would have been by itself.
+pub(crate) fn in_one_bundle(answers: Vec<Filtered>, trail: Trail) -> Filtered {
+    let mut outcomes = Vec::with_capacity(answers.len());
+    for answer in answers {
+        match answer.shape {
+            Shape::Single(outcome) => outcomes.push(*outcome),
+            Shape::Batch { outcomes: inner, .. } => outcomes.extend(inner),
+        }
+    }
+    let (request, caller) = (trail.request.clone(), trail.caller().cloned());
+    let bundle = Box::new(Line { trail, outcome: AuditOutcome::Success, status: StatusCode::OK });
+    Filtered { request, caller, shape: Shape::Batch { outcomes, bundle } }
+}
+
+fn outcome_of(problem: Problem, withheld: bool) -> AuditOutcome {
+    match problem.status() {
+        StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => AuditOutcome::Denied,
+        StatusCode::NOT_FOUND if withheld => AuditOutcome::Denied,
+        status if status.is_server_error() => AuditOutcome::Error,
+        _ => AuditOutcome::Failure,
+    }
+}
+
+/// One login that walks through many patients is stopped, whatever it was permitted (leak 136).
+fn within_budget(gateway: &Gateway, caller: &Caller, trail: &Trail) -> Result<(), Refusal> {
+    // A service reads whole populations; that is what its pre-authorization is for.
+    let Some(account) = caller.account.as_ref().filter(|_| caller.kind != ActorKind::System) else {
+        return Ok(());
+    };
+    gateway.rates.spend_patients(account, trail.patients(), trail.at).map_err(|wait| {
+        tracing::warn!(
+            request = %trail.request,
+            account = %account,
+            "alert: one person asked for more patients within an hour than the budget allows"
+        );
+        Refusal::from(Problem::PatientBudget).retry_after(wait.retry_after_secs)
+    })
+}
+
+fn one(parts: &mut Parts, reading: Reading) -> Result<Answer, Refusal> {
+    let (stored, gone) = match reading {
+        Reading::Live(stored) => (stored, false),
+        // That something was deleted is known only to those who could have seen it (leak 5).
+        Reading::Deleted { last: Some(last) } => (last, true),
+        Reading::Deleted { last: None } | Reading::Absent => {
+            return Err(Problem::NotFound.into());
+        }
+    };
+    let judged = parts.view.judge(&parts.interaction, stored.doc.root());
+    if !judged.permits() {
+        parts.trail.note(&judged);
+        parts.trail.withhold(&judged.decision.reasons);
+        return Err(Problem::NotFound.into());
+    }
+    if gone {
+        parts.trail.note(&judged);
+        return Err(Problem::Gone.into());
+    }
+    parts.trail.release(&judged);
+    Ok(representation(stored, parts.conditions.if_none_match.as_deref()))
+}
+
+/// The resource itself, or 304: only now, when it is known that the caller may see it (leak 7).
+fn representation(stored: Stored, if_none_match: Option<&str>) -> Answer {
+    let same = match (if_none_match, &stored.version) {
+        (Some(header), Some(version)) => header.split(',').any(|tag| {
+            let tag = tag.trim();
+            tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == version
+        }),
+        _ => false,
+    };
+    let Stored { doc, version, at } = stored;
+    let (status, body) = if same {
+        (StatusCode::NOT_MODIFIED, Vec::new())
+    } else {
+        (StatusCode::OK, doc.into_bytes())
+    };
+    Answer { version, last_modified: at, ..Answer::new(status, body) }
+}
+
+fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refusal> {
+    for entry in &page.entries {
+        let judged = parts.view.judge(&page.interaction, entry.stored.doc.root());
+        if !judged.permits() {
+            return Err(disagreement(parts, &judged.decision.reasons));
+        }
+        parts.trail.release(&judged);
+    }
+    parts.trail.withheld = parts.trail.withheld.saturating_add(page.withheld);
+    let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
+    Ok(Answer::new(StatusCode::OK, bundle::searchset(&gateway.base, page, next)))
+}
+
+/// Each version is decided as it was then; a deletion as the version it deleted (leaks 59, 62).
+fn history(gateway: &Gateway, parts: &mut Parts, page: HistoryPage) -> Result<Answer, Refusal> {
+    for entry in &page.entries {
+        let judged =
+            entry.judged_by().map(|stored| parts.view.judge(&parts.interaction, stored.doc.root()));
+        match judged {
+            Some(judged) if judged.permits() => parts.trail.release(&judged),
+            Some(judged) => return Err(disagreement(parts, &judged.decision.reasons)),
+            None => return Err(disagreement(parts, &[ReasonCode::FactMissing])),
+        }
+    }
+    let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
+    Ok(Answer::new(StatusCode::OK, bundle::history(&gateway.base, page, next)))
+}
+
+/// What was fetched within the view is not within the view: one of the two layers is wrong.
+fn disagreement(parts: &mut Parts, reasons: &[ReasonCode]) -> Refusal {
+    tracing::error!(
+        request = %parts.trail.request,
+        "alarm: the search and the decision disagree on a resource; the page was dropped"
+    );
+    parts.trail.withhold(reasons);
+    Problem::Unavailable.into()
+}
+
+fn next_link(
+    gateway: &Gateway,
+    parts: &Parts,
+    path: &str,
+    position: Option<&Position>,
+) -> Result<Option<String>, Refusal> {
+    let Some(position) = position else { return Ok(None) };
+    let binding = Binding {
+        client: &parts.caller.client,
+        grant: &parts.caller.grant,
+        plan: parts.view.fingerprint().ok_or(Problem::Unavailable)?,
+        path,
+    };
+    let cursor = gateway
+        .cursors
+        .seal(&binding, position, parts.trail.at, gateway.app.entropy())
+        .map_err(|_| Problem::Unavailable)?;
+    let link = format!("{}/{path}?_cursor={cursor}", gateway.base);
+    // A link that we would refuse ourselves is no link.
+    if link.len() > gateway.settings.limits.url_bytes_max {
+        return Err(Problem::SearchTooLarge.into());
+    }
+    Ok(Some(link))
+}
+
+/// What was or will be written is judged as it is in the end, with the id and version it got.
+fn written(
+    parts: &mut Parts,
+    written: Written,
+    to_commit: &mut Option<Prepared>,
+) -> Result<Answer, Refusal> {
+    let Written { change, stored, prepared } = written;
+    let judged = parts.view.judge(&parts.interaction, stored.doc.root());
+    if !judged.permits() && prepared.is_some() {
+        parts.trail.note(&judged);
+        return Err(Refusal::from(Problem::WriteRefused).because(&judged.decision.reasons));
+    }
+    parts.trail.release(&judged);
+    *to_commit = prepared;
+    if change == Change::Deleted {
+        return Ok(Answer::new(StatusCode::NO_CONTENT, Vec::new()));
+    }
+    let location = match (stored.doc.resource_type(), stored.doc.id(), &stored.version) {
+        (Some(kind), Some(id), Some(version)) => Some(format!("{kind}/{id}/_history/{version}")),
+        (Some(kind), Some(id), None) => Some(format!("{kind}/{id}")),
+        _ => None,
+    };
+    // Who may write need not be allowed to read what is there now (leak 94).
+    let readable = parts.view.judge(&Interaction::Read, stored.doc.root()).permits();
+    let body =
+        if readable && !parts.conditions.minimal { stored.doc.into_bytes() } else { Vec::new() };
+    let created = change == Change::Created;
+    Ok(Answer {
+        version: stored.version,
+        last_modified: stored.at,
+        location: location.filter(|_| created),
+        ..Answer::new(if created { StatusCode::CREATED } else { StatusCode::OK }, body)
+    })
+}

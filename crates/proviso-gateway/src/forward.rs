@@ -1,0 +1,527 @@
+//! Fourth verb: carry the permitted request to where the records are.
+//!
+//! Reads come back as they are found and are judged in `filter`. Changes are different: the
+//! resource as it is now is read and judged first, and the change is made only if it is still at
+//! that version (leaks 86, 87, 93).
+
+use proviso_app::records::Prepared;
+use proviso_core::id::ResourceId;
+use proviso_core::interaction::Interaction;
+use proviso_core::resource_type::ResourceType;
+use proviso_core::time::At;
+use proviso_fhir::bundle::SearchMode;
+use proviso_fhir::json::{Doc, Node};
+use proviso_fhir::patch::Patch;
+use proviso_fhir::search::{Context, Query, SearchError, SearchScope, Summary, Total};
+
+use crate::audit::record_intent;
+use crate::classify::Asked;
+use crate::cursor::{Binding, Point, Position};
+use crate::decide::{Parts, Permit, Permitted, may_write};
+use crate::gateway::Gateway;
+use crate::problem::{Problem, Refusal};
+use crate::query;
+use crate::stop::Stopped;
+use crate::upstream::scan::{Scanned, Search};
+use crate::upstream::{History, Reading, Stored, Upstream};
+
+/// What came back, with everything needed to judge it.
+#[derive(Debug)]
+pub struct Forwarded {
+    parts: Parts,
+    found: Found,
+}
+
+impl Forwarded {
+    pub(crate) fn into_parts(self) -> (Parts, Found) {
+        (self.parts, self.found)
+    }
+}
+
+/// What an upstream found or did.
+#[derive(Debug)]
+pub(crate) enum Found {
+    One(Reading),
+    Page(Page),
+    History(HistoryPage),
+    Written(Box<Written>),
+}
+
+/// A page of a search or of `$everything`.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Below the base, such as `Observation`.
+    pub(crate) path: String,
+    /// As the caller asked.
+    pub(crate) own_query: String,
+    /// What each entry is judged for.
+    pub(crate) interaction: Interaction,
+    pub(crate) entries: Vec<PageEntry>,
+    pub(crate) total: Option<u64>,
+    pub(crate) withheld: u32,
+    pub(crate) next: Option<Position>,
+    /// The query whose `_summary` or `_elements` cut resources down, once they have been judged.
+    pub(crate) subset: Option<Box<Query>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PageEntry {
+    pub(crate) stored: Stored,
+    pub(crate) mode: SearchMode,
+}
+
+/// A page of versions, newest first.
+#[derive(Debug)]
+pub(crate) struct HistoryPage {
+    pub(crate) path: String,
+    pub(crate) own_query: String,
+    pub(crate) entries: Vec<HistoryEntry>,
+    /// Versions in all that the caller may see, where that is known.
+    pub(crate) total: Option<u64>,
+    pub(crate) next: Option<Position>,
+}
+
+/// One version, or one deletion.
+#[derive(Debug, Clone)]
+pub(crate) struct HistoryEntry {
+    pub(crate) kind: ResourceType,
+    pub(crate) id: ResourceId,
+    pub(crate) method: &'static str,
+    pub(crate) version: Option<String>,
+    pub(crate) at: Option<At>,
+    /// The version itself; `None` for a deletion.
+    pub(crate) stored: Option<Stored>,
+    /// For a deletion, the version it deleted, if it can be had.
+    pub(crate) before: Option<Stored>,
+}
+
+impl HistoryEntry {
+    pub(crate) fn live(
+        kind: ResourceType,
+        id: ResourceId,
+        method: &'static str,
+        stored: Stored,
+    ) -> Self {
+        let (version, at) = (stored.version.clone(), stored.at);
+        Self { kind, id, method, version, at, stored: Some(stored), before: None }
+    }
+
+    pub(crate) fn deleted(kind: ResourceType, id: ResourceId) -> Self {
+        Self { kind, id, method: "DELETE", version: None, at: None, stored: None, before: None }
+    }
+
+    /// By which version it is judged: its own, or the one it deleted. `None` is never shown.
+    pub(crate) fn judged_by(&self) -> Option<&Stored> {
+        self.stored.as_ref().or(self.before.as_ref())
+    }
+
+    pub(crate) fn request_url(&self) -> String {
+        if self.method == "POST" {
+            self.kind.to_string()
+        } else {
+            format!("{}/{}", self.kind, self.id)
+        }
+    }
+
+    pub(crate) fn status(&self) -> &'static str {
+        match self.method {
+            "POST" => "201",
+            "DELETE" => "204",
+            _ => "200",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Created,
+    Updated,
+    Deleted,
+}
+
+/// A change: made already by an upstream by URL, or laid out for our own store, which carries it
+/// out in one transaction with its audit entry.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) change: Change,
+    /// What is there after the change; for a deletion, what was deleted.
+    pub(crate) stored: Stored,
+    pub(crate) prepared: Option<Prepared>,
+}
+
+/// Carries out a permitted request.
+pub async fn forward(gateway: &Gateway, permitted: Permitted) -> Result<Forwarded, Stopped> {
+    let (mut parts, asked, permit) = permitted.into_parts();
+    match carry(gateway, &mut parts, asked, &permit).await {
+        Ok(found) => Ok(Forwarded { parts, found }),
+        Err(refusal) => Err(Stopped::new(refusal, parts.trail)),
+    }
+}
+
+async fn carry(
+    gateway: &Gateway,
+    parts: &mut Parts,
+    asked: Asked,
+    permit: &Permit,
+) -> Result<Found, Refusal> {
+    let upstream = &gateway.upstream;
+    let kind = parts.resource_type;
+    Ok(match asked {
+        Asked::Read { id } => Found::One(upstream.read(permit, kind, &id).await?),
+        Asked::Vread { id, version } => {
+            Found::One(upstream.vread(permit, kind, &id, &version).await?)
+        }
+        Asked::HistoryInstance { id, query } => {
+            let path = format!("{kind}/{id}/_history");
+            Found::History(history(gateway, parts, permit, Some(id), path, query).await?)
+        }
+        Asked::HistoryType { query } => {
+            let path = format!("{kind}/_history");
+            Found::History(history(gateway, parts, permit, None, path, query).await?)
+        }
+        Asked::Search { compartment, query } => {
+            Found::Page(search(gateway, parts, permit, compartment, query).await?)
+        }
+        Asked::Everything { id, query } => {
+            Found::Page(everything(gateway, parts, permit, id, query).await?)
+        }
+        Asked::Create { doc } => {
+            before_change(gateway, parts).await?;
+            Found::Written(Box::new(upstream.create(permit, &doc).await?))
+        }
+        Asked::Update { id, doc, if_match } => {
+            let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
+            Found::Written(Box::new(update(gateway, parts, permit, &before, &doc).await?))
+        }
+        Asked::Patch { id, patch, if_match } => {
+            let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
+            let after = patched(parts, &before, &patch)?;
+            Found::Written(Box::new(update(gateway, parts, permit, &before, &after).await?))
+        }
+        Asked::Delete { id, if_match } => {
+            let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
+            before_change(gateway, parts).await?;
+            Found::Written(Box::new(upstream.delete(permit, kind, &id, before).await?))
+        }
+    })
+}
+
+/// An upstream by URL cannot change its records and our log in one transaction. So the permitted
+/// change is recorded before it is asked for, and what came of it afterwards: a change that was
+/// made is never missing from the log. CRASH: in between, the log has the first entry alone.
+async fn before_change(gateway: &Gateway, parts: &Parts) -> Result<(), Refusal> {
+    match &gateway.upstream {
+        Upstream::Embedded(_) => Ok(()),
+        Upstream::Http(_) => record_intent(gateway, &parts.trail).await,
+    }
+}
+
+/// The resource as it is now, if the caller may change it. Whether it is hidden or was never
+/// there is not told apart, so a guessed id teaches nothing; nor is one made here (leak 87).
+async fn present(
+    parts: &mut Parts,
+    upstream: &Upstream,
+    permit: &Permit,
+    id: &ResourceId,
+    if_match: Option<&str>,
+) -> Result<Stored, Refusal> {
+    let Reading::Live(stored) = upstream.read(permit, parts.resource_type, id).await? else {
+        return Err(Problem::NotFound.into());
+    };
+    let judged = parts.view.judge(&parts.interaction, stored.doc.root());
+    if !judged.permits() {
+        parts.trail.note(&judged);
+        parts.trail.withhold(&judged.decision.reasons);
+        return Err(Problem::NotFound.into());
+    }
+    if if_match.is_some() && if_match != stored.version.as_deref() {
+        return Err(Problem::VersionMismatch.into());
+    }
+    Ok(stored)
+}
+
+async fn update(
+    gateway: &Gateway,
+    parts: &Parts,
+    permit: &Permit,
+    before: &Stored,
+    after: &Doc,
+) -> Result<Written, Refusal> {
+    if !keeps_labels(before.doc.root(), after.root()) {
+        return Err(Refusal::from(Problem::WriteRefused).at("meta.security"));
+    }
+    before_change(gateway, parts).await?;
+    gateway.upstream.update(permit, after, before).await
+}
+
+/// Applies a patch to what is there and judges what would be (leak 86).
+fn patched(parts: &mut Parts, before: &Stored, patch: &Doc) -> Result<Doc, Refusal> {
+    let after = Patch::read(patch)
+        .and_then(|patch| patch.apply(&before.doc))
+        .map_err(|_| Problem::PatchInvalid)?;
+    may_write(&parts.view, &Interaction::Patch, &after, &mut parts.trail)?;
+    Ok(after)
+}
+
+/// Whether every security label that was there is still there: taking one away would make a
+/// resource less protected, and that needs a right of its own (leak 80).
+fn keeps_labels(before: Node<'_>, after: Node<'_>) -> bool {
+    let labels = |root: Node<'_>| -> Vec<(String, String)> {
+        root.at(&["meta", "security"])
+            .map(|label| {
+                let text = |name| label.string_at(&[name]).unwrap_or_default().into_owned();
+                (text("system"), text("code"))
+            })
+            .collect()
+    };
+    let kept = labels(after);
+    labels(before).iter().all(|label| kept.contains(label))
+}
+
+/// The query to carry out and where to go on, from the caller's query or the page link it names.
+fn position(
+    gateway: &Gateway,
+    parts: &Parts,
+    path: &str,
+    query: String,
+) -> Result<(String, Option<Point>), Refusal> {
+    let pairs = query::pairs(&query).ok_or(Problem::SearchRefused)?;
+    let Some((_, cursor)) = pairs.iter().find(|(name, _)| name == "_cursor") else {
+        return Ok((query, None));
+    };
+    // The link is whole: nothing can be added to the question while its answer is read.
+    if pairs.iter().any(|(name, _)| name != "_cursor" && name != "_format" && name != "_pretty") {
+        return Err(Problem::CursorInvalid.into());
+    }
+    let binding = Binding {
+        client: &parts.caller.client,
+        grant: &parts.caller.grant,
+        plan: parts.view.fingerprint().ok_or(Problem::Unavailable)?,
+        path,
+    };
+    let position = gateway
+        .cursors
+        .open(&binding, cursor, parts.trail.at)
+        .map_err(|_| Problem::CursorInvalid)?;
+    Ok((position.query, Some(position.point)))
+}
+
+async fn search(
+    gateway: &Gateway,
+    parts: &Parts,
+    permit: &Permit,
+    compartment: Option<ResourceId>,
+    own_query: String,
+) -> Result<Page, Refusal> {
+    let kind = parts.resource_type;
+    let (path, scope) = match compartment {
+        None => (kind.to_string(), SearchScope::Type(kind)),
+        Some(owner) => (
+            format!("Patient/{owner}/{kind}"),
+            SearchScope::Compartment {
+                owner_type: ResourceType::PATIENT,
+                owner,
+                resource_type: Some(kind),
+            },
+        ),
+    };
+    let (raw, point) = position(gateway, parts, &path, own_query.clone())?;
+    let context = Context { own_base: &gateway.base, at: parts.trail.at };
+    let query = Query::parse(&context, scope, &[&raw]).map_err(|error| refuse_search(&error))?;
+    let search = Search {
+        permit,
+        view: &parts.view,
+        interaction: &Interaction::Search,
+        query: &query,
+        raw: &raw,
+        own_base: &gateway.base,
+        point: point.unwrap_or_default(),
+        count: page_size(gateway, &query),
+        most: gateway.settings.limits.scan_records_max,
+    };
+    let Scanned { entries, total, withheld, next } = gateway.upstream.search(&search).await?;
+    let total = total.filter(|_| query.controls.total != Total::None);
+    let whole = query.controls.summary == Summary::False && query.controls.elements.is_empty();
+    Ok(Page {
+        path,
+        own_query,
+        interaction: Interaction::Search,
+        entries,
+        total,
+        withheld,
+        next: next.map(|point| Position { query: raw, point }),
+        subset: (!whole).then(|| Box::new(query)),
+    })
+}
+
+fn page_size(gateway: &Gateway, query: &Query) -> usize {
+    let limits = &gateway.settings.limits;
+    query
+        .controls
+        .count
+        .and_then(|count| usize::try_from(count).ok())
+        .unwrap_or(limits.page_default)
+        .min(limits.page_max)
+}
+
+/// The parameter's name, never its value: the same answer for any value (leaks 55, 56).
+pub(crate) fn refuse_search(error: &SearchError) -> Refusal {
+    let (problem, place) = match error {
+        SearchError::Encoding => (Problem::SearchRefused, None),
+        SearchError::TooManyParameters => (Problem::SearchTooLarge, None),
+        SearchError::TooManyValues { parameter } | SearchError::TooDeep { parameter } => {
+            (Problem::SearchTooLarge, Some(parameter))
+        }
+        SearchError::UnknownParameter { parameter }
+        | SearchError::UnknownModifier { parameter, .. }
+        | SearchError::Unsupported { parameter }
+        | SearchError::BadValue { parameter, .. }
+        | SearchError::Repeated { parameter }
+        | SearchError::NoChainTarget { parameter } => (Problem::SearchRefused, Some(parameter)),
+    };
+    match place {
+        Some(place) => Refusal::from(problem).at(place),
+        None => problem.into(),
+    }
+}
+
+/// `$everything` of a patient the caller may see; of any other there is no such resource (leak 65).
+/// It is a search of the whole compartment with what that leads to, so it has the same rules.
+async fn everything(
+    gateway: &Gateway,
+    parts: &mut Parts,
+    permit: &Permit,
+    id: ResourceId,
+    own_query: String,
+) -> Result<Page, Refusal> {
+    let path = format!("Patient/{id}/$everything");
+    let (raw, point) = position(gateway, parts, &path, own_query.clone())?;
+    let found = gateway.upstream.read(permit, ResourceType::PATIENT, &id).await?;
+    let Reading::Live(patient) = found else { return Err(Problem::NotFound.into()) };
+    let judged = parts.view.judge(&parts.interaction, patient.doc.root());
+    if !judged.permits() {
+        parts.trail.note(&judged);
+        parts.trail.withhold(&judged.decision.reasons);
+        return Err(Problem::NotFound.into());
+    }
+    let compartment = SearchScope::Compartment {
+        owner_type: ResourceType::PATIENT,
+        owner: id,
+        resource_type: None,
+    };
+    let context = Context { own_base: &gateway.base, at: parts.trail.at };
+    let text = everything_query(&raw)?;
+    let mut query =
+        Query::parse(&context, compartment, &[&text]).map_err(|error| refuse_search(&error))?;
+    // Types the caller may not see at all need not be looked for.
+    query.types.retain(|kind| parts.view.plan().offers(&parts.interaction, *kind));
+    let search = Search {
+        permit,
+        view: &parts.view,
+        interaction: &parts.interaction,
+        query: &query,
+        raw: "",
+        own_base: &gateway.base,
+        point: point.clone().unwrap_or_default(),
+        count: query
+            .controls
+            .count
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or(gateway.settings.limits.page_max),
+        most: gateway.settings.limits.scan_records_max,
+    };
+    let found = gateway.upstream.search(&search).await?;
+    Ok(Page {
+        path,
+        own_query,
+        interaction: parts.interaction.clone(),
+        entries: found.entries,
+        total: found.total,
+        withheld: found.withheld,
+        next: found.next.map(|point| Position { query: raw, point }),
+        subset: None,
+    })
+}
+
+/// The parameters of `$everything` as those of a search; `start` and `end` are not offered.
+fn everything_query(raw: &str) -> Result<String, Refusal> {
+    let mut text = "_include=*".to_owned();
+    for (name, value) in query::pairs(raw).ok_or(Problem::SearchRefused)? {
+        let (name, value) = match name.as_str() {
+            "_count" | "_type" => (name, value),
+            "_since" => ("_lastUpdated".to_owned(), format!("ge{value}")),
+            "_format" | "_pretty" => continue,
+            _ => return Err(Refusal::from(Problem::SearchRefused).at(&name)),
+        };
+        text.push('&');
+        text.push_str(&name);
+        text.push('=');
+        query::encode(&value, &mut text);
+    }
+    Ok(text)
+}
+
+/// Parameters of a history: `_count` and `_since`.
+#[derive(Debug, Default)]
+pub(crate) struct HistoryControls {
+    pub(crate) count: usize,
+    pub(crate) since: Option<At>,
+}
+
+fn history_controls(gateway: &Gateway, raw: &str) -> Result<HistoryControls, Refusal> {
+    let limits = &gateway.settings.limits;
+    let mut controls = HistoryControls { count: limits.page_default, since: None };
+    for (name, value) in query::pairs(raw).ok_or(Problem::SearchRefused)? {
+        let refused = || Refusal::from(Problem::SearchRefused).at(&name);
+        match name.as_str() {
+            "_count" => {
+                let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+                let count = value.parse::<usize>().unwrap_or(limits.page_max);
+                if !digits || count == 0 {
+                    return Err(refused());
+                }
+                controls.count = count.min(limits.page_max);
+            }
+            "_since" => controls.since = Some(At::parse(&value).ok_or_else(refused)?),
+            "_format" | "_pretty" => {}
+            _ => return Err(refused()),
+        }
+    }
+    Ok(controls)
+}
+
+async fn history(
+    gateway: &Gateway,
+    parts: &mut Parts,
+    permit: &Permit,
+    id: Option<ResourceId>,
+    path: String,
+    own_query: String,
+) -> Result<HistoryPage, Refusal> {
+    let (raw, point) = position(gateway, parts, &path, own_query.clone())?;
+    let HistoryControls { count, since } = history_controls(gateway, &raw)?;
+    let first = point.is_none();
+    let ask = History {
+        view: &parts.view,
+        interaction: &parts.interaction,
+        kind: parts.resource_type,
+        id: id.as_ref(),
+        since,
+        point: point.unwrap_or_default(),
+        count,
+        most: gateway.settings.limits.scan_records_max,
+    };
+    let found = gateway.upstream.history(permit, &ask).await?;
+    parts.trail.withheld = parts.trail.withheld.saturating_add(found.withheld);
+    // A resource of which no version is visible is, to this caller, one that never was.
+    if first && found.entries.is_empty() && id.is_some() && since.is_none() {
+        return Err(Problem::NotFound.into());
+    }
+    Ok(HistoryPage {
+        path,
+        own_query,
+        entries: found.entries,
+        total: found.total,
+        next: found.next.map(|point| Position { query: raw, point }),
+    })
+}

@@ -1,0 +1,68 @@
+//! The gateway as a value: the application, the upstream, the limits.
+
+use std::sync::Arc;
+
+use proviso_app::App;
+use proviso_app::ports::Clock;
+use proviso_core::time::At;
+
+use crate::cursor::Cursors;
+use crate::rate::RateLimits;
+use crate::settings::{GatewaySettings, UpstreamSettings};
+use crate::upstream::Upstream;
+use crate::upstream::http::{HttpUpstream, UpstreamSetupError};
+
+/// Why the gateway refuses to start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The upstream's settings cannot work.
+    #[error("the upstream cannot be used")]
+    Upstream(#[source] UpstreamSetupError),
+    /// No key for page links.
+    #[error("the key for page links cannot be had")]
+    CursorKey,
+}
+
+/// The data plane: everything a FHIR request needs on its way.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) app: Arc<App>,
+    pub(crate) settings: GatewaySettings,
+    pub(crate) upstream: Upstream,
+    pub(crate) rates: RateLimits,
+    pub(crate) cursors: Cursors,
+    /// `[public_url]/fhir/r4`
+    pub(crate) base: String,
+}
+
+/// The application's clock, as the rate limits want it.
+#[derive(Debug)]
+struct AppTime(Arc<App>);
+
+impl Clock for AppTime {
+    fn now(&self) -> At {
+        self.0.now()
+    }
+}
+
+impl Gateway {
+    /// Puts a gateway in front of the upstream that the settings name.
+    ///
+    /// # Errors
+    /// When the upstream's settings cannot work or no key for page links can be had.
+    pub fn new(app: Arc<App>, settings: GatewaySettings) -> Result<Self, GatewayError> {
+        let upstream = match &settings.upstream {
+            UpstreamSettings::Embedded => Upstream::Embedded(Arc::clone(&app)),
+            UpstreamSettings::Http(http) => {
+                let http = HttpUpstream::new(http).map_err(GatewayError::Upstream)?;
+                Upstream::Http(Box::new(http))
+            }
+        };
+        let key = app.keys().derive(b"fhir page links").map_err(|_| GatewayError::CursorKey)?;
+        let cursors = Cursors::new(&key).map_err(|_| GatewayError::CursorKey)?;
+        let clock = Arc::new(AppTime(Arc::clone(&app)));
+        let base = format!("{}/fhir/r4", settings.public_url.trim_end_matches('/'));
+        let rates = RateLimits::new(&settings.rates, clock);
+        Ok(Self { app, settings, upstream, rates, cursors, base })
+    }
+}

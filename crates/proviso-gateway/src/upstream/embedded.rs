@@ -1,0 +1,243 @@
+//! Our own FHIR store as an upstream: the same questions, answered over the same view.
+
+use proviso_app::App;
+use proviso_app::records::{
+    HistoryScope, Match, NewIds, PageStart, Prepared, Reading as Found, Record, RecordFault,
+    RecordMethod, Search as RecordSearch, Version, View as RecordView,
+};
+use proviso_core::category_rules::is_directory;
+use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::interaction::Interaction;
+use proviso_core::resource_type::ResourceType;
+use proviso_fhir::bundle::SearchMode;
+use proviso_fhir::json::Doc;
+
+use crate::cursor::Point;
+use crate::decide::Permit;
+use crate::forward::{Change, HistoryEntry, PageEntry, Written};
+use crate::problem::{Problem, Refusal};
+use crate::upstream::scan::{Scanned, Search};
+use crate::upstream::{History, Reading, Stored, Versions};
+use crate::view::View;
+
+/// The caller's view as the store wants it: one record at a time.
+struct Eyes<'a> {
+    view: &'a View,
+    interaction: &'a Interaction,
+    withheld: core::sync::atomic::AtomicU32,
+}
+
+impl<'a> Eyes<'a> {
+    fn new(view: &'a View, interaction: &'a Interaction) -> Self {
+        Self { view, interaction, withheld: core::sync::atomic::AtomicU32::new(0) }
+    }
+
+    fn withheld(&self) -> u32 {
+        self.withheld.load(core::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl RecordView for Eyes<'_> {
+    fn sees(&self, record: &Record) -> bool {
+        let sees = self.view.judge(self.interaction, record.doc.root()).permits();
+        if !sees {
+            self.withheld.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        }
+        sees
+    }
+
+    /// A directory entry names no patient, so it cannot be found by one; every other record that
+    /// is visible names one of those that the plan reaches.
+    fn patients(&self, resource_type: ResourceType) -> Option<Vec<PatientId>> {
+        if is_directory(resource_type) { None } else { self.view.patients() }
+    }
+}
+
+impl From<Record> for Stored {
+    fn from(record: Record) -> Self {
+        let Record { version, at, doc, .. } = record;
+        Self { doc, version: Some(version.to_string()), at: Some(at) }
+    }
+}
+
+impl From<Found> for Reading {
+    fn from(found: Found) -> Self {
+        match found {
+            Found::Live(record) => Self::Live(record.into()),
+            Found::Deleted { last, .. } => Self::Deleted { last: last.map(Stored::from) },
+            Found::Absent => Self::Absent,
+        }
+    }
+}
+
+pub(crate) async fn read(
+    app: &App,
+    _: &Permit,
+    kind: ResourceType,
+    id: &ResourceId,
+) -> Result<Reading, Refusal> {
+    Ok(app.records().read(kind, id).await.map_err(refusal)?.into())
+}
+
+pub(crate) async fn vread(
+    app: &App,
+    _: &Permit,
+    kind: ResourceType,
+    id: &ResourceId,
+    version: &str,
+) -> Result<Reading, Refusal> {
+    // Our versions are whole numbers, written in one way only.
+    let Some(number) = version.parse::<u64>().ok().filter(|n| n.to_string() == version) else {
+        return Ok(Reading::Absent);
+    };
+    Ok(app.records().vread(kind, id, number).await.map_err(refusal)?.into())
+}
+
+pub(crate) async fn history(app: &App, _: &Permit, ask: &History<'_>) -> Result<Versions, Refusal> {
+    let scope = match ask.id {
+        Some(id) => HistoryScope::Instance(ask.kind, id.clone()),
+        None => HistoryScope::Type(ask.kind),
+    };
+    let eyes = Eyes::new(ask.view, ask.interaction);
+    let records = app.records();
+    let page = records
+        .history(&scope, ask.since, ask.point.before_seq, ask.count, ask.most, &eyes)
+        .await
+        .map_err(refusal)?;
+    let mut entries = Vec::with_capacity(page.versions.len());
+    for version in page.versions {
+        let Version { resource_type, id, version, at, method, record } = version;
+        let before = match (&record, version.checked_sub(1)) {
+            (None, Some(number)) => {
+                match records.vread(resource_type, &id, number).await.map_err(refusal)? {
+                    Found::Live(before) => Some(Stored::from(before)),
+                    Found::Deleted { .. } | Found::Absent => None,
+                }
+            }
+            _ => None,
+        };
+        entries.push(HistoryEntry {
+            kind: resource_type,
+            id,
+            method: method_name(method),
+            version: Some(version.to_string()),
+            at: Some(at),
+            stored: record.map(Stored::from),
+            before,
+        });
+    }
+    let next = page.next.map(|seq| Point { before_seq: Some(seq), ..Point::default() });
+    Ok(Versions { entries, total: None, withheld: eyes.withheld(), next })
+}
+
+pub(crate) async fn search(app: &App, search: &Search<'_>) -> Result<Scanned, Refusal> {
+    let eyes = Eyes::new(search.view, search.interaction);
+    let mut query = search.query.clone();
+    query.controls.count = Some(u32::try_from(search.count).unwrap_or(u32::MAX));
+    let start = match &search.point.after {
+        Some(key) => PageStart::After(key.clone()),
+        None => PageStart::First,
+    };
+    let ask =
+        RecordSearch { query: &query, as_of: search.point.as_of, start: &start, most: search.most };
+    let page = app.records().search(ask, &eyes).await.map_err(refusal)?;
+    let last = page.hits.iter().rfind(|hit| hit.mode == SearchMode::Match);
+    let next = last.filter(|_| page.more).map(|hit| Point {
+        as_of: Some(page.as_of),
+        after: Some(hit.record.key()),
+        ..Point::default()
+    });
+    let entries = page
+        .hits
+        .into_iter()
+        .map(|hit| PageEntry { stored: hit.record.into(), mode: hit.mode })
+        .collect();
+    Ok(Scanned { entries, total: page.total, withheld: eyes.withheld(), next })
+}
+
+pub(crate) fn create(app: &App, _: &Permit, doc: &Doc) -> Result<Written, Refusal> {
+    let kind = doc.resource_type().ok_or(Problem::BodyMismatch)?;
+    let prepared = app.records().create(kind, doc.bytes().to_vec()).map_err(refusal)?;
+    after(Change::Created, prepared)
+}
+
+pub(crate) async fn update(
+    app: &App,
+    _: &Permit,
+    doc: &Doc,
+    before: &Stored,
+) -> Result<Written, Refusal> {
+    let (Some(kind), Some(id)) = (doc.resource_type(), doc.id()) else {
+        return Err(Problem::BodyMismatch.into());
+    };
+    let prepared = app
+        .records()
+        .update(kind, &id, doc.bytes().to_vec(), exactly(before)?, NewIds::Server)
+        .await
+        .map_err(refusal)?;
+    after(Change::Updated, prepared)
+}
+
+pub(crate) async fn delete(
+    app: &App,
+    _: &Permit,
+    kind: ResourceType,
+    id: &ResourceId,
+    before: Stored,
+) -> Result<Written, Refusal> {
+    let expected = exactly(&before)?;
+    let prepared = app.records().delete(kind, id, expected).await.map_err(refusal)?;
+    Ok(Written { change: Change::Deleted, stored: before, prepared: Some(prepared) })
+}
+
+/// The version that was judged, and no other.
+fn exactly(before: &Stored) -> Result<Match, Refusal> {
+    let version = before.version.as_deref().and_then(|version| version.parse().ok());
+    version.map(Match::Version).ok_or_else(|| Problem::Unavailable.into())
+}
+
+fn after(change: Change, prepared: Prepared) -> Result<Written, Refusal> {
+    let doc = prepared.after.clone().ok_or(Problem::Unavailable)?;
+    let stored = Stored { doc, version: Some(prepared.version.to_string()), at: Some(prepared.at) };
+    Ok(Written { change, stored, prepared: Some(prepared) })
+}
+
+const fn method_name(method: RecordMethod) -> &'static str {
+    match method {
+        RecordMethod::Create => "POST",
+        RecordMethod::Update => "PUT",
+        RecordMethod::Delete => "DELETE",
+    }
+}
+
+/// What of a fault the caller may know; the rest goes to the operator's log.
+pub(crate) fn refusal(fault: RecordFault) -> Refusal {
+    match fault {
+        RecordFault::Query(error) => crate::forward::refuse_search(&error),
+        RecordFault::TooCostly => Problem::SearchTooCostly.into(),
+        RecordFault::NoCriteria => Problem::SearchRefused.into(),
+        RecordFault::Json(_) => Problem::BodyMalformed.into(),
+        RecordFault::WrongType | RecordFault::WrongId => Problem::BodyMismatch.into(),
+        RecordFault::Invalid(faults) => {
+            let mut refusal = Refusal::from(Problem::ResourceInvalid);
+            refusal.faults = faults.iter().map(|f| (f.path.clone(), f.text().to_owned())).collect();
+            refusal
+        }
+        RecordFault::NotFound | RecordFault::ClientId => Problem::NotFound.into(),
+        RecordFault::VersionMismatch => Problem::VersionMismatch.into(),
+        RecordFault::Conflict | RecordFault::SameResourceTwice => Problem::Conflict.into(),
+        RecordFault::MultipleMatches | RecordFault::BadReference => {
+            Problem::ConditionAmbiguous.into()
+        }
+        RecordFault::Patch(_) => Problem::PatchInvalid.into(),
+        RecordFault::NotInTransaction => Problem::NotOffered.into(),
+        RecordFault::Entry { fault, .. } => refusal(*fault),
+        fault @ (RecordFault::Read(_)
+        | RecordFault::Commit(_)
+        | RecordFault::Entropy(_)
+        | RecordFault::Corrupt) => {
+            tracing::error!(error = &fault as &dyn std::error::Error, "embedded store");
+            Problem::Unavailable.into()
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The authorized view: what one caller may see, as a judgement on one resource at a time.
+
+use proviso_core::decision::{AccessPlan, Decision, Effect, PatientReach, ResourceFacts};
+use proviso_core::id::PatientId;
+use proviso_core::interaction::Interaction;
+use proviso_core::reason::ReasonCode;
+use proviso_fhir::facts::resource_facts;
+use proviso_fhir::json::Node;
+use proviso_fhir::search::matches_scope_filter;
+use sha2::{Digest as _, Sha256};
+
+/// A plan, ready to judge resources.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    plan: AccessPlan,
+}
+
+/// One resource, judged.
+#[derive(Debug, Clone)]
+pub(crate) struct Judged {
+    /// `None` when it is no resource of FHIR R4; such a thing is never permitted.
+    pub(crate) facts: Option<ResourceFacts>,
+    pub(crate) decision: Decision,
+}
+
+impl Judged {
+    pub(crate) fn permits(&self) -> bool {
+        self.facts.is_some() && self.decision.effect == Effect::Permit
+    }
+
+    fn unknown() -> Self {
+        let decision = Decision { effect: Effect::Deny, reasons: vec![ReasonCode::FactMissing] };
+        Self { facts: None, decision }
+    }
+}
+
+impl View {
+    pub(crate) fn new(plan: AccessPlan) -> Self {
+        Self { plan }
+    }
+
+    pub(crate) fn plan(&self) -> &AccessPlan {
+        &self.plan
+    }
+
+    /// Judges one resource version. What the facts cannot say denies.
+    pub(crate) fn judge(&self, interaction: &Interaction, root: Node<'_>) -> Judged {
+        let Some(facts) = resource_facts(root) else { return Judged::unknown() };
+        let decision = self.plan.decide(interaction, &facts, &|filter| {
+            matches_scope_filter(root, &filter.param, &filter.value)
+        });
+        Judged { facts: Some(facts), decision }
+    }
+
+    /// The only patients whose records are reached, if the plan names them.
+    pub(crate) fn patients(&self) -> Option<Vec<PatientId>> {
+        match &self.plan.reach {
+            PatientReach::Only(patients) => Some(patients.iter().cloned().collect()),
+            PatientReach::Any => None,
+        }
+    }
+
+    /// A hash of everything that makes this view what it is, except the instant.
+    pub(crate) fn fingerprint(&self) -> Option<[u8; 32]> {
+        let mut plan = self.plan.clone();
+        plan.at = proviso_core::time::At::from_micros(0);
+        let bytes = serde_json::to_vec(&plan).ok()?;
+        Some(Sha256::digest(&bytes).into())
+    }
+}

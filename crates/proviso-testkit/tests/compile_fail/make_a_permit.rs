@@ -1,0 +1,6 @@
+//! Only the decision makes permits.
+use proviso_gateway::decide::Permit;
+
+fn main() {
+    let _ = Permit(());
+}
