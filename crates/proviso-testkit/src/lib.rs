@@ -1,6 +1,7 @@
 //! What cross-crate tests stand on: the built binary as a process, a person with a browser that
 //! has no JavaScript, and a SMART app.
 
+pub mod bench;
 pub mod browser;
 pub mod http_client;
 pub mod process;

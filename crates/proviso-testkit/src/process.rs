@@ -8,16 +8,20 @@ use anyhow::Context as _;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// Where the built binary is: beside the running test, in the same profile.
+/// Where the built binary is: beside the running program (or one folder up, for tests), in the same
+/// profile.
 ///
 /// # Errors
 /// When it was not built.
 pub fn binary() -> anyhow::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent).context("no target folder")?;
-    let path = folder.join("proviso");
-    anyhow::ensure!(path.is_file(), "{} is not built; run `cargo build`", path.display());
-    Ok(path)
+    let running = std::env::current_exe()?;
+    running
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("proviso"))
+        .find(|path| path.is_file())
+        .context("the binary is not built; run `cargo build`, with `--release` for the benchmark")
 }
 
 /// A running server.
@@ -75,6 +79,36 @@ impl Server {
         Ok(Self { child, origin })
     }
 
+    /// Starts the binary and waits until something answers at the origin that it was told.
+    ///
+    /// # Errors
+    /// When it ends before that, or nothing answers for a minute.
+    pub async fn start_at(arguments: &[&str], origin: &str) -> anyhow::Result<Self> {
+        let mut child = Command::new(binary()?)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()?;
+        let address = origin.strip_prefix("http://").context("origin")?;
+        for _ in 0..1200 {
+            if tokio::net::TcpStream::connect(address).await.is_ok() {
+                return Ok(Self { child, origin: origin.to_owned() });
+            }
+            if let Some(status) = child.try_wait()? {
+                anyhow::bail!("the server ended before it listened: {status}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        anyhow::bail!("nothing answers at {origin}")
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// A URL on this server.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
@@ -100,6 +134,14 @@ impl Server {
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await??;
         Ok(ended.code())
     }
+}
+
+/// A port that was free a moment ago.
+///
+/// # Errors
+/// When the system has none.
+pub fn free_port() -> anyhow::Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Runs the binary to its end and gives exit code, standard output and standard error.

@@ -180,6 +180,25 @@ impl SmartApp {
     }
 }
 
+/// The secret of a confidential app, from `demo-clients.json`.
+pub fn client_secret(clients: &serde_json::Value, client_id: &str) -> Option<String> {
+    fn find(value: &serde_json::Value, client_id: &str) -> Option<String> {
+        match value {
+            serde_json::Value::Array(items) => items.iter().find_map(|item| find(item, client_id)),
+            serde_json::Value::Object(members) => {
+                let own = members.get("client_id").and_then(serde_json::Value::as_str);
+                let secret = members.get("client_secret").and_then(serde_json::Value::as_str);
+                match (own, secret) {
+                    (Some(own), Some(secret)) if own == client_id => Some(secret.to_owned()),
+                    _ => members.values().find_map(|member| find(member, client_id)),
+                }
+            }
+            _ => None,
+        }
+    }
+    find(clients, client_id)
+}
+
 fn random_text() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 32];
     aws_lc_rs::rand::SystemRandom::new()
