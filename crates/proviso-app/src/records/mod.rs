@@ -27,7 +27,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::json::Doc;
 use proviso_fhir::search::{Context, Indexer};
-use proviso_store::{RecordMethod, Store, StoredRecord};
+use proviso_store::{Store, StoredRecord};
 
 use crate::App;
 use crate::ports::{Clock, Entropy};
@@ -35,6 +35,7 @@ use crate::ports::{Clock, Entropy};
 pub use fault::RecordFault;
 pub use history::{HistoryPage, HistoryScope, Version};
 pub use import::{ImportError, ImportProgress, ImportReport, NotCommitted, Rejection};
+pub use proviso_store::RecordMethod;
 pub use search::{Hit, Page, PageStart, Search};
 pub use transaction::{PreparedEntry, PreparedTransaction};
 pub use view::{View, WholeStore};
