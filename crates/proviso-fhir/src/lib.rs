@@ -8,10 +8,12 @@
 extern crate alloc;
 
 pub mod bundle;
+pub mod capability;
 pub mod category;
 pub mod classify;
 pub mod compartment;
 pub mod facts;
+pub mod consent_r4;
 pub mod json;
 pub mod label;
 pub mod meta;

@@ -14,7 +14,8 @@
 //!   reference says that it is of another type, when R4 lets the element point to no Patient, or
 //!   when the identifier is a US National Provider Identifier.
 //! - A reference that has a display text only names nobody that a machine could find.
-//! - A resource of a directory type that names no patient is [`Belonging::Directory`]. Any other
+//! - A resource of a directory type ([`is_directory`]) that names no patient is
+//!   [`Belonging::Directory`]. Any other
 //!   resource that names none is [`Belonging::Unknown`]; so is a Binary whose `securityContext` is
 //!   not a patient, until the caller has looked at that context.
 
@@ -24,6 +25,7 @@ mod tests;
 use alloc::collections::BTreeSet;
 use core::str::FromStr;
 
+use proviso_core::category_rules::is_directory;
 use proviso_core::decision::Belonging;
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
@@ -31,64 +33,9 @@ use proviso_core::resource_type::ResourceType;
 use crate::json::Node;
 use crate::spec::{self, Member, Shape};
 
-/// Types that are about no patient unless they name one: the directory of people, places and
-/// things, and definitions. Everything else is bound to patients.
-const DIRECTORY: &[ResourceType] = &[
-    ResourceType::ACTIVITY_DEFINITION,
-    ResourceType::CAPABILITY_STATEMENT,
-    ResourceType::CATALOG_ENTRY,
-    ResourceType::CHARGE_ITEM_DEFINITION,
-    ResourceType::CODE_SYSTEM,
-    ResourceType::COMPARTMENT_DEFINITION,
-    ResourceType::CONCEPT_MAP,
-    // A device on the shelf is about nobody; one that is worn names its patient.
-    ResourceType::DEVICE,
-    ResourceType::DEVICE_DEFINITION,
-    ResourceType::ENDPOINT,
-    ResourceType::EVENT_DEFINITION,
-    ResourceType::EVIDENCE,
-    ResourceType::EVIDENCE_VARIABLE,
-    ResourceType::EXAMPLE_SCENARIO,
-    ResourceType::GRAPH_DEFINITION,
-    ResourceType::HEALTHCARE_SERVICE,
-    ResourceType::IMPLEMENTATION_GUIDE,
-    ResourceType::INSURANCE_PLAN,
-    ResourceType::LIBRARY,
-    ResourceType::LOCATION,
-    ResourceType::MEASURE,
-    ResourceType::MEDICATION,
-    ResourceType::MEDICATION_KNOWLEDGE,
-    ResourceType::MESSAGE_DEFINITION,
-    ResourceType::NAMING_SYSTEM,
-    ResourceType::OBSERVATION_DEFINITION,
-    ResourceType::OPERATION_DEFINITION,
-    ResourceType::ORGANIZATION,
-    ResourceType::ORGANIZATION_AFFILIATION,
-    ResourceType::PLAN_DEFINITION,
-    ResourceType::PRACTITIONER,
-    ResourceType::PRACTITIONER_ROLE,
-    ResourceType::QUESTIONNAIRE,
-    ResourceType::RESEARCH_DEFINITION,
-    ResourceType::RESEARCH_ELEMENT_DEFINITION,
-    ResourceType::SCHEDULE,
-    ResourceType::SEARCH_PARAMETER,
-    ResourceType::SLOT,
-    ResourceType::SPECIMEN_DEFINITION,
-    ResourceType::STRUCTURE_DEFINITION,
-    ResourceType::STRUCTURE_MAP,
-    ResourceType::SUBSTANCE,
-    ResourceType::TERMINOLOGY_CAPABILITIES,
-    ResourceType::VALUE_SET,
-];
-
 /// Identifier systems whose identifiers can never be a patient's.
 const PROVIDER_SYSTEMS: &[&str] =
     &["http://hl7.org/fhir/sid/us-npi", "urn:oid:2.16.840.1.113883.4.6"];
-
-/// Whether resources of this type are about no patient unless they name one.
-pub fn is_directory(resource_type: ResourceType) -> bool {
-    DIRECTORY.binary_search(&resource_type).is_ok()
-}
 
 /// Whom a resource belongs to. No absolute URL counts as ours.
 pub fn belonging(resource: Node<'_>) -> Belonging {
