@@ -106,6 +106,10 @@ impl ScopeSet {
     /// INVARIANT: the result lies within `self` and within `ceiling`.
     #[must_use]
     pub fn narrow(&self, ceiling: &[Scope]) -> Self {
+        // The usual case of a live token, several times per request: nothing was taken away.
+        if self.0 == ceiling {
+            return self.clone();
+        }
         let mut narrowed = Self::default();
         for scope in &self.0 {
             match scope {
@@ -153,7 +157,7 @@ impl ScopeSet {
 /// The parts of one scope that a ceiling allows. Parts that differ only in permissions are
 /// joined, and parts inside a wider part are left out.
 fn narrow_one(own: &ResourceScope, ceiling: &[Scope]) -> Vec<ResourceScope> {
-    // The usual case of a live token, once per request: nothing has been taken away.
+    // A part that is wholly inside needs no cutting.
     let mut theirs = ceiling.iter().filter_map(Scope::as_resource);
     if theirs.any(|theirs| theirs.covers(own)) {
         return alloc::vec![own.clone()];
