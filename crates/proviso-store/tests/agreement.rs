@@ -1,0 +1,259 @@
+//! SQLite and the model give the same answers to any sequence of batches.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
+mod world;
+
+use proptest::prelude::*;
+use proviso_core::id::ResourceId;
+use proviso_core::resource_type::ResourceType;
+use proviso_oauth::record::TokenHash;
+use proviso_store::{
+    AuditQuery, Batch, CandidateQuery, Clause, CommitError, Expect, ExpectSetting, HistoryQuery,
+    Op, Presence, RangeKey, RecordMethod, RecordVersion, Store,
+};
+use world::{
+    account, at, audit, client, code, consent, end, grant, refresh_token, session, stores, ticket,
+    version_id,
+};
+
+/// A handful of names, so that operations meet one another.
+fn name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["a", "b", "c", "A"])
+}
+
+fn presence() -> impl Strategy<Value = Presence> {
+    prop::sample::select(vec![Presence::Absent, Presence::Present, Presence::Any])
+}
+
+fn people() -> impl Strategy<Value = Op> {
+    let id = |name: &str| session(name).id;
+    prop_oneof![
+        (name(), name(), presence()).prop_map(|(name, username, expect)| {
+            let mut account = account(name);
+            account.username = username.to_owned();
+            Op::PutAccount { account, expect }
+        }),
+        name().prop_map(|name| Op::PutSession(session(name))),
+        (name(), 0_i64..99)
+            .prop_map(move |(name, secs)| Op::TouchSession { id: id(name), at: at(secs) }),
+        (name(), 0_i64..99)
+            .prop_map(move |(name, secs)| Op::EndSession { id: id(name), at: at(secs) }),
+        (0_i64..99).prop_map(|secs| Op::EndSessionsOfAccount {
+            account: session("a").account,
+            at: at(secs)
+        }),
+        (name(), presence())
+            .prop_map(|(name, expect)| Op::PutClient { client: client(name), expect }),
+        (name(), name(), prop::option::of(name())).prop_map(|(key, value, expect)| {
+            Op::PutSetting {
+                key: key.to_owned(),
+                value: value.to_owned(),
+                expect: expect.map_or(ExpectSetting::Any, |was| ExpectSetting::Is(was.to_owned())),
+            }
+        }),
+    ]
+}
+
+fn grants() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        (name(), prop::option::of(name()))
+            .prop_map(|(name, consent)| Op::PutGrant(grant(name, consent))),
+        (name(), prop::option::of(name()))
+            .prop_map(|(name, consent)| Op::AmendGrant(grant(name, consent))),
+        (name(), 0_i64..99)
+            .prop_map(|(name, secs)| Op::EndGrant { id: grant(name, None).id, end: end(secs) }),
+        name().prop_map(|name| Op::EndGrantsOfConsent {
+            consent: consent(name, 1, None).consent,
+            end: end(3)
+        }),
+        (name(), name()).prop_map(|(name, of)| Op::PutRefreshToken(refresh_token(name, of))),
+        (name(), name(), name(), 900_i64..1100).prop_map(|(current, next, of, secs)| {
+            Op::RotateRefreshToken {
+                current: TokenHash::of(current),
+                next: refresh_token(next, of),
+                at: at(secs),
+            }
+        }),
+        (name(), name()).prop_map(|(name, of)| Op::PutAuthorizationCode(code(name, of))),
+        (name(), 50_i64..70).prop_map(|(name, secs)| Op::ConsumeAuthorizationCode {
+            hash: TokenHash::of(name),
+            at: at(secs)
+        }),
+        name().prop_map(|name| Op::PutLaunchTicket(ticket(name))),
+        (name(), 90_i64..110).prop_map(|(name, secs)| Op::ConsumeLaunchTicket {
+            hash: TokenHash::of(name),
+            at: at(secs)
+        }),
+        (0_i64..1200).prop_map(|secs| Op::PurgeExpired { before: at(secs) }),
+        (name(), 1_u8..5, 1_u32..4, prop::option::of(1_u8..5)).prop_map(
+            |(name, id, number, expect)| {
+                let expect = expect.map(version_id);
+                Op::PutConsentVersion {
+                    id: version_id(id),
+                    version: consent(name, number, expect.clone()),
+                    expect,
+                }
+            }
+        ),
+    ]
+}
+
+fn record() -> impl Strategy<Value = Op> {
+    let kind = prop::sample::select(vec![ResourceType::PATIENT, ResourceType::OBSERVATION]);
+    let method = prop::sample::select(vec![
+        RecordMethod::Create,
+        RecordMethod::Update,
+        RecordMethod::Delete,
+    ]);
+    let expect = prop_oneof![
+        Just(Expect::Any),
+        Just(Expect::Absent),
+        Just(Expect::AbsentOrDeleted),
+        (1_u64..4).prop_map(Expect::Version)
+    ];
+    let keys = prop::collection::vec(-2_i64..3, 0..40);
+    let ranges = prop::collection::vec((0_u32..2, 0_i64..9, 0_i64..4), 0..3);
+    let patients = prop::collection::vec(name(), 0..3);
+    (kind, name(), 1_u64..4, method, expect, keys, ranges, patients).prop_map(
+        |(resource_type, id, version, method, expect, keys, ranges, patients)| Op::PutRecord {
+            record: RecordVersion {
+                resource_type,
+                id: id.parse().unwrap(),
+                version,
+                at: at(i64::try_from(version).unwrap()),
+                method,
+                body: (method != RecordMethod::Delete)
+                    .then(|| format!("{id} {version} {keys:?}").into_bytes()),
+                patients: patients.into_iter().map(|id| id.parse().unwrap()).collect(),
+                keys,
+                ranges: ranges
+                    .into_iter()
+                    .map(|(param, low, length)| RangeKey { param, low, high: low + length })
+                    .collect(),
+            },
+            expect,
+        },
+    )
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => people(),
+        3 => grants(),
+        4 => record(),
+        1 => (0_u64..40).prop_map(|number| Op::AppendAudit(audit(number))),
+    ]
+}
+
+fn clause() -> impl Strategy<Value = Clause> {
+    prop_oneof![
+        prop::collection::vec(-2_i64..3, 0..3).prop_map(Clause::AnyKey),
+        (0_u32..2, 0_i64..12, 0_i64..4).prop_map(|(param, low, length)| Clause::Range {
+            param,
+            low,
+            high: low + length
+        }),
+        prop::collection::vec(name(), 0..3)
+            .prop_map(|ids| Clause::Ids(ids.into_iter().map(|id| id.parse().unwrap()).collect())),
+        prop::collection::vec(name(), 0..3).prop_map(|ids| Clause::Patients(
+            ids.into_iter().map(|id| id.parse().unwrap()).collect()
+        )),
+    ]
+}
+
+fn said(error: CommitError) -> String {
+    format!("{error:?}")
+}
+
+/// Everything that can be read, as text.
+async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<String> {
+    let mut seen = Vec::new();
+    macro_rules! see {
+        ($($call:expr),* $(,)?) => { $(seen.push(format!("{:?}", $call.await.unwrap()));)* };
+    }
+    see!(
+        store.accounts(),
+        store.account_by_username("a"),
+        store.clients(),
+        store.active_grants(),
+        store.grants_of_account(&"acc_maria".parse().unwrap()),
+        store.grants_of_client(&"glucose-coach".parse().unwrap()),
+        store.consents(),
+        store.consents_of_patient(&"maria".parse().unwrap()),
+        store.epoch(),
+        store.latest_seq(),
+        store.count_records(),
+        store.checkpoint(),
+        store.audit_page(AuditQuery { limit: 50, ..AuditQuery::default() }),
+    );
+    for name in ["a", "b", "c", "A"] {
+        let hash = TokenHash::of(name);
+        see!(
+            store.session(&session(name).id),
+            store.session_by_secret(&session(name).secret_hash),
+            store.launch_ticket(&hash),
+            store.authorization_code(&hash),
+            store.refresh_token(&hash),
+            store.grant(&grant(name, None).id),
+            store.consent_versions(&consent(name, 1, None).consent),
+            store.setting(name),
+        );
+    }
+    let as_of = store.latest_seq().await.unwrap().saturating_sub(as_of_back);
+    for resource_type in [ResourceType::PATIENT, ResourceType::OBSERVATION] {
+        let history = |id: Option<&str>| HistoryQuery {
+            resource_type: Some(resource_type),
+            id: id.map(|id| id.parse().unwrap()),
+            since: Some(at(2)),
+            before_seq: Some(as_of),
+            limit: 9,
+        };
+        let candidates = |clauses: &[Clause], after: Option<&str>, limit| CandidateQuery {
+            as_of,
+            resource_type,
+            clauses: clauses.to_vec(),
+            after: after.map(|id| id.parse().unwrap()),
+            limit,
+        };
+        let id: ResourceId = "a".parse().unwrap();
+        see!(
+            store.record(resource_type, &id, None),
+            store.record(resource_type, &id, Some(as_of)),
+            store.record_version(resource_type, &id, 2),
+            store.history(history(None)),
+            store.history(history(Some("b"))),
+            store.candidates(candidates(&[], None, 10)),
+            store.candidates(candidates(clauses, None, 10)),
+            store.candidates(candidates(clauses, Some("A"), 1)),
+        );
+        for clause in clauses {
+            see!(store.candidates(candidates(std::slice::from_ref(clause), None, 10)));
+        }
+    }
+    seen
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn sqlite_and_the_model_agree(
+        batches in prop::collection::vec(prop::collection::vec(op(), 1..4), 1..40),
+        clauses in prop::collection::vec(clause(), 1..4),
+        as_of_back in 0_u64..6,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (_folder, [sqlite, model]) = stores();
+            for batch in batches {
+                let ours = sqlite.commit(Batch::from(batch.clone())).await.map_err(said);
+                let theirs = model.commit(Batch::from(batch)).await.map_err(said);
+                prop_assert_eq!(ours, theirs);
+            }
+            let ours = everything(&sqlite, &clauses, as_of_back).await;
+            let theirs = everything(&model, &clauses, as_of_back).await;
+            prop_assert_eq!(ours, theirs);
+            Ok(())
+        })?;
+    }
+}
