@@ -45,6 +45,13 @@ impl App {
         self.plan_access(caller, at).is_ok()
     }
 
+    /// Whether a plan made earlier is still the one that would be made now. Stricter than
+    /// [`App::still_in_force`]: a choice that was narrowed in between is in force, but what was
+    /// read under its earlier version may not leave any more.
+    pub fn plan_stands(&self, caller: &Caller, made: &AccessPlan, at: At) -> bool {
+        self.plan_access(caller, at).is_ok_and(|now| AccessPlan { at: made.at, ..now } == *made)
+    }
+
     /// How an account stands to a patient's record at an instant: as the patient, or as a proxy
     /// whose relationship is in force. `None` for anyone else.
     pub fn standing_for(

@@ -373,8 +373,13 @@ async fn amending_narrows_live_tokens_at_the_next_request() {
         let (world, id, maria) = (&world, &id, &maria);
         async move { world.app.amend_consent(maria, id, &seen, terms, None, &Via::default()).await }
     };
+    let before = world.plan(&caller).unwrap();
+    assert!(world.app.plan_stands(&caller, &before, world.app.now().plus_secs(1)));
     let next = amend(seen.id().clone(), narrower.clone()).await.unwrap();
     assert_eq!(next.version().number, 2);
+    // What was read under the first version may not leave any more.
+    assert!(world.app.still_in_force(&caller, world.app.now()));
+    assert!(!world.app.plan_stands(&caller, &before, world.app.now()));
     let decision =
         world.plan(&caller).unwrap().decide(&Interaction::Read, &laboratory("maria"), &|_| true);
     assert_eq!(decision.reasons, [ReasonCode::ScopeMissing, ReasonCode::CategoryNotShared]);
