@@ -146,7 +146,7 @@ impl Supported {
         if let Some(oauth) = &self.oauth {
             rest.object("security", |security| write_security(oauth, security));
         }
-        list(rest, "resource", &self.types, |one, out| one.write(out));
+        list(rest, "resource", &self.types, SupportedType::write);
         list(rest, "interaction", &self.system_interactions, |code, out| out.string("code", code));
         list(rest, "operation", &self.system_operations, SupportedOperation::write);
     }

@@ -182,26 +182,21 @@ fn write_text_shown(version: &ConsentVersion, out: &mut ObjectWriter<'_>) {
     out.string("creation", &version.recorded_at.to_rfc3339());
 }
 
+const ALPHABET: [u8; 64] = *b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// RFC 4648 §4.
 fn base64(bytes: &[u8]) -> String {
-    let symbol = |value: u32| match value & 63 {
-        small @ 0..26 => b'A' + small as u8,
-        middle @ 26..52 => b'a' + (middle - 26) as u8,
-        digit @ 52..62 => b'0' + (digit - 52) as u8,
-        62 => b'+',
-        _ => b'/',
-    };
+    let symbol = |bits: usize| ALPHABET.get(bits & 63).copied().map_or('=', char::from);
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let mut block = [0_u8; 3];
         for (to, from) in block.iter_mut().zip(chunk) {
             *to = *from;
         }
-        let [a, b, c] = block.map(u32::from);
+        let [a, b, c] = block.map(usize::from);
         let bits = a << 16 | b << 8 | c;
         for (position, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let padded = position > chunk.len();
-            out.push(if padded { '=' } else { char::from(symbol(bits >> shift)) });
+            out.push(if position > chunk.len() { '=' } else { symbol(bits >> shift) });
         }
     }
     out

@@ -100,8 +100,8 @@ impl<'a> Edit<'a> {
         self.insert_member(object, object.len(), key, json);
     }
 
-    /// Adds a member before the one that is now at `position`. The caller knows that there is no
-    /// member of that name.
+    /// Adds a member before the one that is now at `position`, at most after the last. The caller
+    /// knows that there is no member of that name.
     pub fn insert_member(&mut self, object: Node<'_>, position: usize, key: &str, json: &[u8]) {
         if !object.is_object() {
             self.fault = Some(EditError::NotAnObject);
@@ -110,6 +110,7 @@ impl<'a> Edit<'a> {
         let mut text = string_text(key).into_bytes();
         text.push(b':');
         text.extend_from_slice(json);
+        let position = position.min(object.len());
         self.inserted.entry(object.index()).or_default().push((position, text));
     }
 

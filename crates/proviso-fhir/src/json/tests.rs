@@ -394,4 +394,33 @@ proptest! {
         let result = edit.finish_doc().unwrap();
         prop_assert_eq!(to_value(result.root()), to_value(Doc::parse(wanted.to_string().into_bytes()).unwrap().root()));
     }
+
+    #[test]
+    fn any_edits_anywhere_leave_json_or_fail(
+        value in any_value(),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), 0_u8..5, 0_usize..3), 0..8),
+    ) {
+        let doc = Doc::parse(serde_json::to_string_pretty(&value).unwrap().into_bytes()).unwrap();
+        let nodes: Vec<_> = doc.root().descendants().collect();
+        let mut edit = Edit::new(&doc);
+        let mut fits = true;
+        for (index, kind, position) in edits {
+            let node = nodes[index.index(nodes.len())];
+            match kind {
+                0 => edit.replace(node, b"[7.20]"),
+                1 => edit.remove(node),
+                2 => edit.set(node, "+", b"{}"),
+                3 => edit.set(node, "a", b"\"x\""),
+                _ => edit.insert_item(node, position, b"null"),
+            }
+            fits &= match kind {
+                0 => true,
+                1 => node.index() != 0,
+                2 | 3 => node.is_object(),
+                _ => node.is_array() && position <= node.len(),
+            };
+        }
+        let result = edit.finish_doc();
+        prop_assert_eq!(result.is_ok(), fits, "{:?}", result);
+    }
 }
