@@ -215,8 +215,11 @@ pub fn validate(
     };
     let state = to.state.clone();
     let silent = prompts(request).is_ok_and(|prompts| prompts == [Prompt::None]);
-    check_rest(request, client, urls, redirect_uri, state)
-        .map_err(|error| Refusal::Return { to, error, silent })
+    check_rest(request, client, urls, redirect_uri, state).map_err(|error| Refusal::Return {
+        to,
+        error,
+        silent,
+    })
 }
 
 fn redirect_uri(request: &Params, client: &Client) -> Result<String, PageError> {
@@ -291,9 +294,8 @@ fn check_audience(
     urls: &ServerUrls,
     asked: &ScopeSet,
 ) -> Result<(), AuthorizeError> {
-    let only_sign_in = asked
-        .iter()
-        .all(|scope| matches!(scope, Scope::OpenId | Scope::Profile | Scope::FhirUser));
+    let only_sign_in =
+        asked.iter().all(|scope| matches!(scope, Scope::OpenId | Scope::Profile | Scope::FhirUser));
     match request.text("aud") {
         Some(aud) if urls.is_fhir_base(aud) => Ok(()),
         None if !request.was_sent("aud") && only_sign_in => Ok(()),

@@ -195,7 +195,8 @@ mod tests {
             ..LaunchContext::default()
         };
         let members = ContextMembers::of(&context, &ServerUrls::new("https://a"), "default");
-        let kept: Vec<_> = members.fhir_context.iter().map(|item| item.reference.as_str()).collect();
+        let kept: Vec<_> =
+            members.fhir_context.iter().map(|item| item.reference.as_str()).collect();
         assert_eq!(kept, ["Patient/3", "ImagingStudy/4"]);
         assert_eq!(members.smart_style_url, None);
     }
@@ -203,7 +204,8 @@ mod tests {
     #[test]
     fn an_ehr_launch_tells_banner_style_and_tenant() {
         // Covers: S13, g10_smart_style_url
-        let context = LaunchContext { need_patient_banner: Some(false), ..LaunchContext::default() };
+        let context =
+            LaunchContext { need_patient_banner: Some(false), ..LaunchContext::default() };
         let members = ContextMembers::of(&context, &ServerUrls::new("https://a"), "default");
         let json = serde_json::to_value(&members).unwrap();
         assert_eq!(json["need_patient_banner"], false);

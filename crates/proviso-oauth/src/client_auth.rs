@@ -270,8 +270,7 @@ fn check_assertion(
     // Ruling on `aud` (oauth-smart.md §6, R32): a string, never an array.
     let aud = claims.aud.as_ref().and_then(serde_json::Value::as_str);
     let names_us = aud == Some(urls.issuer())
-        || (client.profile == ClientProfile::Smart
-            && aud == Some(urls.token_endpoint().as_str()));
+        || (client.profile == ClientProfile::Smart && aud == Some(urls.token_endpoint().as_str()));
     if !names_us {
         return Err(ClientAuthError::Claim("aud"));
     }

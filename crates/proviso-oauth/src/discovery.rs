@@ -130,9 +130,7 @@ pub fn openid_configuration(urls: &ServerUrls, registration: RegistrationOffer) 
         ("claim_types_supported", json!(["normal"])),
         (
             "claims_supported",
-            json!([
-                "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser", "profile"
-            ]),
+            json!(["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "fhirUser", "profile"]),
         ),
         ("prompt_values_supported", json!(["none", "login", "consent", "select_account"])),
         ("display_values_supported", json!(["page"])),
@@ -144,10 +142,7 @@ pub fn openid_configuration(urls: &ServerUrls, registration: RegistrationOffer) 
 }
 
 /// `/.well-known/oauth-authorization-server` (RFC 8414 §3).
-pub fn authorization_server_metadata(
-    urls: &ServerUrls,
-    registration: RegistrationOffer,
-) -> String {
+pub fn authorization_server_metadata(urls: &ServerUrls, registration: RegistrationOffer) -> String {
     let mut document = shared(urls, registration);
     document.insert("service_documentation".to_owned(), json!(urls.issuer()));
     Value::Object(document).to_string()

@@ -88,8 +88,9 @@ impl Introspection {
     /// The JSON body.
     pub fn to_json(&self) -> String {
         match self {
-            Self::Active(token) => serde_json::to_string(token)
-                .unwrap_or_else(|_| r#"{"active":false}"#.to_owned()),
+            Self::Active(token) => {
+                serde_json::to_string(token).unwrap_or_else(|_| r#"{"active":false}"#.to_owned())
+            }
             Self::Inactive => r#"{"active":false}"#.to_owned(),
         }
     }

@@ -157,7 +157,7 @@ fn split(token: &str) -> Result<Parts<'_>, JwsError> {
         return Err(JwsError::Malformed);
     }
     let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| JwsError::Malformed)?;
-    let header: Header = serde_json::from_slice(&header).map_err(|_| JwsError::Malformed)?;
+    let header: Header = object_from_json(&header).ok_or(JwsError::Malformed)?;
     if header.crit.is_some() {
         return Err(JwsError::Critical);
     }
@@ -182,7 +182,14 @@ pub fn peek_claims<T: DeserializeOwned>(token: &str) -> Result<T, JwsError> {
 
 fn decode_payload<T: DeserializeOwned>(payload: &str) -> Result<T, JwsError> {
     let bytes = URL_SAFE_NO_PAD.decode(payload).map_err(|_| JwsError::Malformed)?;
-    serde_json::from_slice(&bytes).map_err(|_| JwsError::Malformed)
+    object_from_json(&bytes).ok_or(JwsError::Malformed)
+}
+
+/// Reads a struct from a JSON object. A list of values in the order of its fields would otherwise
+/// be read as one too.
+pub(crate) fn object_from_json<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first == Some(&b'{') { serde_json::from_slice(bytes).ok() } else { None }
 }
 
 /// A public key together with what it may be used for.

@@ -117,10 +117,7 @@ mod tests {
                 Some(ChallengeError::NotS256)
             );
         }
-        assert_eq!(
-            PkceChallenge::parse(None, Some("S256")).err(),
-            Some(ChallengeError::Missing)
-        );
+        assert_eq!(PkceChallenge::parse(None, Some("S256")).err(), Some(ChallengeError::Missing));
         assert_eq!(
             PkceChallenge::parse(Some("abc"), Some("S256")).err(),
             Some(ChallengeError::Malformed)

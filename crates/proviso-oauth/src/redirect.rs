@@ -157,8 +157,7 @@ mod tests {
         ] {
             assert_eq!(check_registration(uri), Err(expected), "{uri}");
         }
-        for uri in
-            ["https://app.example/cb?x=1", "http://127.0.0.1:9123/cb", "com.example.app:/cb"]
+        for uri in ["https://app.example/cb?x=1", "http://127.0.0.1:9123/cb", "com.example.app:/cb"]
         {
             assert_eq!(check_registration(uri), Ok(()), "{uri}");
         }

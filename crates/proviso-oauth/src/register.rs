@@ -72,7 +72,9 @@ impl RegistrationError {
     pub const fn status(self) -> u16 {
         match self {
             Self::Closed => 403,
-            Self::Malformed | Self::RedirectUri(_) | Self::RedirectUriCount | Self::Member(_) => 400,
+            Self::Malformed | Self::RedirectUri(_) | Self::RedirectUriCount | Self::Member(_) => {
+                400
+            }
         }
     }
 
@@ -105,7 +107,7 @@ impl Metadata {
     /// # Errors
     /// When it is not a JSON object of the expected members.
     pub fn parse(body: &[u8]) -> Result<Self, RegistrationError> {
-        serde_json::from_slice(body).map_err(|_| RegistrationError::Malformed)
+        jose::object_from_json(body).ok_or(RegistrationError::Malformed)
     }
 
     /// Checks what an app says about itself and makes a record of it.
@@ -202,7 +204,8 @@ impl Metadata {
         if (needs_redirect && self.redirect_uris.is_empty()) || self.redirect_uris.len() > 16 {
             return Err(RegistrationError::RedirectUriCount);
         }
-        for uri in self.redirect_uris.iter().chain(&self.launch_uris).chain(&self.initiate_login_uri)
+        for uri in
+            self.redirect_uris.iter().chain(&self.launch_uris).chain(&self.initiate_login_uri)
         {
             redirect::check_registration(uri)?;
         }
@@ -422,6 +425,7 @@ mod tests {
             ("token_endpoint_auth_method", json!("tls_client_auth"), "invalid_client_metadata"),
             ("token_endpoint_auth_method", json!("private_key_jwt"), "invalid_client_metadata"),
             ("client_name", json!("x".repeat(81)), "invalid_client_metadata"),
+            ("redirect_uris", json!(null), "invalid_client_metadata"),
         ] {
             assert_eq!(with(name, value.clone()), Err(expected), "{name}={value}");
         }

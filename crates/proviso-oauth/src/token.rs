@@ -129,8 +129,10 @@ impl TokenError {
 /// The JSON body of an error on an OAuth path (RFC 6749 §5.2).
 pub fn error_json(code: &str, description: &str) -> String {
     // RFC 6749 §5.2: neither quotes nor backslashes in the description.
-    let description: String =
-        description.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')).collect();
+    let description: String = description
+        .chars()
+        .filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\'))
+        .collect();
     serde_json::json!({ "error": code, "error_description": description }).to_string()
 }
 

@@ -55,17 +55,17 @@ fn a_good_request_is_accepted_and_keeps_state_byte_for_byte() {
     let requested = run(&with(&[])).unwrap();
     assert_eq!(requested.state, Some(OpaqueBytes("s+ &=%ü".as_bytes().to_vec())));
     assert_eq!(requested.redirect_uri, REDIRECT);
-    assert_eq!(requested.scopes, crate::fixture::scopes("launch/patient openid patient/Observation.rs"));
+    assert_eq!(
+        requested.scopes,
+        crate::fixture::scopes("launch/patient openid patient/Observation.rs")
+    );
 }
 
 #[test]
 fn unknown_client_and_foreign_redirect_uri_are_told_to_the_person_only() {
     // Covers: R2, R4
     let urls = ServerUrls::new(BASE);
-    assert_eq!(
-        validate(&with(&[]), None, &urls),
-        Err(Refusal::Page(PageError::UnknownClient))
-    );
+    assert_eq!(validate(&with(&[]), None, &urls), Err(Refusal::Page(PageError::UnknownClient)));
     let mut disabled = client(ClientAuthentication::None);
     disabled.status = ClientStatus::Disabled;
     assert_eq!(
@@ -73,7 +73,10 @@ fn unknown_client_and_foreign_redirect_uri_are_told_to_the_person_only() {
         Err(Refusal::Page(PageError::UnknownClient))
     );
     for uri in [None, Some("https://evil.example/"), Some("https://app.example/cb")] {
-        assert_eq!(run(&with(&[("redirect_uri", uri)])), Err(Refusal::Page(PageError::RedirectUri)));
+        assert_eq!(
+            run(&with(&[("redirect_uri", uri)])),
+            Err(Refusal::Page(PageError::RedirectUri))
+        );
     }
     let mut twice = good();
     twice.push(("redirect_uri", REDIRECT));

@@ -21,8 +21,7 @@ fn signing(algorithm: SignatureAlgorithm) -> (Client, SigningKey, KeySet) {
     let key = SigningKey::from_pkcs8("k1", algorithm, &generate_pkcs8(algorithm).unwrap()).unwrap();
     let jwks = jwks_document(&[key.public_jwk()]);
     let keys = KeySet::parse(&jwks).unwrap();
-    let client =
-        client(ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Inline(jwks) });
+    let client = client(ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Inline(jwks) });
     (client, key, keys)
 }
 
@@ -81,10 +80,7 @@ fn the_secret_may_come_in_the_body() {
     let client = by_secret("s3cret");
     let body = Params::from([("client_id", "glucose-coach"), ("client_secret", "s3cret")]);
     let presented = Presented::read(None, &body).unwrap();
-    assert_eq!(
-        authenticate(&client, &presented, None, &urls(), NOW),
-        Ok(Authenticated::BySecret)
-    );
+    assert_eq!(authenticate(&client, &presented, None, &urls(), NOW), Ok(Authenticated::BySecret));
 }
 
 #[test]
@@ -113,10 +109,7 @@ fn a_confidential_client_cannot_pass_as_public_nor_the_other_way() {
     assert_eq!(authenticate(&public, &named, None, &urls(), NOW), Ok(Authenticated::Public));
     let presented =
         Presented::read(Some(&basic("glucose-coach", "x")), &Params::default()).unwrap();
-    assert_eq!(
-        authenticate(&public, &presented, None, &urls(), NOW),
-        Err(ClientAuthError::Failed)
-    );
+    assert_eq!(authenticate(&public, &presented, None, &urls(), NOW), Err(ClientAuthError::Failed));
 }
 
 #[test]
@@ -240,10 +233,7 @@ fn another_apps_key_is_refused() {
         authenticate(&client, &presented, Some(&keys), &urls(), NOW),
         Err(ClientAuthError::Assertion(JwsError::Signature))
     );
-    assert_eq!(
-        authenticate(&client, &presented, None, &urls(), NOW),
-        Err(ClientAuthError::Failed)
-    );
+    assert_eq!(authenticate(&client, &presented, None, &urls(), NOW), Err(ClientAuthError::Failed));
 }
 
 #[test]
@@ -251,7 +241,9 @@ fn an_unknown_assertion_type_is_refused() {
     // Covers: Inferno smart_backend_services_invalid_client_assertion
     let (_, key, _) = signing(SignatureAlgorithm::Es256);
     let token = key.sign("JWT", &kit_claims()).unwrap();
-    let body =
-        Params::from([("client_assertion_type", "not_an_assertion_type"), ("client_assertion", &token)]);
+    let body = Params::from([
+        ("client_assertion_type", "not_an_assertion_type"),
+        ("client_assertion", &token),
+    ]);
     assert_eq!(Presented::read(None, &body).err(), Some(ClientAuthError::Malformed));
 }

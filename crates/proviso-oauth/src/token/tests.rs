@@ -1,8 +1,6 @@
 use super::*;
 use crate::fixture::{NOW, client, scopes};
-use crate::record::{
-    ClientKeys, GrantBasis, LaunchContext, PkceChallenge, Renewal, TokenHash,
-};
+use crate::record::{ClientKeys, GrantBasis, LaunchContext, PkceChallenge, Renewal, TokenHash};
 use proviso_core::category::PurposeOfUse;
 use proviso_core::id::GrantId;
 
@@ -65,10 +63,7 @@ fn a_code_is_bound_to_app_redirect_uri_verifier_and_sixty_seconds() {
         check(Some("http://127.0.0.1:9123/callback"), Some(VERIFIER), NOW),
         Err(TokenError::RedirectUri)
     );
-    assert_eq!(
-        check(Some(REDIRECT), None, NOW),
-        Err(TokenError::Verifier(VerifierError::Missing))
-    );
+    assert_eq!(check(Some(REDIRECT), None, NOW), Err(TokenError::Verifier(VerifierError::Missing)));
     let mut other = client(ClientAuthentication::None);
     other.id = "other".parse().unwrap();
     assert_eq!(
@@ -101,25 +96,26 @@ fn a_refresh_may_narrow_and_never_widen() {
 #[test]
 fn a_service_gets_at_most_what_was_agreed_and_must_sign() {
     // Covers: SMART 240-244, 250, A344, S12
-    let mut service = client(ClientAuthentication::PrivateKeyJwt {
-        keys: ClientKeys::Inline(String::new()),
-    });
+    let mut service =
+        client(ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Inline(String::new()) });
     service.scopes = scopes("system/Patient.rs system/Observation.rs");
     service.grant_types = vec![GrantType::ClientCredentials];
     assert_eq!(check_grant_type(&service, GrantType::ClientCredentials), Ok(()));
-    assert_eq!(
-        service_scopes(&service, "system/Patient.rs"),
-        Ok(scopes("system/Patient.rs"))
-    );
+    assert_eq!(service_scopes(&service, "system/Patient.rs"), Ok(scopes("system/Patient.rs")));
     assert_eq!(
         service_scopes(&service, "system/*.rs"),
         Ok(scopes("system/Patient.rs system/Observation.rs"))
     );
-    for more in ["system/Condition.rs", "system/Patient.rs system/Condition.rs", "patient/*.rs", "openid", "x"] {
+    for more in [
+        "system/Condition.rs",
+        "system/Patient.rs system/Condition.rs",
+        "patient/*.rs",
+        "openid",
+        "x",
+    ] {
         assert_eq!(service_scopes(&service, more), Err(TokenError::Scope), "{more}");
     }
-    service.authentication =
-        ClientAuthentication::ClientSecret { secret_hash: TokenHash::of("x") };
+    service.authentication = ClientAuthentication::ClientSecret { secret_hash: TokenHash::of("x") };
     assert_eq!(
         check_grant_type(&service, GrantType::ClientCredentials),
         Err(TokenError::UnauthorizedClient)
