@@ -60,7 +60,7 @@ impl Query {
                 let ids = self.bind_list(&ids)?;
                 Some(format!(
                     "SELECT i.seq FROM json_each({ids}) j CROSS JOIN record_version i
-                     WHERE i.tenant = ?1 AND i.type = ?2 AND i.id = j.value AND i.seq <= ?3"
+                     WHERE i.tenant = ?1 AND i.type = ?2 AND i.id = j.value AND +i.seq <= ?3"
                 ))
             }
             // Index: the primary key of record_patient.
@@ -131,7 +131,7 @@ impl Reads<'_> {
         &self,
         query: &CandidateQuery,
     ) -> Result<Vec<StoredRecord>, ReadError> {
-        let (sql, values) = self.candidates_sql(query)?;
+        let (sql, values) = self.candidates_sql(query, SELECTIVE_MAX)?;
         let rows = self.rows(&sql, params_from_iter(values), RawRecord::read)?;
         rows.into_iter().map(RawRecord::check).collect()
     }
@@ -140,8 +140,9 @@ impl Reads<'_> {
     pub(super) fn candidates_sql(
         &self,
         query: &CandidateQuery,
+        selective_max: i64,
     ) -> Result<(String, Vec<Value>), ReadError> {
-        let start = self.most_selective(query)?;
+        let start = self.most_selective(query, selective_max)?;
         let mut sql = Query { values: self.fixed_values(query) };
         let after = sql.bind(query.after.as_ref().map_or("", ResourceId::as_str).to_owned());
         let limit = sql.bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
@@ -187,11 +188,22 @@ impl Reads<'_> {
     }
 
     /// The clause that names the fewest versions, if any names few.
-    fn most_selective(&self, query: &CandidateQuery) -> Result<Option<usize>, ReadError> {
+    fn most_selective(
+        &self,
+        query: &CandidateQuery,
+        selective_max: i64,
+    ) -> Result<Option<usize>, ReadError> {
         let mut best: Option<(i64, usize)> = None;
-        for (position, clause) in query.clauses.iter().enumerate() {
+        // Ids and patients most often name few; counting them first bounds the other counts.
+        let mut clauses: Vec<_> = query.clauses.iter().enumerate().collect();
+        clauses.sort_by_key(|(_, clause)| match clause {
+            Clause::Ids(_) => 0,
+            Clause::Patients(_) => 1,
+            Clause::AnyKey(_) | Clause::Range { .. } => 2,
+        });
+        for (position, clause) in clauses {
             let mut sql = Query { values: self.fixed_values(query) };
-            let bound = best.map_or(SELECTIVE_MAX, |(count, _)| count);
+            let bound = best.map_or(selective_max, |(count, _)| count);
             let Some(named) = sql.driver(clause)? else { continue };
             let limit = sql.bind(bound);
             let text = format!("SELECT count(*) FROM ({named} LIMIT {limit})");

@@ -10,6 +10,8 @@ mod read;
 mod read_log;
 mod read_records;
 mod side_file;
+#[cfg(test)]
+mod tests;
 mod tx;
 mod writer;
 
