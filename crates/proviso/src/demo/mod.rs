@@ -6,17 +6,24 @@
 
 mod calendar;
 mod chart;
+mod clients;
 mod codes;
 mod directory;
+mod folder;
 mod james;
 mod lily;
 mod maria;
 mod random;
+mod seed;
 mod synthetic;
 mod value;
 pub mod world;
 
 pub use chart::Record;
+pub use clients::CLIENTS_FILE;
+pub use folder::{MARKER_FILE, require_free_or_world, require_world};
+pub(crate) use seed::commit_import;
+pub use seed::{account_id, seed};
 pub use synthetic::patient_id;
 
 use chart::resource;

@@ -128,8 +128,6 @@ pub mod apps {
     pub const LOOPBACK_LAUNCH: &str = "http://127.0.0.1:9123/launch";
     /// The path of the redirect URI on the demo's own origin.
     pub const ORIGIN_REDIRECT_PATH: &str = "/demo/callback";
-    /// The path of the launch URL on the demo's own origin.
-    pub const ORIGIN_LAUNCH_PATH: &str = "/demo/launch";
 
     /// The patient app of the `/demo` page.
     pub const GLUCOSE_COACH: App = App {
