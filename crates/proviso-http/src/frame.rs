@@ -233,34 +233,45 @@ pub(crate) fn with_query(address: &str, name: &str, value: &str) -> String {
 pub(crate) enum FormTargets {
     /// Only this server.
     Own,
-    /// This server, and then the place where the app waits for its answer.
-    OwnAnd(String),
+    /// This server, and then the places where apps wait for the answer.
+    OwnAnd(Vec<String>),
 }
 
 impl FormTargets {
     /// Targets for a page that ends in a redirect to this address.
     pub(crate) fn redirecting_to(uri: &str) -> Self {
-        url::Url::parse(uri).map_or(Self::Own, |url| {
-            let origin = url.origin();
-            if origin.is_tuple() {
-                Self::OwnAnd(origin.ascii_serialization())
-            } else {
-                // Native apps have schemes of their own (RFC 8252 §7.1); CSP names them by scheme.
-                Self::OwnAnd(format!("{}:", url.scheme()))
-            }
-        })
+        Self::redirecting_to_any([uri])
+    }
+
+    /// Targets for a page that ends in a redirect to one of these addresses.
+    pub(crate) fn redirecting_to_any<'a>(uris: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut places: Vec<String> = uris.into_iter().filter_map(place_of).collect();
+        places.sort_unstable();
+        places.dedup();
+        Self::OwnAnd(places)
     }
 
     fn policy(&self) -> String {
         let more = match self {
             Self::Own => String::new(),
-            Self::OwnAnd(place) => format!(" {place}"),
+            Self::OwnAnd(places) => places.iter().flat_map(|place| [" ", place.as_str()]).collect(),
         };
         format!(
             "default-src 'none'; style-src 'self'; img-src 'self' data:; \
              form-action 'self'{more}; frame-ancestors 'none'; base-uri 'none'"
         )
     }
+}
+
+/// An origin, or for native apps with schemes of their own (RFC 8252 §7.1) the scheme.
+fn place_of(uri: &str) -> Option<String> {
+    let url = url::Url::parse(uri).ok()?;
+    let origin = url.origin();
+    Some(if origin.is_tuple() {
+        origin.ascii_serialization()
+    } else {
+        format!("{}:", url.scheme())
+    })
 }
 
 /// Headers of every interactive page: no framing, no leaks by referrer, nothing kept (RFC 9700
@@ -316,4 +327,29 @@ pub(crate) fn see_other(location: &str) -> Response {
         ],
     )
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_names_the_place_its_answer_goes_to() {
+        let check = |uri: &str, place: &str| {
+            let policy = FormTargets::redirecting_to(uri).policy();
+            let expected = format!("form-action 'self' {place};");
+            assert!(policy.contains(&expected), "{policy}");
+        };
+        check("http://127.0.0.1:9123/callback?a=b", "http://127.0.0.1:9123");
+        check("https://app.example/x;y", "https://app.example");
+        check("com.example.app:/done", "com.example.app:");
+        assert!(FormTargets::Own.policy().contains("form-action 'self';"));
+    }
+
+    #[test]
+    fn one_parameter_is_set_and_the_others_stay() {
+        assert_eq!(with_query("/a", "lang", "es"), "/a?lang=es");
+        assert_eq!(with_query("/a?x=1&lang=en&y=%20", "lang", "es"), "/a?x=1&y=%20&lang=es");
+        assert_eq!(with_query("/a?langue=1", "lang", "es"), "/a?langue=1&lang=es");
+    }
 }

@@ -3,15 +3,30 @@
 //! Handlers are found by their URL. They extract, call one use case of `proviso-app`, and render;
 //! no decision is made here, and no patient data is reached but through the use cases.
 
+mod answer;
 mod asset;
 mod authorize;
+mod cookie;
+mod cors;
 mod demo;
+mod discovery;
+mod edge;
+mod form;
 mod frame;
+mod health;
 mod launch;
+mod oauth;
 mod portal;
 mod problem;
+mod router;
 #[cfg(test)]
 mod samples;
 mod sign_in;
+mod state;
 mod terms;
 mod text;
+mod visitor;
+
+pub use crate::health::health_router;
+pub use crate::router::router;
+pub use crate::state::{Demonstration, HttpState};

@@ -20,7 +20,7 @@ pub(crate) enum Problem {
     RequestGone,
     Authorize,
     Launch,
-    Throttled,
+    HeadersTooLong,
     Unavailable,
 }
 
@@ -38,7 +38,7 @@ impl Problem {
         Self::RequestGone,
         Self::Authorize,
         Self::Launch,
-        Self::Throttled,
+        Self::HeadersTooLong,
         Self::Unavailable,
     ];
 
@@ -56,7 +56,7 @@ impl Problem {
             Self::RequestGone => "request-gone",
             Self::Authorize => "authorize",
             Self::Launch => "launch",
-            Self::Throttled => "throttled",
+            Self::HeadersTooLong => "headers-too-long",
             Self::Unavailable => "unavailable",
         }
     }
@@ -70,7 +70,7 @@ impl Problem {
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Form | Self::RequestGone | Self::Authorize => StatusCode::BAD_REQUEST,
             Self::Csrf | Self::Forbidden | Self::Launch => StatusCode::FORBIDDEN,
-            Self::Throttled => StatusCode::TOO_MANY_REQUESTS,
+            Self::HeadersTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -82,7 +82,19 @@ impl Problem {
 
     /// The page, with one line for whoever has to repair the cause; never an internal.
     pub(crate) fn page_with(self, visit: &Visit, detail: Option<String>) -> Response {
-        page(self.status(), &ProblemPage::new(visit, self, detail), &FormTargets::Own)
+        self.page_with_return(visit, detail, None)
+    }
+
+    /// The same, with a way back to the app that the person may take by their own click.
+    pub(crate) fn page_with_return(
+        self,
+        visit: &Visit,
+        detail: Option<String>,
+        return_link: Option<String>,
+    ) -> Response {
+        let mut view = ProblemPage::new(visit, self, detail);
+        view.return_link = return_link;
+        page(self.status(), &view, &FormTargets::Own)
     }
 }
 
@@ -92,6 +104,7 @@ pub(crate) struct ProblemPage {
     frame: Frame,
     what: String,
     detail: Option<String>,
+    return_link: Option<String>,
     code: &'static str,
     request: String,
 }
@@ -104,6 +117,7 @@ impl ProblemPage {
             frame: visit.frame(t.say(&key), Section::None),
             what: t.say(&format!("{key}.what")),
             detail,
+            return_link: None,
             code: problem.code(),
             request: visit.request.to_string(),
         }

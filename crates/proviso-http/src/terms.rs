@@ -1,8 +1,11 @@
 //! `/terms`: the terms that the consent page refers to, and where to find help.
 
 use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
 
-use crate::frame::{Frame, Section, Visit};
+use crate::frame::{FormTargets, Frame, Section, Visit, page};
+use crate::visitor::Visitor;
 
 /// One part of the page.
 #[derive(Debug)]
@@ -30,4 +33,9 @@ impl TermsPage {
             .collect();
         Self { frame: visit.frame(t.say("terms-title"), Section::None), parts }
     }
+}
+
+/// `GET /terms`
+pub(crate) async fn show(visitor: Visitor) -> Response {
+    page(StatusCode::OK, &TermsPage::new(&visitor.visit), &FormTargets::Own)
 }

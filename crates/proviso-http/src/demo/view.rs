@@ -146,7 +146,7 @@ fn kind_view(visit: &Visit, kind: &KindResult) -> KindView {
             let more = total.saturating_sub(shown);
             KindView {
                 title,
-                tone: "good",
+                tone: if *total > 0 { "good" } else { "plain" },
                 count: t.count("demo-count", *total, &[]),
                 lines: lines.clone(),
                 more: (more > 0).then(|| t.count("demo-more", more, &[])),

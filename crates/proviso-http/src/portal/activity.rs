@@ -1,13 +1,23 @@
 //! `/portal/activity`: who looked, who tried, what changed.
 
 use askama::Template;
-use proviso_core::audit::{AuditEntry, AuditOutcome};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use proviso_app::audit::ActivityQuery;
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::category::Category;
+use proviso_core::consent::Recipient;
+use proviso_core::id::ClientId;
 use proviso_core::time::At;
 
+use super::PatientVisit;
 use super::person::Person;
 use super::sentence::{EntryView, Names, outcome_code};
-use crate::frame::{Choice, Frame, Section, Visit, with_query};
+use crate::authorize::failed;
+use crate::form::Form;
+use crate::frame::{Choice, FormTargets, Frame, Section, Visit, page, with_query};
+use crate::state::HttpState;
 use crate::text::Texts;
 
 /// What the person chose to see.
@@ -209,4 +219,159 @@ fn days(t: Texts, entries: &[AuditEntry], names: &Names) -> Vec<Day> {
         }
     }
     days
+}
+
+/// How many entries a page shows.
+const PAGE_ENTRIES: usize = 20;
+
+// LIMIT: how often the log is asked again when entries are left out of a page.
+const ROUNDS_MAX: usize = 20;
+
+impl Filter {
+    /// Reads the filter from the address. What is unknown filters nothing; the form shows so.
+    fn of(query: &Form) -> Self {
+        let text = |name: &str| query.one(name).unwrap_or("").trim().to_owned();
+        let outcome = text("outcome");
+        Self {
+            app: query.one("app").filter(|app| !app.is_empty()).map(str::to_owned),
+            from: text("from"),
+            to: text("to"),
+            kind: text("kind").parse().ok(),
+            outcome: OUTCOMES.into_iter().find(|one| outcome_code(*one) == outcome),
+            problem: None,
+        }
+        .check()
+    }
+}
+
+/// `GET /portal/activity`
+pub(crate) async fn show(
+    State(state): State<HttpState>,
+    patient_visit: PatientVisit,
+) -> Result<Response, Response> {
+    patient_visit.log(&state, "activity").await?;
+    let visit = patient_visit.visit();
+    let filter = Filter::of(&patient_visit.query);
+    let before = patient_visit.query.one("before").and_then(|text| text.parse().ok());
+    let entries = if filter.problem.is_some() {
+        Entries::default()
+    } else {
+        feed(&state, &patient_visit, &filter, before, PAGE_ENTRIES).await?
+    };
+    let names = names(&state, &patient_visit, &entries.entries).await;
+    let apps = apps(&state, &patient_visit, &filter, &names).await?;
+    let view = ActivityPage::new(visit, &patient_visit.person, &filter, &apps, &entries, &names);
+    Ok(page(StatusCode::OK, &view, &FormTargets::Own))
+}
+
+/// Entries about the patient, newest first, without the reader's own looks at the portal: those
+/// are in the log, but on this page they would bury what matters.
+pub(crate) async fn feed(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    filter: &Filter,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Entries, Response> {
+    let (from, to) = filter.period();
+    let client = match filter.app.as_deref().map(str::parse::<ClientId>).transpose() {
+        Ok(client) => client,
+        // No app has such an id, so nothing matches.
+        Err(_) => return Ok(Entries::default()),
+    };
+    let mut query = ActivityQuery {
+        patient: patient_visit.person.patient.clone(),
+        client,
+        from,
+        to,
+        category: filter.kind,
+        outcome: filter.outcome,
+        before,
+        limit,
+    };
+    let reader = &patient_visit.member.signed_in.account.id;
+    let own_look = |entry: &AuditEntry| {
+        entry.kind == AuditKind::PortalView && entry.account.as_ref() == Some(reader)
+    };
+    let mut entries = Vec::new();
+    let mut next = None;
+    for _ in 0..ROUNDS_MAX {
+        let found = state.app.activity(query.clone()).await;
+        let found = found.map_err(|error| failed(patient_visit.visit(), &error))?;
+        next = found.next_before;
+        for logged in found.entries {
+            if entries.len() == limit {
+                break;
+            }
+            if !own_look(&logged.entry) {
+                next = found.next_before.map(|_| logged.index);
+                entries.push(logged.entry);
+            }
+        }
+        if entries.len() == limit || found.next_before.is_none() {
+            break;
+        }
+        query.before = found.next_before;
+        next = found.next_before;
+    }
+    Ok(Entries {
+        entries,
+        next: next.map(|index| index.to_string()),
+        cursor: before.map(|index| index.to_string()),
+    })
+}
+
+/// Names of everybody who occurs in the entries.
+pub(crate) async fn names(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    entries: &[AuditEntry],
+) -> Names {
+    let reader = patient_visit.member.signed_in.account.id.clone();
+    let mut names = Names { reader: Some(reader), ..Names::default() };
+    let live = state.app.live();
+    for entry in entries {
+        if let Some(id) = entry.client.as_ref().filter(|id| !names.apps.contains_key(*id)) {
+            let name = match live.client(id) {
+                Some(client) => Some(client.name.clone()),
+                None => state.app.store().client(id).await.ok().flatten().map(|it| it.name),
+            };
+            names.apps.extend(name.map(|name| (id.clone(), name)));
+        }
+        if let Some(id) = entry.account.as_ref().filter(|id| !names.people.contains_key(*id)) {
+            let name = live.account(id).map(|account| account.display_name.clone());
+            names.people.extend(name.map(|name| (id.clone(), name)));
+        }
+    }
+    names
+}
+
+/// The apps to choose from: those the patient shared with, and those on the page.
+async fn apps(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    filter: &Filter,
+    names: &Names,
+) -> Result<Vec<(String, String)>, Response> {
+    let choices = state
+        .app
+        .sharing_choices(&patient_visit.person.patient, state.app.now())
+        .await
+        .map_err(|error| failed(patient_visit.visit(), &error))?;
+    let mut apps: Vec<(String, String)> = choices
+        .iter()
+        .filter_map(|choice| match (&choice.consent.version().recipient, &choice.app) {
+            (Recipient::App(id), Some(app)) => Some((id.to_string(), app.name.clone())),
+            _ => None,
+        })
+        .chain(names.apps.iter().map(|(id, name)| (id.to_string(), name.clone())))
+        .collect();
+    if let Some(app) = &filter.app
+        && !apps.iter().any(|(id, _)| id == app)
+    {
+        apps.push((app.clone(), app.clone()));
+    }
+    apps.sort_by(|a, b| (&a.1, &a.0).cmp(&(&b.1, &b.0)));
+    apps.dedup();
+    Ok(apps)
 }

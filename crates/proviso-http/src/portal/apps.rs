@@ -1,11 +1,25 @@
 //! `/portal/apps`: which apps see records, and how to stop them.
 
 use askama::Template;
-use proviso_core::consent::{ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use proviso_app::audit::AuditSearch;
+use proviso_app::consent::{ChoiceError, SharingChoice};
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::consent::{
+    ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess, Recipient,
+};
+use proviso_core::id::{ClientId, ConsentId};
 use proviso_core::time::At;
 
+use super::PatientVisit;
 use super::person::Person;
-use crate::frame::{Fact, Frame, Section, Visit, with_query};
+use crate::authorize::failed;
+use crate::form::Form;
+use crate::frame::{Fact, FormTargets, Frame, Section, Visit, page, see_other, with_query};
+use crate::problem::Problem;
+use crate::state::HttpState;
 use crate::text::Texts;
 
 /// One sharing choice, with what the page adds to it.
@@ -189,4 +203,149 @@ impl StoppedPage {
             apps: person.address("/portal/apps"),
         }
     }
+}
+
+/// The connection of a sharing choice that names an app.
+async fn connection(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    choice: &SharingChoice,
+) -> Result<Option<Connection>, Response> {
+    let visit = patient_visit.visit();
+    let version = choice.consent.version();
+    let Recipient::App(client) = &version.recipient else { return Ok(None) };
+    let store = state.app.store();
+    let versions =
+        store.consent_versions(&version.consent).await.map_err(|error| failed(visit, &error))?;
+    let since = versions.iter().map(|stored| stored.version.recorded_at).min();
+    let reader = &patient_visit.member.signed_in.account.id;
+    let t = visit.texts();
+    let given_by = match &choice.given_by {
+        _ if version.given_by == *reader => t.say("activity-who-you"),
+        Some(account) => account.display_name.clone(),
+        None => version.given_by.to_string(),
+    };
+    Ok(Some(Connection {
+        since: since.unwrap_or(version.recorded_at),
+        app: client.to_string(),
+        app_name: choice.app.as_ref().map_or_else(|| client.to_string(), |app| app.name.clone()),
+        given_by,
+        last_look: Some(last_look(state, patient_visit, client).await?),
+        consent: version.clone(),
+    }))
+}
+
+/// When the app last got a record of this patient.
+async fn last_look(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    client: &ClientId,
+) -> Result<Option<At>, Response> {
+    let search = AuditSearch {
+        patient: Some(patient_visit.person.patient.clone()),
+        client: Some(client.clone()),
+        kinds: vec![AuditKind::Access],
+        outcome: Some(AuditOutcome::Success),
+        limit: 1,
+        ..AuditSearch::default()
+    };
+    let found = state.app.search_audit(&search).await;
+    let found = found.map_err(|error| failed(patient_visit.visit(), &error))?;
+    Ok(found.entries.first().map(|logged| logged.entry.at))
+}
+
+async fn choices(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+) -> Result<Vec<SharingChoice>, Response> {
+    state
+        .app
+        .sharing_choices(&patient_visit.person.patient, state.app.now())
+        .await
+        .map_err(|error| failed(patient_visit.visit(), &error))
+}
+
+/// `GET /portal/apps`
+pub(crate) async fn show(
+    State(state): State<HttpState>,
+    patient_visit: PatientVisit,
+) -> Result<Response, Response> {
+    patient_visit.log(&state, "apps").await?;
+    let mut connections = Vec::new();
+    for choice in choices(&state, &patient_visit).await? {
+        connections.extend(connection(&state, &patient_visit, &choice).await?);
+    }
+    let visit = patient_visit.visit();
+    let view = AppsPage::new(visit, &patient_visit.person, &connections, state.app.now());
+    Ok(page(StatusCode::OK, &view, &FormTargets::Own))
+}
+
+/// The connection that an address names, if it is this patient's.
+async fn named(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    id: &str,
+) -> Result<Connection, Response> {
+    let missing = || Problem::NotFound.page(patient_visit.visit());
+    let id: ConsentId = id.parse().map_err(|_| missing())?;
+    let choices = choices(state, patient_visit).await?;
+    let choice =
+        choices.iter().find(|choice| choice.consent.version().consent == id).ok_or_else(missing)?;
+    connection(state, patient_visit, choice).await?.ok_or_else(missing)
+}
+
+/// `GET /portal/apps/{consent}/stop`: what will happen, before anything does.
+pub(crate) async fn ask_stop(
+    State(state): State<HttpState>,
+    Path(id): Path<String>,
+    patient_visit: PatientVisit,
+) -> Result<Response, Response> {
+    let connection = named(&state, &patient_visit, &id).await?;
+    let PatientVisit { person, .. } = &patient_visit;
+    let at = state.app.now();
+    if connection.standing(at) == Standing::Ended {
+        return Ok(see_other(&person.address(&format!("/portal/apps/{id}/stopped"))));
+    }
+    let view = StopPage::new(patient_visit.visit(), person, &connection, at);
+    Ok(page(StatusCode::OK, &view, &FormTargets::Own))
+}
+
+/// `POST /portal/apps/{consent}/stop`. When this has answered, no later request is permitted.
+pub(crate) async fn stop(
+    State(state): State<HttpState>,
+    Path(id): Path<String>,
+    patient_visit: PatientVisit,
+    _: Form,
+) -> Result<Response, Response> {
+    let connection = named(&state, &patient_visit, &id).await?;
+    let visit = patient_visit.visit();
+    let account = &patient_visit.member.signed_in.account;
+    let via = &patient_visit.member.visitor.via;
+    let revoked = state.app.revoke_consent(account, &connection.consent.consent, None, via).await;
+    match revoked {
+        // Stopping twice is no mistake: what the person wanted is the case.
+        Ok(_) | Err(ChoiceError::Ended) => {
+            let done = format!("/portal/apps/{id}/stopped");
+            Ok(see_other(&patient_visit.person.address(&done)))
+        }
+        Err(ChoiceError::NotFound | ChoiceError::Capacity) => Err(Problem::NotFound.page(visit)),
+        Err(error @ (ChoiceError::Changed | ChoiceError::Terms(_) | ChoiceError::Failure(_))) => {
+            Err(failed(visit, &error))
+        }
+    }
+}
+
+/// `GET /portal/apps/{consent}/stopped`: what happened.
+pub(crate) async fn show_stopped(
+    State(state): State<HttpState>,
+    Path(id): Path<String>,
+    patient_visit: PatientVisit,
+) -> Result<Response, Response> {
+    let connection = named(&state, &patient_visit, &id).await?;
+    let person = &patient_visit.person;
+    if connection.standing(state.app.now()) != Standing::Ended {
+        return Ok(see_other(&person.address(&format!("/portal/apps/{id}/stop"))));
+    }
+    let view = StoppedPage::new(patient_visit.visit(), person, &connection);
+    Ok(page(StatusCode::OK, &view, &FormTargets::Own))
 }

@@ -1,9 +1,18 @@
 //! `/portal`: what matters now, in a few cards.
 
 use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use proviso_core::consent::Standing;
 
+use super::activity::{Filter, feed, names};
 use super::person::Person;
-use crate::frame::{Choice, Frame, Menu, Section, Visit, World};
+use super::sentence::sentence;
+use super::{PatientVisit, PortalVisit};
+use crate::authorize::failed;
+use crate::frame::{Choice, FormTargets, Frame, Menu, Section, Visit, World, page};
+use crate::state::HttpState;
 
 /// One card.
 #[derive(Debug)]
@@ -106,4 +115,48 @@ impl HomePage {
         let title = t.with("home-title", &[("name", name)]);
         Self { frame: visit.frame(title, Section::Home), acting, people: choices, nobody, cards }
     }
+}
+
+/// How many sentences of the activity list the page shows.
+const LATEST: usize = 3;
+
+/// `GET /portal`
+pub(crate) async fn show(State(state): State<HttpState>, portal: PortalVisit) -> Response {
+    let visit = portal.visit();
+    let Some(person) = &portal.chosen else {
+        let view = HomePage::new(visit, &portal.people, None);
+        return page(StatusCode::OK, &view, &FormTargets::Own);
+    };
+    let patient_visit = PatientVisit {
+        member: portal.member.clone(),
+        person: person.clone(),
+        query: portal.query.clone(),
+    };
+    if let Err(response) = patient_visit.log(&state, "home").await {
+        return response;
+    }
+    match facts(&state, &patient_visit).await {
+        Ok(facts) => {
+            let view = HomePage::new(visit, &portal.people, Some((person, facts)));
+            page(StatusCode::OK, &view, &FormTargets::Own)
+        }
+        Err(response) => response,
+    }
+}
+
+async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFacts, Response> {
+    let visit = patient_visit.visit();
+    let choices = state
+        .app
+        .sharing_choices(&patient_visit.person.patient, state.app.now())
+        .await
+        .map_err(|error| failed(visit, &error))?;
+    let in_force = choices.iter().filter(|choice| choice.standing == Standing::InForce).count();
+    let feed = feed(state, patient_visit, &Filter::default(), None, LATEST).await?;
+    let names = names(state, patient_visit, &feed.entries).await;
+    let t = visit.texts();
+    Ok(HomeFacts {
+        apps: u64::try_from(in_force).unwrap_or(u64::MAX),
+        latest: feed.entries.iter().map(|entry| sentence(t, entry, &names)).collect(),
+    })
 }

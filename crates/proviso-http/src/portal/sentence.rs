@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
-use proviso_core::id::{AccountId, ClientId, PatientId};
+use proviso_core::id::{AccountId, ClientId};
 use proviso_core::interaction::Interaction;
 
 use crate::frame::Fact;
@@ -14,7 +14,6 @@ use crate::text::Texts;
 pub(crate) struct Names {
     pub(crate) apps: HashMap<ClientId, String>,
     pub(crate) people: HashMap<AccountId, String>,
-    pub(crate) patients: HashMap<PatientId, String>,
     /// Who reads the page.
     pub(crate) reader: Option<AccountId>,
 }
@@ -38,7 +37,13 @@ impl Names {
 
     /// Who acted: an app on its own or for a person, a person, or somebody unknown.
     fn who(&self, t: Texts, entry: &AuditEntry) -> String {
+        // What people do themselves is theirs alone, even where an app brought them here.
+        let by_person = matches!(
+            entry.kind,
+            AuditKind::Consent | AuditKind::Authorization | AuditKind::SignIn | AuditKind::SignOut
+        );
         match (&entry.client, &entry.account) {
+            (_, Some(account)) if by_person => self.person(t, account),
             (Some(client), Some(account)) => {
                 let app = self.app(client);
                 if self.is_reader(account) {
@@ -192,8 +197,9 @@ fn facts(t: Texts, entry: &AuditEntry, names: &Names) -> Vec<Fact> {
     if entry.kind == AuditKind::Access {
         facts.push(Fact::new(t.say("activity-what"), what(t, entry)));
     }
-    let reasons: Vec<String> =
-        entry.reasons.iter().map(|reason| reason_sentence(t, *reason)).collect();
+    let language = proviso_core::reason::Language::from_tag(t.language().tag());
+    let reasons: Vec<&str> =
+        entry.reasons.iter().map(|reason| reason.patient_text(language)).collect();
     if !reasons.is_empty() {
         facts.push(Fact::new(t.say("activity-result"), reasons.join(" ")));
     }
@@ -219,16 +225,4 @@ fn what(t: Texts, entry: &AuditEntry) -> String {
         parts.push(t.with("activity-what-sensitive", &[("kinds", &t.list(&sensitive))]));
     }
     parts.join(". ")
-}
-
-fn reason_sentence(t: Texts, reason: proviso_core::reason::ReasonCode) -> String {
-    t.say(&reason_key(reason))
-}
-
-/// The catalogue key of a reason: its code.
-pub(crate) fn reason_key(reason: proviso_core::reason::ReasonCode) -> String {
-    serde_json::to_value(reason)
-        .ok()
-        .and_then(|value| value.as_str().map(|code| format!("reason-{code}")))
-        .unwrap_or_else(|| "reason-fact-missing".to_owned())
 }

@@ -1,0 +1,46 @@
+//! Looking at one's own pages, or at those of somebody one acts for.
+
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::PurposeOfUse;
+use proviso_core::consent::Capacity;
+use proviso_core::id::PatientId;
+use proviso_core::reason::ReasonCode;
+
+use crate::App;
+use crate::audit::AuditError;
+use crate::session::SignedIn;
+use crate::via::Via;
+
+impl App {
+    /// Logs that a person looks at a page of the portal, before the page is shown: somebody who
+    /// acts for a patient is seen by the patient, and the other way round.
+    ///
+    /// # Errors
+    /// When it cannot be logged; the page must not be shown then.
+    pub async fn log_portal_view(
+        &self,
+        person: &SignedIn,
+        patient: &PatientId,
+        capacity: Capacity,
+        page: &str,
+        via: &Via,
+    ) -> Result<(), AuditError> {
+        let mut entry =
+            self.draft_entry(via, AuditKind::PortalView, AuditOutcome::Success, page)?;
+        entry.account = Some(person.account.id.clone());
+        entry.session = Some(person.session.id.clone());
+        entry.patients = vec![patient.clone()];
+        match capacity {
+            Capacity::Patient => {
+                entry.purpose = Some(PurposeOfUse::PatientRequest);
+                entry.reasons = vec![ReasonCode::OwnRecord];
+            }
+            Capacity::Proxy | Capacity::LegalAuthority => {
+                entry.purpose = Some(PurposeOfUse::Family);
+                entry.reasons = vec![ReasonCode::ProxyInForce];
+                entry.on_behalf_of = Some(patient.clone());
+            }
+        }
+        self.append_audit(entry).await.map(|_| ())
+    }
+}

@@ -1,0 +1,78 @@
+//! What holds for every request: an id, and limits on address and headers (design §13).
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use proviso_core::id::RequestId;
+
+use crate::answer::oauth_error;
+use crate::frame::Visit;
+use crate::problem::Problem;
+use crate::state::HttpState;
+use crate::text::Language;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+// LIMIT: browsers and apps stay far below; what is longer is a mistake or an attack.
+const ADDRESS_BYTES_MAX: usize = 8 * 1024;
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// Gives the request its id, echoes it in the answer, and turns away what is too long.
+pub(crate) async fn guard(
+    State(state): State<HttpState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // Without randomness nothing that follows could be trusted either.
+    let Ok(entropy) = state.app.entropy().for_id() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let id = RequestId::generate(state.app.now(), entropy);
+    let mut response = match too_long(&request) {
+        Some(problem) => turn_away(&state, &request, id.clone(), problem),
+        None => {
+            request.extensions_mut().insert(id.clone());
+            next.run(request).await
+        }
+    };
+    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+        .headers_mut()
+        .entry(axum::http::header::X_CONTENT_TYPE_OPTIONS)
+        .or_insert(HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn too_long(request: &Request) -> Option<Problem> {
+    let address = request.uri().path_and_query().map_or(0, |both| both.as_str().len());
+    if address > ADDRESS_BYTES_MAX {
+        return Some(Problem::AddressTooLong);
+    }
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    (headers > HEADER_BYTES_MAX).then_some(Problem::HeadersTooLong)
+}
+
+/// Says so in the form of the address: JSON where apps ask, a page elsewhere. Nothing of the
+/// request is looked at any further.
+fn turn_away(state: &HttpState, request: &Request, id: RequestId, problem: Problem) -> Response {
+    let path = request.uri().path();
+    let for_apps = path.starts_with("/.well-known/")
+        || (path.starts_with("/oauth/") && !path.starts_with("/oauth/authorize"));
+    if for_apps {
+        return oauth_error(problem.status(), "invalid_request", "the request is too long");
+    }
+    let visit = Visit {
+        language: Language::English,
+        address: "/".to_owned(),
+        csrf: String::new(),
+        request: id,
+        organization: state.app.settings().organization_name.clone(),
+        world: state.world(),
+        signed_in: None,
+    };
+    problem.page(&visit)
+}

@@ -1,0 +1,43 @@
+//! `GET` and `POST /oauth/userinfo` (OIDC Core §5.3).
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::{authorization, refusal};
+use crate::answer::secret_json;
+use crate::state::HttpState;
+
+// RFC 6750 §3: without credentials the challenge names no error.
+const NO_TOKEN: &str = r#"Bearer realm="proviso""#;
+const BAD_TOKEN: &str = r#"Bearer realm="proviso", error="invalid_token""#;
+
+/// The token comes in the header only: not in the query (R19), and a body is not read.
+pub(crate) async fn show(State(state): State<HttpState>, headers: HeaderMap) -> Response {
+    let header = authorization(&headers);
+    let token = header.as_deref().and_then(bearer);
+    let Some(token) = token else {
+        let body = proviso_oauth::token::error_json("invalid_request", "a bearer token is needed");
+        return refusal(401, body, NO_TOKEN);
+    };
+    match state.app.userinfo(token) {
+        Ok(info) => match serde_json::to_string(&info) {
+            Ok(body) => secret_json(StatusCode::OK, body),
+            Err(error) => {
+                tracing::error!(%error, "userinfo could not be written");
+                secret_json(StatusCode::SERVICE_UNAVAILABLE, "{}".to_owned())
+            }
+        },
+        Err(error) => {
+            let body = proviso_oauth::token::error_json("invalid_token", &error.to_string());
+            refusal(401, body, BAD_TOKEN)
+        }
+    }
+}
+
+/// The token of a `Bearer` header; the scheme's case does not matter (RFC 9110 §11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
