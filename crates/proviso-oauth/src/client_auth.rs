@@ -154,6 +154,11 @@ fn read_basic(encoded: &str, body_id: Option<&str>) -> Result<Presented, ClientA
     Ok(Presented::Secret { candidates, by_header: true })
 }
 
+#[derive(Deserialize)]
+struct Issuer {
+    iss: String,
+}
+
 fn read_assertion(
     assertion: Option<&str>,
     assertion_type: Option<&str>,
@@ -162,10 +167,6 @@ fn read_assertion(
     let (Some(assertion), Some(ASSERTION_TYPE)) = (assertion, assertion_type) else {
         return Err(ClientAuthError::Malformed);
     };
-    #[derive(Deserialize)]
-    struct Issuer {
-        iss: String,
-    }
     let Issuer { iss } = jose::peek_claims(assertion).map_err(ClientAuthError::Assertion)?;
     if body_id.is_some_and(|id| id != iss) {
         return Err(ClientAuthError::Contradiction);

@@ -233,8 +233,7 @@ mod tests {
         ] {
             assert!(capabilities.contains(&needed), "{needed}");
         }
-        let v2 = |scope: &&str| scope.starts_with("patient/") && scope.ends_with(".rs");
-        assert!(strings(&document["scopes_supported"]).iter().any(v2));
+        assert!(strings(&document["scopes_supported"]).contains(&"patient/*.rs"));
     }
 
     #[test]

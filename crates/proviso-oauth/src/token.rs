@@ -96,8 +96,9 @@ impl TokenError {
     /// The `error` code.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Params(_) | Self::Missing(_) => "invalid_request",
-            Self::Client(ClientAuthError::Contradiction) => "invalid_request",
+            Self::Params(_) | Self::Missing(_) | Self::Client(ClientAuthError::Contradiction) => {
+                "invalid_request"
+            }
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::Client(_) | Self::AssertionReplayed => "invalid_client",

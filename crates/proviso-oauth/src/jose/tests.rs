@@ -131,7 +131,7 @@ fn private_and_symmetric_keys_are_no_public_key_set() {
         r#"{"keys":[{"kty":"oct","k":"AAAA"}]}"#,
         r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"AA"}]}"#,
         r#"{"keys":[]}"#,
-        r#"{}"#,
+        "{}",
         "x",
     ] {
         assert!(KeySet::parse(text).is_err(), "{text}");
