@@ -61,6 +61,11 @@ const SERVER_OWNED: &[ResourceType] = &[
     ResourceType::COMPARTMENT_DEFINITION,
 ];
 
+/// Whether nobody but this server writes resources of a type.
+pub(crate) fn is_server_owned(resource_type: ResourceType) -> bool {
+    SERVER_OWNED.contains(&resource_type)
+}
+
 /// Decides the request as a whole.
 pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
     let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
@@ -70,7 +75,7 @@ pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, St
         Err(denial) => return Err(Stopped::new(denied(&denial), trail)),
     };
     trail.planned(view.plan());
-    if is_write(&interaction) && SERVER_OWNED.contains(&resource_type) {
+    if is_write(&interaction) && is_server_owned(resource_type) {
         let refusal =
             Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
         return Err(Stopped::new(refusal, trail));

@@ -33,6 +33,8 @@ pub struct Gateway {
     pub(crate) cursors: Cursors,
     /// `[public_url]/fhir/r4`
     pub(crate) base: String,
+    /// The CapabilityStatement.
+    pub(crate) capability: Vec<u8>,
 }
 
 /// The application's clock, as the rate limits want it.
@@ -63,6 +65,7 @@ impl Gateway {
         let clock = Arc::new(AppTime(Arc::clone(&app)));
         let base = format!("{}/fhir/r4", settings.public_url.trim_end_matches('/'));
         let rates = RateLimits::new(&settings.rates, clock);
-        Ok(Self { app, settings, upstream, rates, cursors, base })
+        let capability = crate::capability::statement(&settings, &base);
+        Ok(Self { app, settings, upstream, rates, cursors, base, capability })
     }
 }

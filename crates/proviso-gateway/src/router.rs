@@ -17,7 +17,6 @@ use crate::classify::check_accept;
 use crate::door::receive;
 use crate::gateway::Gateway;
 use crate::pipeline;
-use crate::problem::Problem;
 use crate::respond::{nothing_at_all, respond};
 
 /// The FHIR API, to be nested at `/fhir/r4`.
@@ -49,11 +48,9 @@ async fn metadata(gateway: &Gateway, request: Request<Body>) -> Response<Body> {
     if let Err(refusal) = check_accept(&received) {
         return respond(gateway, unrecorded(&refusal, id));
     }
-    match crate::capability::statement(gateway) {
-        // Discovery is for any origin (SMART App Launch 2.2 §4.1.2).
-        Some(body) => respond(gateway, public_document(body, id, Some("*".to_owned()))),
-        None => respond(gateway, unrecorded(&Problem::Unavailable.into(), id)),
-    }
+    // Discovery is for any origin (SMART App Launch 2.2 §4.1.2).
+    let any = Some("*".to_owned());
+    respond(gateway, public_document(gateway.capability.clone(), id, any))
 }
 
 /// Fetch §4.8: a browser asks before it sends. Nothing of the resource is looked at (leak 6); any
