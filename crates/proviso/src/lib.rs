@@ -1,6 +1,12 @@
 //! Wiring: configuration, keys, listeners, the demo world and the subcommands of the binary.
 
 pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod console;
+pub mod demo;
+pub mod import;
+pub mod installation;
 pub mod listener;
+pub mod single_instance;
 pub mod telemetry;

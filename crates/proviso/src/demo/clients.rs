@@ -6,9 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{
-    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
-};
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proviso_app::App;
@@ -98,10 +96,7 @@ fn redirect_uris(app: &apps::App, origin: &str) -> Vec<String> {
     if !app.interactive {
         return Vec::new();
     }
-    vec![
-        format!("{origin}{}", apps::ORIGIN_REDIRECT_PATH),
-        apps::LOOPBACK_REDIRECT.to_owned(),
-    ]
+    vec![format!("{origin}{}", apps::ORIGIN_REDIRECT_PATH), apps::LOOPBACK_REDIRECT.to_owned()]
 }
 
 fn launch_uris(app: &apps::App) -> Vec<String> {
@@ -124,8 +119,7 @@ fn with_proof(app: &App, wanted: &apps::App) -> anyhow::Result<FileClient> {
         Proof::Public => {}
         Proof::Secret => {
             "client_secret_basic".clone_into(&mut client.token_endpoint_auth_method);
-            client.client_secret =
-                Some(URL_SAFE_NO_PAD.encode(app.entropy().secret_bytes()?));
+            client.client_secret = Some(URL_SAFE_NO_PAD.encode(app.entropy().secret_bytes()?));
         }
         Proof::PrivateKey => {
             "private_key_jwt".clone_into(&mut client.token_endpoint_auth_method);

@@ -100,8 +100,7 @@ pub fn require_world(folder: &Path) -> anyhow::Result<()> {
 
 pub(super) fn read_marker(folder: &Path) -> anyhow::Result<Marker> {
     let path = folder.join(MARKER_FILE);
-    let text =
-        fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let text = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let marker: Marker = serde_json::from_slice(&text)
         .with_context(|| format!("`{}` is not the marker of a demo world", path.display()))?;
     anyhow::ensure!(

@@ -17,9 +17,7 @@ use proviso_app::via::Via;
 use proviso_core::account::{Account, AccountStatus, Relationship, RelationshipKind};
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
-use proviso_core::consent::{
-    Capacity, ConsentTerms, DurationChoice, OfflineAccess, Recipient,
-};
+use proviso_core::consent::{Capacity, ConsentTerms, DurationChoice, OfflineAccess, Recipient};
 use proviso_core::id::{AccountId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
@@ -86,13 +84,19 @@ async fn add_people(app: &Arc<App>) -> anyhow::Result<()> {
     let hashes = hashes(app, missing.len()).await?;
     let mut batch = Batch::new();
     for (person, hash) in missing.into_iter().zip(hashes) {
-        batch.push(Op::PutAccount { account: account(&person, hash, app.now())?, expect: Presence::Absent });
+        batch.push(Op::PutAccount {
+            account: account(&person, hash, app.now())?,
+            expect: Presence::Absent,
+        });
     }
     for relationship in relationships()? {
         batch.push(Op::PutRelationship(relationship));
     }
     let entry = app.draft_entry(
-        &Via::default(), AuditKind::Administration, AuditOutcome::Success, "demo-people",
+        &Via::default(),
+        AuditKind::Administration,
+        AuditOutcome::Success,
+        "demo-people",
     )?;
     app.commit(batch, entry).await.context("the people of the demo cannot be saved")?;
     Ok(())
@@ -136,10 +140,7 @@ fn relationships() -> anyhow::Result<Vec<Relationship>> {
             account: account_id(person)?,
             patient: patient.parse()?,
             kind,
-            period: Period {
-                start: Some(midnight(from)?),
-                end: until.map(midnight).transpose()?,
-            },
+            period: Period { start: Some(midnight(from)?), end: until.map(midnight).transpose()? },
         })
     };
     let since = jiff::civil::date(2018, 1, 1);
@@ -179,7 +180,10 @@ async fn start_shift(app: &Arc<App>) -> anyhow::Result<()> {
         period: Period { start: Some(at), end: Some(at.plus_secs(SHIFT_SECS)) },
     };
     let mut entry = app.draft_entry(
-        &Via::default(), AuditKind::Administration, AuditOutcome::Success, "shift",
+        &Via::default(),
+        AuditKind::Administration,
+        AuditOutcome::Success,
+        "shift",
     )?;
     entry.account = Some(shift.account.clone());
     entry.patients = vec![shift.patient.clone()];
@@ -242,7 +246,10 @@ async fn delete_mistake(app: &Arc<App>) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut entry = app.draft_entry(
-        &Via::default(), AuditKind::Administration, AuditOutcome::Success, "delete",
+        &Via::default(),
+        AuditKind::Administration,
+        AuditOutcome::Success,
+        "delete",
     )?;
     entry.patients = vec![people::MARIA_PATIENT.parse()?];
     entry.resource_type = Some(ResourceType::OBSERVATION);
@@ -257,11 +264,8 @@ async fn share_with_daughter(app: &Arc<App>) -> anyhow::Result<()> {
     if !app.store().consents_of_patient(&patient).await?.is_empty() {
         return Ok(());
     }
-    let giver = app
-        .store()
-        .account(&account_id(&people::JAMES)?)
-        .await?
-        .context("James has no account")?;
+    let giver =
+        app.store().account(&account_id(&people::JAMES)?).await?.context("James has no account")?;
     let terms = ConsentTerms {
         patient,
         given_by: giver.id.clone(),
