@@ -3,7 +3,7 @@
 //! A [`Query`] is parsed strictly: what is not known or not supported is refused by name. It is
 //! evaluated one resource at a time by [`Query::matches`]; chains and `_has` are [`Join`]s whose
 //! inner queries the caller runs first, over whatever view of the store it grants, so that
-//! nothing hidden can influence an answer. [`index_keys`] and [`Query::clauses`] let a store
+//! nothing hidden can influence an answer. [`Indexer`] and [`Query::clauses`] let a store
 //! narrow the candidates; they never decide.
 //!
 //! This module knows no store, no clock and no terminology service.
