@@ -29,12 +29,11 @@ pub(crate) async fn guard(
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let id = RequestId::generate(state.app.now(), entropy);
-    let mut response = match too_long(&request) {
-        Some(problem) => turn_away(&state, &request, id.clone(), problem),
-        None => {
-            request.extensions_mut().insert(id.clone());
-            next.run(request).await
-        }
+    let mut response = if let Some(problem) = too_long(&request) {
+        turn_away(&state, &request, id.clone(), problem)
+    } else {
+        request.extensions_mut().insert(id.clone());
+        next.run(request).await
     };
     if let Ok(value) = HeaderValue::try_from(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, value);

@@ -2,8 +2,8 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use proviso_core::secret::Secret;
 
@@ -73,7 +73,9 @@ impl FromRequest<HttpState> for Form {
     type Rejection = Response;
 
     async fn from_request(request: Request, _: &HttpState) -> Result<Self, Response> {
-        let visitor = Visitor::of(&request)?;
+        let Some(visitor) = Visitor::of(&request) else {
+            return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
+        };
         let visit = visitor.visit.clone();
         if !is_form(request.headers()) {
             return Err(Problem::MediaType.page(&visit));

@@ -144,7 +144,7 @@ fn connection(status: ConsentStatus) -> Connection {
         app: "glucose-coach".to_owned(),
         app_name: "Glucose Coach".to_owned(),
         given_by: "You".to_owned(),
-        last_look: Some(Some(at("2026-11-22T11:58:00Z"))),
+        last_look: Some(at("2026-11-22T11:58:00Z")),
     }
 }
 
@@ -366,7 +366,11 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         entries.iter().map(|e| crate::portal::sentence::sentence(t, e, &names)).collect();
     let facts = HomeFacts { apps: 1, latest: sentences };
     let people = [person(Standing::Own), person(Standing::Proxy)];
-    let page = Entries { entries, next: Some("next".to_owned()), cursor: Some("here".to_owned()) };
+    let page = Entries {
+        newest_first: entries,
+        next: Some("next".to_owned()),
+        cursor: Some("here".to_owned()),
+    };
     let apps = [("glucose-coach".to_owned(), "Glucose Coach".to_owned())];
     let filter = Filter {
         outcome: Some(AuditOutcome::Denied),
@@ -443,15 +447,12 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn tags<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
-    let open = format!("<{name} ");
+    // Cut before the blank that follows the name, so that attributes match as whole words.
+    let open = format!("<{name}");
     html.split(open.as_str())
         .skip(1)
+        .filter(|rest| rest.starts_with(' '))
         .map(|rest| rest.split('>').next().unwrap())
-        .map(|tag| {
-            // Keep the blank before the first attribute, so that names match whole words.
-            let start = html.find(tag).unwrap();
-            &html[start - 1..start + tag.len()]
-        })
         .collect()
 }
 

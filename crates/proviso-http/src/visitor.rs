@@ -31,11 +31,8 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     /// The visitor whom the pages' middleware found.
-    pub(crate) fn of(request: &Request) -> Result<&Self, Response> {
-        request
-            .extensions()
-            .get::<Self>()
-            .ok_or_else(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    pub(crate) fn of(request: &Request) -> Option<&Self> {
+        request.extensions().get::<Self>()
     }
 }
 
@@ -69,13 +66,11 @@ impl FromRequestParts<HttpState> for Member {
 
     async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Self, Response> {
         let visitor = Visitor::from_request_parts(parts, state).await?;
-        match visitor.signed_in.clone() {
-            Some(signed_in) => Ok(Self { visitor, signed_in }),
-            None => {
-                let next = if parts.method == Method::GET { &visitor.visit.address } else { "/" };
-                Err(see_other(&sign_in_address(next)))
-            }
+        if let Some(signed_in) = visitor.signed_in.clone() {
+            return Ok(Self { visitor, signed_in });
         }
+        let next = if parts.method == Method::GET { &visitor.visit.address } else { "/" };
+        Err(see_other(&sign_in_address(next)))
     }
 }
 

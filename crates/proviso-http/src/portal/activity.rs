@@ -109,8 +109,7 @@ pub(crate) struct ActivityPage {
 /// One page of the list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entries {
-    /// Newest first.
-    pub(crate) entries: Vec<AuditEntry>,
+    pub(crate) newest_first: Vec<AuditEntry>,
     /// Where the next page begins.
     pub(crate) next: Option<String>,
     /// Where this page began, when it is not the first.
@@ -134,7 +133,7 @@ impl ActivityPage {
             frame: visit.frame(t.say("activity-title"), Section::Activity),
             acting: person.acting_for().map(|whom| t.with("home-acting", &[("name", whom)])),
             filter: filter_view(t, person, filter, apps),
-            days: days(t, &page.entries, names),
+            days: days(t, &page.newest_first, names),
             empty_title: t.say(&format!("activity-none{suffix}")),
             empty_text: t.say(&format!("activity-none{suffix}-text")),
             older: page.next.as_ref().map(|next| with_query(&first, "before", next)),
@@ -258,7 +257,7 @@ pub(crate) async fn show(
     } else {
         feed(&state, &patient_visit, &filter, before, PAGE_ENTRIES).await?
     };
-    let names = names(&state, &patient_visit, &entries.entries).await;
+    let names = names(&state, &patient_visit, &entries.newest_first).await;
     let apps = apps(&state, &patient_visit, &filter, &names).await?;
     let view = ActivityPage::new(visit, &patient_visit.person, &filter, &apps, &entries, &names);
     Ok(page(StatusCode::OK, &view, &FormTargets::Own))
@@ -274,10 +273,9 @@ pub(crate) async fn feed(
     limit: usize,
 ) -> Result<Entries, Response> {
     let (from, to) = filter.period();
-    let client = match filter.app.as_deref().map(str::parse::<ClientId>).transpose() {
-        Ok(client) => client,
+    let Ok(client) = filter.app.as_deref().map(str::parse::<ClientId>).transpose() else {
         // No app has such an id, so nothing matches.
-        Err(_) => return Ok(Entries::default()),
+        return Ok(Entries::default());
     };
     let mut query = ActivityQuery {
         patient: patient_visit.person.patient.clone(),
@@ -315,7 +313,7 @@ pub(crate) async fn feed(
         next = found.next_before;
     }
     Ok(Entries {
-        entries,
+        newest_first: entries,
         next: next.map(|index| index.to_string()),
         cursor: before.map(|index| index.to_string()),
     })

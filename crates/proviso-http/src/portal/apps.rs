@@ -33,8 +33,8 @@ pub(crate) struct Connection {
     pub(crate) app_name: String,
     /// Who chose, as the page names that person.
     pub(crate) given_by: String,
-    /// When the app last looked; the outer `None` when it is not known here.
-    pub(crate) last_look: Option<Option<At>>,
+    /// When the app last got a record; `None` when it never did.
+    pub(crate) last_look: Option<At>,
 }
 
 /// How a choice stands at an instant.
@@ -84,10 +84,8 @@ impl Connection {
             };
             facts.push(Fact::new(t.say("apps-offline"), offline));
         }
-        if let Some(last) = self.last_look {
-            let last = last.map_or_else(|| t.say("apps-last-seen-never"), |at| t.moment(at));
-            facts.push(Fact::new(t.say("apps-last-seen"), last));
-        }
+        let last = self.last_look.map_or_else(|| t.say("apps-last-seen-never"), |at| t.moment(at));
+        facts.push(Fact::new(t.say("apps-last-seen"), last));
         facts.push(Fact::new(t.say("apps-given-by"), self.given_by.as_str()));
         facts
     }
@@ -230,7 +228,7 @@ async fn connection(
         app: client.to_string(),
         app_name: choice.app.as_ref().map_or_else(|| client.to_string(), |app| app.name.clone()),
         given_by,
-        last_look: Some(last_look(state, patient_visit, client).await?),
+        last_look: last_look(state, patient_visit, client).await?,
         consent: version.clone(),
     }))
 }

@@ -153,10 +153,10 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
         .map_err(|error| failed(visit, &error))?;
     let in_force = choices.iter().filter(|choice| choice.standing == Standing::InForce).count();
     let feed = feed(state, patient_visit, &Filter::default(), None, LATEST).await?;
-    let names = names(state, patient_visit, &feed.entries).await;
+    let names = names(state, patient_visit, &feed.newest_first).await;
     let t = visit.texts();
     Ok(HomeFacts {
         apps: u64::try_from(in_force).unwrap_or(u64::MAX),
-        latest: feed.entries.iter().map(|entry| sentence(t, entry, &names)).collect(),
+        latest: feed.newest_first.iter().map(|entry| sentence(t, entry, &names)).collect(),
     })
 }

@@ -41,7 +41,7 @@ fn quoted_keys() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for path in paths {
         let text = std::fs::read_to_string(path).unwrap();
-        for marker in [".say(\"", ".with(\"", ".count(\"", "all(\""] {
+        for marker in [".say(\"", ".with(\"", ".count(\"", "![all(\""] {
             for rest in text.split(marker).skip(1) {
                 found.insert(rest.split('"').next().unwrap().to_owned());
             }
