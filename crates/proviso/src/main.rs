@@ -1,2 +1,52 @@
-//! Proviso.
-fn main() {}
+//! The binary: words in, one use of the library, an exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use proviso::cli::{Cli, Command};
+use proviso::commands::{self, Ending};
+use proviso::config::LogFormat;
+use proviso::{import, telemetry};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(ending) => ending.into(),
+        Err(error) => {
+            eprintln!("proviso: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<Ending> {
+    // One provider for every TLS configuration; the first call decides, so it is made first.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        anyhow::bail!("another TLS provider is installed");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match command {
+        Command::Serve(arguments) => runtime.block_on(commands::serve::run(&arguments.config)),
+        Command::Demo(arguments) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::demo::run(&arguments))
+        }
+        Command::Import(arguments) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(import::run(arguments))
+        }
+        Command::Verify(arguments) => {
+            telemetry::start(LogFormat::Text, "warn");
+            commands::verify::run(&arguments)
+        }
+        Command::Doctor(arguments) => {
+            telemetry::start(LogFormat::Text, "error");
+            runtime.block_on(commands::doctor::run(&arguments))
+        }
+        Command::Keys(command) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::keys::run(&command))
+        }
+        Command::Config(command) => commands::config::run(&command),
+    }
+}

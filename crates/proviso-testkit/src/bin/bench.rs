@@ -207,11 +207,7 @@ fn token_shots(
     Ok(vec![
         (
             "introspection".to_owned(),
-            form(
-                format!("{origin}/oauth/introspect"),
-                format!("token={}", tokens.access()),
-                200,
-            ),
+            form(format!("{origin}/oauth/introspect"), format!("token={}", tokens.access()), 200),
         ),
         (
             "token refused (unknown code)".to_owned(),
@@ -261,7 +257,10 @@ async fn measure_gateway(
                 let shot = Shot::get(format!("{}/{path}", nginx.base), &headers);
                 table.add("nginx, plain proxy", pass(&shot, 8, time, &nginx.workers()).await?);
             }
-            table.add("proviso, enforced and audited", pass(&gateway, 8, time, &[gateway_process]).await?);
+            table.add(
+                "proviso, enforced and audited",
+                pass(&gateway, 8, time, &[gateway_process]).await?,
+            );
         }
         println!("{}", table.render());
         raw.push(table.raw());
@@ -395,8 +394,7 @@ async fn measure_import(folder: &Path) -> anyhow::Result<serde_json::Value> {
                  [keys]\nprovider = \"file\"\n"
             ),
         )?;
-        let (config, input) =
-            (config.to_str().context("path")?, file.to_str().context("path")?);
+        let (config, input) = (config.to_str().context("path")?, file.to_str().context("path")?);
         let started = now();
         let (code, _, err) = run(&["import", "--config", config, input]).await?;
         anyhow::ensure!(code == Some(0), "import failed: {err}");
@@ -412,10 +410,7 @@ async fn measure_import(folder: &Path) -> anyhow::Result<serde_json::Value> {
 }
 
 /// From `exec` to the first answer, and resident memory, at several world sizes.
-async fn measure_start(
-    arguments: &Arguments,
-    folder: &Path,
-) -> anyhow::Result<serde_json::Value> {
+async fn measure_start(arguments: &Arguments, folder: &Path) -> anyhow::Result<serde_json::Value> {
     println!("\nstart-up\n  patients   first build s   start ms   resident MB");
     let mut rows = Vec::new();
     for patients in &arguments.patients {

@@ -196,6 +196,36 @@ pub const KEYS: &[Key] = &[
         "A browser session ends after this long whatever the use.",
     ),
     key(
+        "limits.address_per_sec",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        Default::Integer(2000),
+        "requests per second",
+        "Sustained FHIR requests of one network address; twice as many may come at once. Many \
+         people share the address of a hospital.",
+    ),
+    key(
+        "limits.client_per_sec",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        Default::Integer(1000),
+        "requests per second",
+        "Sustained FHIR requests of one app.",
+    ),
+    key(
+        "limits.account_per_sec",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        Default::Integer(200),
+        "requests per second",
+        "Sustained FHIR requests on behalf of one person.",
+    ),
+    key(
+        "limits.patients_per_hour",
+        Kind::Integer { min: 1, max: 1_000_000 },
+        Default::Integer(100),
+        "patients",
+        "How many different patients one person may be shown within an hour. Beyond it requests \
+         are refused and an alert is logged.",
+    ),
+    key(
         "log.format",
         Kind::OneOf(&["text", "json"]),
         Default::Text("text"),

@@ -84,6 +84,19 @@ pub struct TlsConfig {
     pub key_file: PathBuf,
 }
 
+/// How often one may ask, per second, and how many patients one person may be shown per hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateConfig {
+    /// One network address.
+    pub address_per_sec: u32,
+    /// One app.
+    pub client_per_sec: u32,
+    /// One person.
+    pub account_per_sec: u32,
+    /// Different patients in an hour.
+    pub patients_per_hour: u32,
+}
+
 /// Form of the operational log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -110,6 +123,8 @@ pub struct Config {
     pub upstream: Option<UpstreamConfig>,
     /// Who holds the master key.
     pub keys: KeyProvider,
+    /// How often one may ask.
+    pub rates: RateConfig,
     /// Form of the log.
     pub log_format: LogFormat,
     /// Level of the log.
@@ -182,6 +197,7 @@ impl Config {
             tls: tls(&values, base)?,
             upstream: upstream(&values, base)?,
             keys: KeyProvider::File(master),
+            rates: rates(&values)?,
             log_format: if values.text("log.format").as_deref() == Some("json") {
                 LogFormat::Json
             } else {
@@ -263,6 +279,16 @@ fn settings(values: &Values) -> Result<Settings, ConfigError> {
         session_absolute_secs: values.integer("session.absolute_secs")?,
         refresh_token_ttl_days: values.integer("oauth.refresh_token_ttl_days")?,
         organization_name: values.required("organization.name")?,
+    })
+}
+
+fn rates(values: &Values) -> Result<RateConfig, ConfigError> {
+    let get = |key| values.integer(key).map(|number| u32::try_from(number).unwrap_or(1));
+    Ok(RateConfig {
+        address_per_sec: get("limits.address_per_sec")?,
+        client_per_sec: get("limits.client_per_sec")?,
+        account_per_sec: get("limits.account_per_sec")?,
+        patients_per_hour: get("limits.patients_per_hour")?,
     })
 }
 

@@ -1,0 +1,72 @@
+//! `proviso demo`: a world of synthetic people, served on this machine only.
+
+use std::sync::Arc;
+
+use proviso_gateway::{GatewaySettings, HttpUpstreamSettings, UpstreamSettings};
+use proviso_http::Demonstration;
+
+use super::Ending;
+use super::serve::{planes, stop_on_signal};
+use crate::cli::DemoArgs;
+use crate::console::{bold, line, progress};
+use crate::demo::{self, world};
+use crate::installation::Installation;
+use crate::listener::Listener;
+
+/// Runs it until Ctrl-C.
+///
+/// # Errors
+/// When the folder is not a demo's, the address is taken, or the address is not loopback.
+pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
+    anyhow::ensure!(
+        arguments.listen.ip().is_loopback(),
+        "the demo listens on this machine only, because everybody knows its passwords; \
+         `--listen` takes a loopback address such as 127.0.0.1:8080"
+    );
+    demo::require_free_or_world(&arguments.data)?;
+    let listener = Listener::bind(arguments.listen, None).await?;
+    let origin = format!("http://{}", listener.address()?);
+    let installation = Installation::demo(&arguments.data, &origin);
+    let lock = installation.lock()?;
+    let app = installation.open(&lock).await?;
+    let bar = progress("building the demo world", 0);
+    demo::seed(&app, &arguments.data, arguments.patients, &bar).await?;
+    bar.finish_and_clear();
+    let mut gateway = GatewaySettings::embedded(origin.clone());
+    if let Some(url) = &arguments.upstream {
+        let url = url.trim_end_matches('/');
+        gateway.upstream = UpstreamSettings::Http(HttpUpstreamSettings::at(url));
+    }
+    let router = planes(&app, gateway, Demonstration::Served)?;
+    greet(&origin, arguments);
+    listener.serve(router, stop_on_signal()).await;
+    line("stopped; the same command finds everything again");
+    drop(Arc::clone(&app));
+    Ok(Ending::Done)
+}
+
+fn greet(origin: &str, arguments: &DemoArgs) {
+    line("");
+    line(&format!("Proviso is ready at {}", bold(origin)));
+    line("It listens on this machine only. All people are synthetic.");
+    line("");
+    line(&format!("  try it     {origin}/demo"));
+    line(&format!("  portal     {origin}/portal"));
+    line(&format!("  clinicians {origin}/launch"));
+    line(&format!("  FHIR base  {origin}/fhir/r4"));
+    line("");
+    line(&format!("Sign in with any of these names; the password is {}", bold("proviso-demo")));
+    for person in world::people::ALL {
+        line(&format!("  {:<10} {}", person.username, person.about));
+    }
+    line("");
+    line("What to try first:");
+    line("  1. Open the first address and connect Glucose Coach as maria.");
+    line("  2. Leave only medications and laboratory results ticked; choose Share.");
+    line("  3. Look at Activity in the portal, stop sharing, and ask for the data again.");
+    line("");
+    line(&format!(
+        "Data is in {} (secrets of the demo apps: demo-clients.json). Ctrl-C stops.",
+        arguments.data.display()
+    ));
+}

@@ -1,0 +1,207 @@
+//! `proviso doctor`: can this installation run? Each check says what it found and what to do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use proviso_app::audit::verify_with_master;
+use proviso_app::keys::{Keys, MasterKey};
+use proviso_app::ports::{Clock as _, SystemClock, SystemEntropy};
+use proviso_core::time::At;
+use proviso_store::AuditLogReader;
+use tokio::net::TcpStream;
+
+use super::Ending;
+use crate::cli::DoctorArgs;
+use crate::config::UpstreamConfig;
+use crate::console::{self, Mark};
+use crate::installation::Installation;
+use crate::listener::Listener;
+
+/// LIMIT: how long the upstream may take to accept a connection.
+const CONNECT_SECS_MAX: u64 = 5;
+/// No clock that is right shows a time before this release was made: 2026-11-01T00:00:00Z.
+const RELEASED_AT: At = At::from_secs(1_793_491_200);
+
+/// What one check found.
+#[derive(Debug)]
+struct Finding {
+    what: &'static str,
+    mark: Mark,
+    text: String,
+}
+
+impl Finding {
+    fn good(what: &'static str, text: impl Into<String>) -> Self {
+        Self { what, mark: Mark::Good, text: text.into() }
+    }
+
+    fn note(what: &'static str, text: impl Into<String>) -> Self {
+        Self { what, mark: Mark::Note, text: text.into() }
+    }
+
+    fn bad(what: &'static str, text: impl Into<String>) -> Self {
+        Self { what, mark: Mark::Bad, text: text.into() }
+    }
+}
+
+/// Runs it. A running server is not disturbed: everything is only looked at.
+///
+/// # Errors
+/// Never for a finding; only when nothing could be looked at.
+pub async fn run(arguments: &DoctorArgs) -> anyhow::Result<Ending> {
+    let findings = match Installation::named_by(&arguments.installation) {
+        Err(error) => vec![Finding::bad("configuration", format!("{error:#}"))],
+        Ok(installation) => examine(&installation).await,
+    };
+    if arguments.json {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let result = match finding.mark {
+                    Mark::Good => "ok",
+                    Mark::Note => "note",
+                    Mark::Bad => "fail",
+                };
+                serde_json::json!({
+                    "check": finding.what, "result": result, "text": finding.text
+                })
+            })
+            .collect();
+        console::line(&serde_json::Value::from(rows).to_string());
+    } else {
+        for finding in &findings {
+            console::marked(finding.mark, &format!("{}: {}", finding.what, finding.text));
+        }
+    }
+    let wrong = findings.iter().any(|finding| finding.mark == Mark::Bad);
+    Ok(if wrong { Ending::FoundWrong } else { Ending::Done })
+}
+
+async fn examine(installation: &Installation) -> Vec<Finding> {
+    let mut findings = vec![configuration(installation)];
+    findings.extend(files(installation));
+    if installation.database().exists() {
+        findings.push(keys(installation));
+        findings.push(log(installation));
+    } else {
+        findings.push(Finding::note("store", "nothing is there yet; the first start makes it"));
+    }
+    findings.push(clock());
+    if let Some(config) = &installation.config {
+        findings.push(tls(config).await);
+        if let Some(upstream) = &config.upstream {
+            findings.push(reachable(upstream).await);
+        }
+    }
+    findings
+}
+
+fn configuration(installation: &Installation) -> Finding {
+    match &installation.config {
+        None => Finding::good("configuration", "a demo world"),
+        Some(config) if config.dev => Finding::note(
+            "configuration",
+            "accepted; `dev` allows unsafe combinations, keep real data away",
+        ),
+        Some(_) => Finding::good("configuration", "accepted"),
+    }
+}
+
+fn files(installation: &Installation) -> Vec<Finding> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut findings = Vec::new();
+    for (what, path, private) in [
+        ("data folder", &installation.data_dir, 0o077),
+        ("master key", &installation.master_key_file, 0o077),
+    ] {
+        match std::fs::metadata(path) {
+            Err(_) => findings.push(Finding::note(
+                what,
+                format!("`{}` is not there yet; the first start makes it", path.display()),
+            )),
+            Ok(meta) if meta.permissions().mode() & private != 0 => findings.push(Finding::bad(
+                what,
+                format!("`{}` can be read by others; take their rights away", path.display()),
+            )),
+            Ok(_) => findings.push(Finding::good(what, format!("`{}`", path.display()))),
+        }
+    }
+    findings
+}
+
+fn keys(installation: &Installation) -> Finding {
+    let opened = (|| {
+        let master = MasterKey::load(&installation.master_key_file)?;
+        let reader = AuditLogReader::open(&installation.database(), &installation.settings.tenant)?;
+        let stored = reader.sealed_keys()?;
+        let entropy = SystemEntropy::default();
+        let (_, unstored) = Keys::open(master, &stored, &entropy, SystemClock.now())?;
+        anyhow::Ok((stored.len(), unstored.0.len()))
+    })();
+    match opened {
+        Ok((stored, 0)) => Finding::good("keys", format!("{stored} keys open with the master key")),
+        Ok((_, missing)) => {
+            Finding::note("keys", format!("{missing} are missing; the next start makes them"))
+        }
+        Err(error) => Finding::bad("keys", format!("{error:#}")),
+    }
+}
+
+fn log(installation: &Installation) -> Finding {
+    let verified = MasterKey::load(&installation.master_key_file)
+        .map_err(anyhow::Error::from)
+        .and_then(|master| {
+            let database = installation.database();
+            Ok(verify_with_master(&database, &installation.settings.tenant, master, |_, _| {})?)
+        });
+    match verified {
+        Ok(report) => match report.first_bad {
+            None => Finding::good("audit log", format!("whole, {} entries", report.entries)),
+            Some(bad) => Finding::bad(
+                "audit log",
+                format!("damaged at entry {}: {}; keep a copy of the folder", bad.index, bad.why),
+            ),
+        },
+        Err(error) => Finding::bad("audit log", format!("{error:#}")),
+    }
+}
+
+fn clock() -> Finding {
+    let now = SystemClock.now();
+    if now < RELEASED_AT {
+        Finding::bad("clock", format!("{now} lies before this release was made; set the clock"))
+    } else {
+        Finding::good("clock", now.to_rfc3339())
+    }
+}
+
+/// Binding to any free port shows whether the certificate can be used, without disturbing a server.
+async fn tls(config: &crate::config::Config) -> Finding {
+    let Some(tls) = &config.tls else {
+        return Finding::good("tls", "off: the listener is on loopback or `dev` is set");
+    };
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    match Listener::bind(anywhere, Some(tls)).await {
+        Ok(_) => Finding::good("tls", "certificate and key fit together"),
+        Err(error) => Finding::bad("tls", format!("{error:#}")),
+    }
+}
+
+async fn reachable(upstream: &UpstreamConfig) -> Finding {
+    let what = "upstream";
+    let Ok(uri) = upstream.url.parse::<http::Uri>() else {
+        return Finding::bad(what, "key `upstream.url` is no URL");
+    };
+    let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let port = uri.port_u16().unwrap_or(default_port);
+    let host = uri.host().unwrap_or("").trim_start_matches('[').trim_end_matches(']').to_owned();
+    let connecting = TcpStream::connect((host.as_str(), port));
+    match tokio::time::timeout(Duration::from_secs(CONNECT_SECS_MAX), connecting).await {
+        Ok(Ok(_)) => Finding::good(what, format!("`{}` accepts connections", upstream.url)),
+        Ok(Err(error)) => Finding::bad(what, format!("`{}`: {error}", upstream.url)),
+        Err(_) => Finding::bad(
+            what,
+            format!("`{}` did not answer within {CONNECT_SECS_MAX} s", upstream.url),
+        ),
+    }
+}

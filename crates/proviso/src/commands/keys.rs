@@ -1,0 +1,78 @@
+//! `proviso keys`: signing keys, listed and rotated.
+
+use proviso_app::via::Via;
+
+use super::Ending;
+use crate::cli::{KeysArgs, KeysCommand};
+use crate::console::{self, Mark};
+use crate::installation::Installation;
+
+/// Runs it.
+///
+/// # Errors
+/// When the installation cannot be opened, or a server is running on it.
+pub async fn run(command: &KeysCommand) -> anyhow::Result<Ending> {
+    match command {
+        KeysCommand::Rotate(arguments) => rotate(arguments).await,
+        KeysCommand::List(arguments) => list(arguments).await,
+    }
+}
+
+async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
+    let installation = Installation::named_by(&arguments.installation)?;
+    anyhow::ensure!(installation.database().exists(), "there are no keys yet; start it once");
+    let lock = installation.lock()?;
+    let app = installation.open(&lock).await?;
+    let active = app.rotate_keys(&Via::default()).await?;
+    if arguments.json {
+        console::line(&serde_json::json!({ "active": active }).to_string());
+    } else {
+        console::marked(Mark::Good, "new keys sign from the next start on:");
+        for id in active {
+            console::line(&format!("      {id}"));
+        }
+        console::line("      the old ones stay published until their last token has ended");
+    }
+    Ok(Ending::Done)
+}
+
+async fn list(arguments: &KeysArgs) -> anyhow::Result<Ending> {
+    let installation = Installation::named_by(&arguments.installation)?;
+    anyhow::ensure!(installation.database().exists(), "there are no keys yet; start it once");
+    let reader = proviso_store::AuditLogReader::open(
+        &installation.database(),
+        &installation.settings.tenant,
+    )?;
+    let mut keys = reader.sealed_keys()?;
+    keys.sort_by_key(|key| key.created_at);
+    if arguments.json {
+        let rows: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                serde_json::json!({
+                    "id": key.id,
+                    "use": format!("{:?}", key.key_use),
+                    "created_at": key.created_at.to_rfc3339(),
+                    "retired_at": key.retired_at.map(proviso_core::time::At::to_rfc3339),
+                    "published_until": key.publish_until.map(proviso_core::time::At::to_rfc3339),
+                })
+            })
+            .collect();
+        console::line(&serde_json::Value::from(rows).to_string());
+        return Ok(Ending::Done);
+    }
+    for key in keys {
+        let state = match (key.retired_at, key.publish_until) {
+            (None, _) => "active".to_owned(),
+            (Some(at), None) => format!("retired {at}"),
+            (Some(at), Some(until)) => format!("retired {at}, published until {until}"),
+        };
+        console::line(&format!(
+            "{:<10} {}  made {}  {state}",
+            format!("{:?}", key.key_use),
+            key.id,
+            key.created_at
+        ));
+    }
+    Ok(Ending::Done)
+}

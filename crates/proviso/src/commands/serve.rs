@@ -1,0 +1,124 @@
+//! `proviso serve`: both planes on one listener, health on another.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use proviso_app::App;
+use proviso_core::secret::Secret;
+use proviso_gateway::{Gateway, GatewaySettings, HttpUpstreamSettings, Rates, UpstreamSettings};
+use proviso_http::{Demonstration, HttpState};
+use tokio::sync::watch;
+
+use super::Ending;
+use crate::config::{Config, RateConfig, UpstreamConfig};
+use crate::installation::Installation;
+use crate::listener::Listener;
+use crate::telemetry;
+
+/// Runs it until a signal asks it to stop.
+///
+/// # Errors
+/// When it cannot start; why is said in words that name the key.
+pub async fn run(file: &Path) -> anyhow::Result<Ending> {
+    let installation = Installation::configured(file)?;
+    let Some(config) = installation.config.clone() else {
+        anyhow::bail!("no configuration");
+    };
+    telemetry::start(config.log_format, &config.log_level);
+    if config.dev {
+        tracing::warn!("`dev` is set: unsafe combinations are allowed; keep real data away");
+    }
+    let lock = installation.lock()?;
+    let listener = Listener::bind(config.listen, config.tls.as_ref()).await?;
+    let admin = Listener::bind(config.admin_listen, None).await?;
+    let app = installation.open(&lock).await?;
+    let gateway = gateway_settings(&config)?;
+    let router = planes(&app, gateway, Demonstration::Off)?;
+    tracing::info!(
+        listen = %listener.address()?,
+        public_url = %installation.settings.public_url,
+        "serving"
+    );
+    let stop = stop_on_signal();
+    let health =
+        tokio::spawn(admin.serve(proviso_http::health_router(Arc::clone(&app)), stop.clone()));
+    listener.serve(router, stop).await;
+    health.await.context("health listener")?;
+    tracing::info!("stopped");
+    Ok(Ending::Done)
+}
+
+/// Both planes of one server.
+///
+/// # Errors
+/// When the gateway cannot be set up.
+pub fn planes(
+    app: &Arc<App>,
+    gateway: GatewaySettings,
+    demonstration: Demonstration,
+) -> anyhow::Result<Router> {
+    let gateway = Arc::new(Gateway::new(Arc::clone(app), gateway)?);
+    let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
+    Ok(control.nest("/fhir/r4", proviso_gateway::router(gateway)))
+}
+
+fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
+    let mut settings = GatewaySettings::embedded(config.settings.public_url.clone());
+    settings.rates = rates(&config.rates);
+    if let Some(upstream) = &config.upstream {
+        settings.upstream = UpstreamSettings::Http(http_upstream(upstream)?);
+    }
+    Ok(settings)
+}
+
+fn rates(config: &RateConfig) -> Rates {
+    let per_sec = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    Rates {
+        address_per_sec: per_sec(config.address_per_sec),
+        client_per_sec: per_sec(config.client_per_sec),
+        account_per_sec: per_sec(config.account_per_sec),
+        patients_per_hour: usize::try_from(config.patients_per_hour).unwrap_or(usize::MAX),
+        ..Rates::default()
+    }
+}
+
+fn http_upstream(config: &UpstreamConfig) -> anyhow::Result<HttpUpstreamSettings> {
+    let mut upstream = HttpUpstreamSettings::at(config.url.clone());
+    upstream.timeout = Duration::from_secs(config.timeout_secs);
+    if let Some(file) = &config.authorization_file {
+        let text = std::fs::read_to_string(file).with_context(|| {
+            format!("key `upstream.authorization_file`: cannot read `{}`", file.display())
+        })?;
+        upstream.authorization = Some(Secret::new(text.trim().to_owned()));
+    }
+    Ok(upstream)
+}
+
+/// Becomes true on Ctrl-C or SIGTERM.
+pub fn stop_on_signal() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        let mut terminate =
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(terminate) => terminate,
+                Err(error) => {
+                    tracing::error!(%error, "cannot listen for SIGTERM");
+                    return;
+                }
+            };
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => {
+                if let Err(error) = result {
+                    tracing::error!(%error, "cannot listen for Ctrl-C");
+                }
+            }
+            _ = terminate.recv() => {}
+        }
+        sender.send_replace(true);
+    });
+    receiver
+}
