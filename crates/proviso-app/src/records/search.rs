@@ -12,8 +12,10 @@ use proviso_store::{CandidateQuery, Clause as StoreClause};
 
 use super::{Record, RecordFault, Records, View, indexer};
 
-/// How many candidates are read in one step.
-const STEP: usize = 200;
+/// How many candidates are read in one step, at least and at most: a first page rarely needs
+/// many, a walk over everything wants few steps.
+const STEP_MIN: usize = 16;
+const STEP_MAX: usize = 512;
 /// Entries on a page when the query does not say.
 pub(super) const COUNT_DEFAULT: u32 = 20;
 
@@ -71,6 +73,8 @@ struct Walk<'a> {
     as_of: u64,
     most: usize,
     looked_at: usize,
+    /// How many matches are wanted; `None` for all of them.
+    wanted: Option<usize>,
     view: &'a dyn View,
 }
 
@@ -93,7 +97,6 @@ impl Records {
         };
         let joined = self.join(query, as_of, search.most, view).await?;
         let controls = &query.controls;
-        let mut walk = Walk { query, joined, as_of, most: search.most, looked_at: 0, view };
         let count = match controls.summary {
             Summary::Count => 0,
             _ => controls.count.unwrap_or(COUNT_DEFAULT),
@@ -102,6 +105,9 @@ impl Records {
         let wants_total = count == 0
             || matches!(controls.total, Total::Accurate | Total::Estimate)
             || controls.summary == Summary::Count;
+        let wanted = (!wants_total && controls.sort.is_empty()).then_some(count + 1);
+        let most = search.most;
+        let mut walk = Walk { query, joined, as_of, most, looked_at: 0, wanted, view };
         let mut page = if controls.sort.is_empty() {
             self.in_order_of_ids(&mut walk, search.start, count, wants_total).await?
         } else {
@@ -126,7 +132,8 @@ impl Records {
         view: &dyn View,
     ) -> Result<Vec<Record>, RecordFault> {
         let joined = self.join(query, as_of, most, view).await?;
-        let mut walk = Walk { query, joined, as_of, most, looked_at: 0, view };
+        let wanted = None;
+        let mut walk = Walk { query, joined, as_of, most, looked_at: 0, wanted, view };
         let mut found = Vec::new();
         for resource_type in &query.types {
             self.walk(&mut walk, *resource_type, None, &mut |record| {
@@ -176,6 +183,7 @@ impl Records {
             .map(store_clause)
             .collect();
         clauses.extend(walk.view.patients(resource_type).map(StoreClause::Patients));
+        let mut limit = walk.wanted.map_or(STEP_MAX, |wanted| wanted.clamp(STEP_MIN, STEP_MAX));
         loop {
             let step = self
                 .store
@@ -184,10 +192,11 @@ impl Records {
                     resource_type,
                     clauses: clauses.clone(),
                     after: after.take(),
-                    limit: STEP,
+                    limit,
                 })
                 .await?;
-            let is_last = step.len() < STEP;
+            let is_last = step.len() < limit;
+            limit = (limit * 2).min(STEP_MAX);
             walk.looked_at += step.len();
             for stored in step {
                 after = Some(stored.id.clone());

@@ -163,7 +163,16 @@ impl Records {
                 }
             }
             (Interaction::Create, Target::Type(_)) => Planned::Create(self.id_for(entry, rules)?),
-            (Interaction::Update, Target::Instance(_, id)) => Planned::Update(id.clone()),
+            (Interaction::Update, Target::Instance(resource_type, id)) => {
+                match self.read(*resource_type, id).await? {
+                    Reading::Live(record) if !rules.view.sees(&record) => {
+                        return Err(RecordFault::NotFound);
+                    }
+                    Reading::Live(_) | Reading::Deleted { .. } | Reading::Absent => {
+                        Planned::Update(id.clone())
+                    }
+                }
+            }
             (Interaction::Update, Target::Conditional(resource_type, criteria)) => {
                 let found = self.find_one(*resource_type, criteria, rules.view).await?;
                 let id = match &found {
@@ -177,8 +186,10 @@ impl Records {
             }
             (Interaction::Patch, Target::Instance(resource_type, id)) => {
                 match self.read(*resource_type, id).await? {
-                    Reading::Live(record) => Planned::Patch(record),
-                    Reading::Deleted { .. } | Reading::Absent => return Err(RecordFault::NotFound),
+                    Reading::Live(record) if rules.view.sees(&record) => Planned::Patch(record),
+                    Reading::Live(_) | Reading::Deleted { .. } | Reading::Absent => {
+                        return Err(RecordFault::NotFound);
+                    }
                 }
             }
             (Interaction::Patch, Target::Conditional(resource_type, criteria)) => {
@@ -187,8 +198,12 @@ impl Records {
             }
             (Interaction::Delete, Target::Instance(resource_type, id)) => {
                 match self.read(*resource_type, id).await? {
-                    Reading::Live(record) => Planned::Delete(Some(record)),
-                    Reading::Deleted { .. } | Reading::Absent => Planned::Delete(None),
+                    Reading::Live(record) if rules.view.sees(&record) => {
+                        Planned::Delete(Some(record))
+                    }
+                    Reading::Live(_) | Reading::Deleted { .. } | Reading::Absent => {
+                        Planned::Delete(None)
+                    }
                 }
             }
             (Interaction::Delete, Target::Conditional(resource_type, criteria)) => {
@@ -244,7 +259,10 @@ impl Records {
                     (None, None) if expected == Match::Any => {
                         self.plan_create(resource_type.ok_or(RecordFault::WrongType)?, id, &doc)?
                     }
-                    _ => self.plan_update_matching(found, &doc, expected, rules.new_ids).await?,
+                    _ => {
+                        let how = (expected, rules.new_ids);
+                        self.plan_update_matching(found, &doc, how, rules.view).await?
+                    }
                 }
             }
             Planned::Patch(before) => self.plan_patch(before, &patch_of(entry)?, expected)?,

@@ -187,7 +187,8 @@ impl Records {
         let turn = CONDITIONAL.lock().await;
         let doc = acceptable(resource_type, body)?;
         let found = self.find_one(resource_type, criteria, view).await?;
-        let prepared = self.plan_update_matching(found, &doc, expected, new_ids).await?;
+        let how = (expected, new_ids);
+        let prepared = self.plan_update_matching(found, &doc, how, view).await?;
         Ok(prepared.with_turn(turn))
     }
 
@@ -263,6 +264,15 @@ impl Records {
         let found = self.find_one(resource_type, criteria, view).await?;
         let before = found.ok_or(RecordFault::NotFound)?;
         Ok(self.plan_delete(before, expected)?.with_turn(turn))
+    }
+
+    /// Checks a resource against the base rules of its type, without storing anything:
+    /// `$validate`.
+    ///
+    /// # Errors
+    /// As for a write of that resource.
+    pub fn validate(resource_type: ResourceType, body: Vec<u8>) -> Result<(), RecordFault> {
+        acceptable(resource_type, body).map(drop)
     }
 
     /// The turn of conditional writes, for a transaction that has several.
@@ -354,8 +364,8 @@ impl Records {
         &self,
         found: Option<Record>,
         doc: &Doc,
-        expected: Match,
-        new_ids: NewIds,
+        (expected, new_ids): (Match, NewIds),
+        view: &dyn View,
     ) -> Result<Prepared, RecordFault> {
         let resource_type = doc.resource_type().ok_or(RecordFault::WrongType)?;
         match (found, doc.id()) {
@@ -369,6 +379,14 @@ impl Records {
                 match self.read(resource_type, &id).await? {
                     Reading::Absent => {
                         self.plan_update(resource_type, &id, doc, Match::Any, new_ids).await
+                    }
+                    // TRUST: what is hidden must look like what never existed. Where clients
+                    // choose ids, a taken id cannot be hidden from them.
+                    Reading::Live(taken) if new_ids == NewIds::Server && !view.sees(&taken) => {
+                        Err(RecordFault::ClientId)
+                    }
+                    Reading::Deleted { .. } if new_ids == NewIds::Server => {
+                        Err(RecordFault::ClientId)
                     }
                     Reading::Live(_) | Reading::Deleted { .. } => Err(RecordFault::Conflict),
                 }

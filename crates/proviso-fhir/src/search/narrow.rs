@@ -20,7 +20,7 @@ use crate::json::Node;
 
 /// LIMIT: values of one ordered parameter that are indexed one by one; beyond it their hull is.
 const RANGES_MAX: usize = 8;
-/// LIMIT: answers of a join that are turned into keys; beyond it the join is only evaluated.
+/// LIMIT: answers of a join that are turned into keys or ids; beyond it the join is only evaluated.
 const JOIN_KEYS_MAX: usize = 500;
 
 /// A closed range of an ordered parameter.
@@ -246,7 +246,7 @@ impl Query {
                     }
                 }
                 (FilterKind::Has(join), _) => {
-                    if let Some(set) = joined.0.get(*join) {
+                    if let Some(set) = joined.0.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
                         let own = set.iter().filter(|(t, _)| *t == indexer.resource_type);
                         clauses.push(Clause::Ids(own.map(|(_, id)| id.clone()).collect()));
                     }
@@ -383,7 +383,9 @@ fn test_keys(home: &str, param: &Param, test: &Test, keys: &mut Vec<i64>) -> boo
             keys.push(key_hash(&[home, id.as_str()]));
         }
         Test::Reference(ReferenceTest::Url { url, .. }) => keys.push(key_hash(&[home, url])),
-        Test::Text { how: TextMatch::Sounds, text } => keys.push(key_hash(&[home, text])),
+        Test::Text { how: TextMatch::Sounds, text } => {
+            keys.extend(text.split(' ').next().map(|code| key_hash(&[home, code])));
+        }
         Test::Text { how: TextMatch::Starts | TextMatch::Exact, text } => {
             let folded = fold(text);
             let length = folded.chars().count();

@@ -224,11 +224,12 @@ impl Test {
         } else if modifier == Modifier::Contains {
             (TextMatch::Contains, fold(&plain))
         } else if param.is_phonetic() {
-            (TextMatch::Sounds, soundex(&plain).ok_or("a word in Latin letters")?)
+            let codes: Vec<String> = plain.split_whitespace().filter_map(soundex).collect();
+            (TextMatch::Sounds, codes.join(" "))
         } else {
             (TextMatch::Starts, fold(&plain))
         };
-        // White space alone would match everything.
+        // White space alone, or no letter to hear, would match everything.
         if text.is_empty() { Err("a text") } else { Ok(Self::Text { how, text }) }
     }
 
@@ -437,8 +438,10 @@ fn text_accepts(how: TextMatch, wanted: &str, found: &str) -> bool {
         TextMatch::Exact => found == wanted,
         TextMatch::Starts => fold(found).starts_with(wanted),
         TextMatch::Contains => fold(found).contains(wanted),
+        // Every word asked for sounds like some word that is there.
         TextMatch::Sounds => {
-            found.split_whitespace().any(|word| soundex(word).as_deref() == Some(wanted))
+            let codes: Vec<String> = found.split_whitespace().filter_map(soundex).collect();
+            wanted.split(' ').all(|code| codes.iter().any(|found| found == code))
         }
     }
 }

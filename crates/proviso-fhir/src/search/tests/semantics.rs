@@ -48,6 +48,8 @@ fn strings_start_alike_whatever_case_and_accents() {
             ("address-city:exact=Springfield", true),
             ("phonetic=Alvares", true),
             ("phonetic=Okoro", false),
+            ("phonetic=Maria%20Alvares", true),
+            ("phonetic=Maria%20Okoro", false),
             ("family:missing=true", false),
             ("address-country:missing=true", true),
         ],
