@@ -30,7 +30,7 @@ fn people() -> impl Strategy<Value = Op> {
     prop_oneof![
         (name(), name(), presence()).prop_map(|(name, username, expect)| {
             let mut account = account(name);
-            account.username = username.to_owned();
+            username.clone_into(&mut account.username);
             Op::PutAccount { account, expect }
         }),
         name().prop_map(|name| Op::PutSession(session(name))),
@@ -161,7 +161,7 @@ fn clause() -> impl Strategy<Value = Clause> {
     ]
 }
 
-fn said(error: CommitError) -> String {
+fn said(error: &CommitError) -> String {
     format!("{error:?}")
 }
 
@@ -246,8 +246,8 @@ proptest! {
         runtime.block_on(async {
             let (_folder, [sqlite, model]) = stores();
             for batch in batches {
-                let ours = sqlite.commit(Batch::from(batch.clone())).await.map_err(said);
-                let theirs = model.commit(Batch::from(batch)).await.map_err(said);
+                let ours = sqlite.commit(Batch::from(batch.clone())).await.map_err(|error| said(&error));
+                let theirs = model.commit(Batch::from(batch)).await.map_err(|error| said(&error));
                 prop_assert_eq!(ours, theirs);
             }
             let ours = everything(&sqlite, &clauses, as_of_back).await;

@@ -1,4 +1,5 @@
 //! What every back end must do, run on each of them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
 
 mod world;
 
@@ -106,8 +107,8 @@ async fn what_works_once_works_once() {
         refuse(&store, [take(100)], 0, Precondition::Ended).await;
         commit(&store, [take(99)]).await;
         refuse(&store, [take(99)], 0, Precondition::AlreadyConsumed).await;
-        let stored = store.launch_ticket(&hash).await.unwrap().unwrap();
-        assert_eq!(stored.consumed_at, Some(at(99)));
+        let found = store.launch_ticket(&hash).await.unwrap().unwrap();
+        assert_eq!(found.consumed_at, Some(at(99)));
 
         let used = |jti: &str| {
             Op::UseAssertion(UsedAssertion {
@@ -148,8 +149,8 @@ async fn a_code_is_taken_once_and_only_while_its_grant_is_active() {
         refuse(&store, [take("two", 1)], 0, Precondition::GrantEnded).await;
         // Reuse is still noticed after the grant has ended.
         refuse(&store, [take("one", 59)], 0, Precondition::AlreadyConsumed).await;
-        let stored = store.authorization_code(&TokenHash::of("one")).await.unwrap().unwrap();
-        assert_eq!(stored.consumed_at, Some(at(59)));
+        let found = store.authorization_code(&TokenHash::of("one")).await.unwrap().unwrap();
+        assert_eq!(found.consumed_at, Some(at(59)));
     }
 }
 
@@ -171,7 +172,8 @@ async fn ending_the_grants_of_a_consent_stops_their_refresh_tokens() {
         let shared = "cns_shared".parse().unwrap();
         let stop = Op::EndGrantsOfConsent { consent: shared, end: end(5) };
         let receipt = commit(&store, [stop.clone()]).await;
-        let ended: Vec<_> = receipt.ended_grants.iter().map(|id| id.as_str()).collect();
+        let ended: Vec<_> =
+            receipt.ended_grants.iter().map(proviso_core::id::GrantId::as_str).collect();
         assert_eq!(ended, ["grt_a", "grt_b"]);
         assert_eq!(receipt.epoch, 2);
         assert!(commit(&store, [stop]).await.ended_grants.is_empty());
@@ -618,8 +620,8 @@ async fn audit_entries_are_found_newest_first() {
         assert_eq!(indexes(of_one.clone()).await, [19, 16, 13]);
         let of_both = AuditQuery { subjects: vec![[255; 32], subject(1)], ..all.clone() };
         assert_eq!(indexes(of_both).await, [19, 16, 13]);
-        let of_none = AuditQuery { subjects: vec![subject(0), subject(1)], ..all.clone() };
-        assert_eq!(indexes(of_none).await, [0_u64; 0]);
+        let of_nobody = AuditQuery { subjects: vec![subject(0), subject(1)], ..all.clone() };
+        assert_eq!(indexes(of_nobody).await, [0_u64; 0]);
         let denied = AuditQuery { outcome: Some(AuditOutcome::Denied), ..of_one };
         assert_eq!(indexes(denied).await, [10]);
         let tokens = AuditQuery { kinds: vec![AuditKind::Token], ..all.clone() };

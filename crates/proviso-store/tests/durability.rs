@@ -1,5 +1,5 @@
 //! What survives: killed processes, torn files, reopened databases.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests may fail loudly")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
 mod world;
 

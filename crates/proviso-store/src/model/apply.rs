@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use proviso_core::account::{Account, Session};
+use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::consent::ConsentVersion;
 use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
 use proviso_core::time::At;
@@ -87,11 +87,7 @@ impl State {
             Op::PutConsentVersion { id, version, expect } => {
                 self.put_consent_version(id, version, expect.as_ref())?;
             }
-            Op::PutRelationship(relationship) => {
-                let key =
-                    (relationship.account.clone(), relationship.patient.clone(), relationship.kind);
-                self.relationships.insert(key, relationship);
-            }
+            Op::PutRelationship(relationship) => self.put_relationship(relationship),
             Op::PutObjection(objection) => {
                 self.objections.insert(objection.patient.clone(), objection);
             }
@@ -99,12 +95,7 @@ impl State {
                 require(!self.keys.contains_key(&key.id), Precondition::Exists)?;
                 self.keys.insert(key.id.clone(), key);
             }
-            Op::RetireKey { id, at, publish_until } => {
-                let key = self.keys.get_mut(&id).ok_or(Precondition::Missing)?;
-                require(key.retired_at.is_none(), Precondition::Ended)?;
-                key.retired_at = Some(at);
-                key.publish_until = publish_until;
-            }
+            Op::RetireKey { id, at, publish_until } => self.retire_key(&id, at, publish_until)?,
             Op::PutSetting { key, value, expect } => self.put_setting(key, value, &expect)?,
             Op::PutRecord { record, expect } => {
                 receipt.record_seqs.push(self.put_record(record, expect)?);
@@ -232,6 +223,19 @@ impl State {
         require(!known, Precondition::Exists)?;
         let versions = self.consents.entry(version.consent.clone()).or_default();
         versions.push(Arc::new(StoredConsent { id, version }));
+        Ok(())
+    }
+
+    fn put_relationship(&mut self, relationship: Relationship) {
+        let (account, patient) = (relationship.account.clone(), relationship.patient.clone());
+        self.relationships.insert((account, patient, relationship.kind), relationship);
+    }
+
+    fn retire_key(&mut self, id: &str, at: At, publish_until: Option<At>) -> Outcome {
+        let key = self.keys.get_mut(id).ok_or(Precondition::Missing)?;
+        require(key.retired_at.is_none(), Precondition::Ended)?;
+        key.retired_at = Some(at);
+        key.publish_until = publish_until;
         Ok(())
     }
 

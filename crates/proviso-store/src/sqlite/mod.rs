@@ -50,14 +50,15 @@ struct Shared {
 
 impl SqliteStore {
     pub(crate) fn open(path: &Path, options: OpenOptions) -> Result<Self, OpenError> {
+        let OpenOptions { tenant: tenant_id, signer, readers_max, faults } = options;
         connection::check_library()?;
         let lock = lock_file(path)?;
         let mut db = connection::open_writer(path)?;
         migrate::migrate(&mut db)?;
-        let tenant = migrate::tenant_number(&db, &options.tenant)?;
-        let signer = Arc::new(RwLock::new(options.signer.clone()));
-        let side = side_file::SideFile::beside(path, &options.tenant);
-        let writer = writer::Writer::new(db, tenant, Arc::clone(&signer), &options, side)?;
+        let tenant = migrate::tenant_number(&db, &tenant_id)?;
+        let signer = Arc::new(RwLock::new(signer));
+        let side = side_file::SideFile::beside(path, &tenant_id);
+        let writer = writer::Writer::new(db, tenant, Arc::clone(&signer), faults, side)?;
         let (queue, commands) = std::sync::mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
@@ -69,7 +70,7 @@ impl SqliteStore {
             writer: Mutex::new(Some(thread)),
             signer,
             idle: Mutex::new(Vec::new()),
-            readers: Arc::new(Semaphore::new(options.readers_max.max(1))),
+            readers: Arc::new(Semaphore::new(readers_max.max(1))),
             _lock: lock,
         })))
     }

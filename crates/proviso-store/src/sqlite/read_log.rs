@@ -137,19 +137,24 @@ fn audit_sql(subjects: &[SubjectKey], values: &mut Vec<Value>) -> String {
         }
         None => ("audit_entry e WHERE e.tenant = ?1 AND e.idx < ?2".to_owned(), "e.idx"),
     };
-    let mut sql = format!(
+    let others: Vec<String> = subjects
+        .iter()
+        .skip(1)
+        .map(|subject| {
+            let subject = bind(subject);
+            format!(
+                "AND EXISTS (SELECT 1 FROM audit_subject o
+                             WHERE o.tenant = ?1 AND o.subject = ?{subject} AND o.idx = e.idx)"
+            )
+        })
+        .collect();
+    let others = others.join("\n");
+    format!(
         "SELECT {COLUMNS} FROM {from}
          AND e.at >= ?3 AND (?4 IS NULL OR e.at < ?4)
          AND (?5 IS NULL OR e.kind IN (SELECT value FROM json_each(?5)))
-         AND (?6 IS NULL OR e.outcome = ?6)"
-    );
-    for subject in subjects.iter().skip(1) {
-        let subject = bind(subject);
-        sql.push_str(&format!(
-            "\n AND EXISTS (SELECT 1 FROM audit_subject o
-                            WHERE o.tenant = ?1 AND o.subject = ?{subject} AND o.idx = e.idx)"
-        ));
-    }
-    sql.push_str(&format!("\n ORDER BY {order} DESC LIMIT ?7"));
-    sql
+         AND (?6 IS NULL OR e.outcome = ?6)
+         {others}
+         ORDER BY {order} DESC LIMIT ?7"
+    )
 }

@@ -15,7 +15,7 @@ use super::tx::{OpError, Tx};
 use crate::batch::{Batch, CommitError, Op, Receipt};
 use crate::error::OpenError;
 use crate::log::SharedSigner;
-use crate::options::{Faults, OpenOptions};
+use crate::options::Faults;
 
 /// LIMIT: how many batches one transaction takes; more would make the first of them wait.
 const BATCHES_MAX: usize = 1024;
@@ -48,14 +48,14 @@ impl Writer {
         db: Connection,
         tenant: i64,
         signer: Arc<RwLock<Option<SharedSigner>>>,
-        options: &OpenOptions,
+        faults: Faults,
         side: SideFile,
     ) -> Result<Self, OpenError> {
         let mut writer = Self {
             db,
             tenant,
             signer,
-            faults: options.faults.clone(),
+            faults,
             side,
             tree: Tree::new(),
             next_seq: 1,
