@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::installation::DATABASE_FILE;
+
 /// The file that says that a folder is a demo's.
 pub const MARKER_FILE: &str = "demo.json";
 
@@ -79,7 +81,8 @@ pub fn require_free_or_world(folder: &Path) -> anyhow::Result<()> {
     write_marker(folder, &Marker::new())
 }
 
-/// Makes sure that a folder holds a finished demo world.
+/// Makes sure that a folder holds a demo world. One that was left unfinished will do: its log can
+/// be checked, and the next start of the demo finishes it.
 ///
 /// # Errors
 /// When it does not.
@@ -91,8 +94,8 @@ pub fn require_world(folder: &Path) -> anyhow::Result<()> {
     );
     let marker = read_marker(folder)?;
     anyhow::ensure!(
-        marker.state == State::Ready,
-        "the demo world in `{}` is not finished; `proviso demo --data {0}` finishes it",
+        marker.state == State::Ready || folder.join(DATABASE_FILE).exists(),
+        "the demo world in `{}` has not been built; `proviso demo --data {0}` builds it",
         folder.display()
     );
     Ok(())
@@ -142,9 +145,10 @@ mod tests {
         let folder = parent.path().join("data");
         require_free_or_world(&folder).unwrap();
         assert_eq!(read_marker(&folder).unwrap().state, State::Building);
-        fs::write(folder.join("proviso.db"), b"x").unwrap();
+        assert!(require_world(&folder).unwrap_err().to_string().contains("not been built"));
+        fs::write(folder.join(DATABASE_FILE), b"x").unwrap();
         require_free_or_world(&folder).unwrap();
-        assert!(require_world(&folder).unwrap_err().to_string().contains("not finished"));
+        require_world(&folder).unwrap();
         write_marker(&folder, &Marker { state: State::Ready, ..Marker::new() }).unwrap();
         require_world(&folder).unwrap();
     }

@@ -290,3 +290,7 @@ async fn share_with_daughter(app: &Arc<App>) -> anyhow::Result<()> {
     app.record_consent(&giver, terms, &Via::default()).await?;
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "seed_tests.rs"]
+mod tests;
