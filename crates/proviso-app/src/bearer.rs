@@ -86,15 +86,13 @@ impl App {
         at: At,
     ) -> Result<Arc<AccessTokenClaims>, BearerError> {
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let claims = match self.auth.verified.0.get(&hash) {
-            Some(claims) => claims,
-            None => {
-                let claims =
-                    self.keys.verify_access_token(token).map_err(|_| BearerError::Invalid)?;
-                let claims = Arc::new(claims);
-                self.auth.verified.0.insert(hash, Arc::clone(&claims));
-                claims
-            }
+        let claims = if let Some(claims) = self.auth.verified.0.get(&hash) {
+            claims
+        } else {
+            let claims = self.keys.verify_access_token(token).map_err(|_| BearerError::Invalid)?;
+            let claims = Arc::new(claims);
+            self.auth.verified.0.insert(hash, Arc::clone(&claims));
+            claims
         };
         let urls = self.urls();
         if claims.iss != urls.issuer() {

@@ -104,8 +104,7 @@ impl App {
         }
         entry.client = Some(asker.clone());
         self.commit(Batch::new(), entry).await.map_err(Failure::from)?;
-        Ok(visible
-            .map_or(Introspection::Inactive, |(_, active)| Introspection::Active(active)))
+        Ok(visible.map_or(Introspection::Inactive, |(_, active)| Introspection::Active(active)))
     }
 
     /// Takes a token back (RFC 7009), and with it everything of the same connection. An unknown

@@ -34,8 +34,7 @@ pub enum PasswordError {
 }
 
 fn hasher() -> Result<Argon2<'static>, PasswordError> {
-    let params =
-        Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| PasswordError::Hash)?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| PasswordError::Hash)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
@@ -80,10 +79,8 @@ impl PasswordChecks {
         password: Secret<String>,
     ) -> Result<bool, PasswordError> {
         let _place = self.waiting.try_acquire().map_err(|_| PasswordError::Busy)?;
-        let permit = Arc::clone(&self.running)
-            .acquire_owned()
-            .await
-            .map_err(|_| PasswordError::Busy)?;
+        let permit =
+            Arc::clone(&self.running).acquire_owned().await.map_err(|_| PasswordError::Busy)?;
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.clone());
         let matches = tokio::task::spawn_blocking(move || {
@@ -102,9 +99,7 @@ impl PasswordChecks {
 /// A hash with our parameters that no password has.
 fn decoy() -> String {
     let output = Output::new(&[0x5a; 32]).map(|output| output.to_string()).unwrap_or_default();
-    format!(
-        "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$cHJvdmlzbyBkZWNveSAxIQ${output}"
-    )
+    format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$cHJvdmlzbyBkZWNveSAxIQ${output}")
 }
 
 #[cfg(test)]

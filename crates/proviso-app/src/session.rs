@@ -57,8 +57,7 @@ impl App {
 
     /// Whether a form's token belongs to the cookie.
     pub fn form_token_matches(&self, cookie: &str, token: &str) -> bool {
-        self.form_token(cookie)
-            .is_ok_and(|own| Secret::new(own).matches(token.as_bytes()))
+        self.form_token(cookie).is_ok_and(|own| Secret::new(own).matches(token.as_bytes()))
     }
 
     /// The person behind a session cookie, if the session is alive.

@@ -64,12 +64,8 @@ impl App {
             }
             account => {
                 self.auth.throttle.failed(username, address, self.now());
-                let mut entry = self.draft_entry(
-                    via,
-                    AuditKind::SignIn,
-                    AuditOutcome::Failure,
-                    "password",
-                )?;
+                let mut entry =
+                    self.draft_entry(via, AuditKind::SignIn, AuditOutcome::Failure, "password")?;
                 // What was typed is not kept: people type passwords into the wrong field.
                 if right {
                     entry.reasons = vec![ReasonCode::AccountDisabled];

@@ -6,7 +6,7 @@ use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeContext};
 use proviso_oauth::authorize::AuthorizeError;
-use proviso_oauth::record::{AuthorizationRequest, LaunchContext, TokenHash};
+use proviso_oauth::record::{AuthorizationRequest, LaunchContext};
 
 use super::Access;
 use crate::App;
@@ -63,8 +63,19 @@ impl App {
         person: &SignedIn,
         access: Access,
     ) -> Result<Settled, Failure> {
-        if let Some(launch) = &request.requested.launch {
-            return self.context_of_launch(request, launch, person).await;
+        let context = match self.launch_context(request, person).await? {
+            Ok(context) => context,
+            Err(error) => return Ok(Settled::Refused(error)),
+        };
+        let candidates = self.candidates(&person.account).await?;
+        if let Some(patient) = &context.patient {
+            // The relationship may have ended since the launch.
+            let still = candidates.iter().any(|candidate| candidate.patient == *patient);
+            return Ok(if still {
+                Settled::Context(context)
+            } else {
+                Settled::Refused(AuthorizeError::AccessDenied)
+            });
         }
         let scopes = &request.requested.scopes;
         let asks_for_patient = scopes.iter().any(|scope| {
@@ -75,43 +86,34 @@ impl App {
         });
         // S5, A164: a patient/ scope needs a patient; so does every consent.
         if !asks_for_patient && access == Access::Operational {
-            return Ok(Settled::Context(LaunchContext::default()));
+            return Ok(Settled::Context(context));
         }
-        let mut candidates = self.candidates(&person.account).await?;
-        Ok(match candidates.len() {
-            0 => Settled::Refused(AuthorizeError::AccessDenied),
-            1 => {
-                let patient = candidates.pop().map(|candidate| candidate.patient);
-                Settled::Context(LaunchContext { patient, ..LaunchContext::default() })
+        Ok(match candidates.as_slice() {
+            [] => Settled::Refused(AuthorizeError::AccessDenied),
+            [only] => {
+                Settled::Context(LaunchContext { patient: Some(only.patient.clone()), ..context })
             }
             _ => Settled::Choose(candidates),
         })
     }
 
-    /// The context of an EHR launch, if its ticket is for this app and this person and still good.
-    async fn context_of_launch(
+    /// What the EHR launch of a request says, if its ticket is for this app and this person and
+    /// still good; nothing when the request came without a launch.
+    pub(super) async fn launch_context(
         &self,
         request: &AuthorizationRequest,
-        launch: &TokenHash,
         person: &SignedIn,
-    ) -> Result<Settled, Failure> {
-        let refused = Settled::Refused(AuthorizeError::Launch);
-        let Some(ticket) = self.store.launch_ticket(launch).await? else { return Ok(refused) };
-        let usable = ticket.client == request.requested.client
-            && ticket.account == person.account.id
-            && ticket.consumed_at.is_none()
-            && self.now() < ticket.expires_at;
-        if !usable {
-            return Ok(refused);
-        }
-        // The relationship may have ended since the launch.
-        if let Some(patient) = &ticket.context.patient {
-            let candidates = self.candidates(&person.account).await?;
-            if !candidates.iter().any(|candidate| candidate.patient == *patient) {
-                return Ok(Settled::Refused(AuthorizeError::AccessDenied));
-            }
-        }
-        Ok(Settled::Context(ticket.context))
+    ) -> Result<Result<LaunchContext, AuthorizeError>, Failure> {
+        let Some(launch) = &request.requested.launch else {
+            return Ok(Ok(LaunchContext::default()));
+        };
+        let ticket = self.store.launch_ticket(launch).await?.filter(|ticket| {
+            ticket.client == request.requested.client
+                && ticket.account == person.account.id
+                && ticket.consumed_at.is_none()
+                && self.now() < ticket.expires_at
+        });
+        Ok(ticket.map(|ticket| ticket.context).ok_or(AuthorizeError::Launch))
     }
 
     /// The patients whom a person may share or open, by relationships in force now.
@@ -159,7 +161,8 @@ impl App {
     /// When the store fails.
     pub async fn patient_name(&self, patient: &PatientId) -> Result<String, Failure> {
         let accounts = self.store.accounts().await?;
-        let own = accounts.into_iter().find(|account| own_patient(account).as_ref() == Some(patient));
+        let own =
+            accounts.into_iter().find(|account| own_patient(account).as_ref() == Some(patient));
         if let Some(account) = own {
             return Ok(account.display_name);
         }
@@ -194,7 +197,10 @@ mod tests {
     fn names_are_read_from_text_or_from_parts() {
         let name = |json: &str| name_in(json.as_bytes());
         assert_eq!(name(r#"{"name":[{"text":"Ann B"}]}"#).as_deref(), Some("Ann B"));
-        assert_eq!(name(r#"{"name":[{"given":["Ann","C"],"family":"B"}]}"#).as_deref(), Some("Ann B"));
+        assert_eq!(
+            name(r#"{"name":[{"given":["Ann","C"],"family":"B"}]}"#).as_deref(),
+            Some("Ann B")
+        );
         assert_eq!(name(r#"{"name":[{"family":"B"}]}"#).as_deref(), Some("B"));
         assert_eq!(name(r#"{"name":[]}"#), None);
         assert_eq!(name("{}"), None);

@@ -8,7 +8,7 @@ use proviso_core::consent::{
     OfflineAccess, Recipient,
 };
 use proviso_core::id::{AuthorizationRequestId, ConsentId, ConsentVersionId, GrantId, PatientId};
-use proviso_core::scope::{Scope, compile, requested_categories};
+use proviso_core::scope::{Scope, ScopeContext, compile, requested_categories};
 use proviso_core::time::{At, Period};
 use proviso_oauth::authorize::{AuthorizeError, ReturnAddress};
 use proviso_oauth::record::{
@@ -172,13 +172,10 @@ impl App {
         }
         let asked_offline = scopes.contains(&Scope::OfflineAccess);
         // "Once" ends with the visit, so there is nothing to go on with while the person is away.
-        let offline = match (choice.offline, asked_offline, choice.duration) {
-            (OfflineAccess::Allowed, true, DurationChoice::ThirtyDays)
-            | (OfflineAccess::Allowed, true, DurationChoice::OneYear)
-            | (OfflineAccess::Allowed, true, DurationChoice::UntilStopped) => {
-                OfflineAccess::Allowed
-            }
-            _ => OfflineAccess::Refused,
+        let offline = if asked_offline && choice.duration != DurationChoice::Once {
+            choice.offline
+        } else {
+            OfflineAccess::Refused
         };
         let compiled = compile(scopes, choice.categories).into_vec();
         let granted = settle_scopes(compiled, context, person, offline);
@@ -238,12 +235,11 @@ impl App {
                 && stored.version.capacity == capacity
                 && stored.version.status == ConsentStatus::Active
         });
-        let (version, expect, action) = match existing {
-            Some(stored) => (stored.version.amend(terms, at, None), Some(stored.id), "amend"),
-            None => {
-                let id = ConsentId::generate(at, self.entropy.for_id()?);
-                (ConsentVersion::record(id, terms, at), None, "record")
-            }
+        let (version, expect, action) = if let Some(stored) = existing {
+            (stored.version.amend(terms, at, None), Some(stored.id), "amend")
+        } else {
+            let id = ConsentId::generate(at, self.entropy.for_id()?);
+            (ConsentVersion::record(id, terms, at), None, "record")
         };
         let version = match version {
             Ok(version) => version,
@@ -413,7 +409,11 @@ fn settle_scopes(
             // A197: nobody without a FHIR resource gets `fhirUser`.
             Scope::FhirUser | Scope::Profile => person.account.fhir_user.is_some(),
             Scope::OfflineAccess => offline == OfflineAccess::Allowed,
-            Scope::OpenId | Scope::Launch | Scope::OnlineAccess | Scope::Resource(_) => true,
+            // S5: no patient/ scope without a patient.
+            Scope::Resource(resource) => {
+                resource.context != ScopeContext::Patient || context.patient.is_some()
+            }
+            Scope::OpenId | Scope::Launch | Scope::OnlineAccess => true,
         })
         .collect()
 }

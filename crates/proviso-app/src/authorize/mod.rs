@@ -24,9 +24,9 @@ use proviso_oauth::record::{
 use proviso_oauth::token::scope_text;
 use proviso_store::{Batch, Op, Precondition};
 
+use self::context::Settled;
 pub use self::context::{PatientCandidate, PatientRelation};
 pub use self::decide::{Answer, ChoiceProblem, ConsentChoice, Decided};
-use self::context::Settled;
 use crate::App;
 use crate::failure::Failure;
 use crate::session::SignedIn;
@@ -246,7 +246,10 @@ impl App {
             // Not one of those offered: the page is shown again, and says no more.
             return self.advance(request, signed_in, via).await;
         }
-        let context = LaunchContext { patient: Some(patient.clone()), ..LaunchContext::default() };
+        let context = match self.launch_context(&request, person).await? {
+            Ok(context) => LaunchContext { patient: Some(patient.clone()), ..context },
+            Err(error) => return self.fail(request, Some(person), error, via).await,
+        };
         let stage = picked(person, context);
         match self.save_stage(request, stage).await? {
             Ok(request) => self.advance(request, signed_in, via).await,
@@ -305,7 +308,12 @@ impl App {
             {
                 Settled::Context(context.clone())
             }
-            _ => self.settle_context(&request, person, access).await?,
+            AuthorizationStage::Requested
+            | AuthorizationStage::SignedIn { .. }
+            | AuthorizationStage::PatientPicked { .. }
+            | AuthorizationStage::Decided { .. } => {
+                self.settle_context(&request, person, access).await?
+            }
         };
         let context = match settled {
             Settled::Context(context) => context,
@@ -419,9 +427,10 @@ impl App {
         error: AuthorizeError,
         via: &Via,
     ) -> Result<Step, Failure> {
-        let outcome = match error {
-            AuthorizeError::AccessDenied => AuditOutcome::Denied,
-            _ => AuditOutcome::Failure,
+        let outcome = if error == AuthorizeError::AccessDenied {
+            AuditOutcome::Denied
+        } else {
+            AuditOutcome::Failure
         };
         let mut entry = self.draft_entry(via, AuditKind::Authorization, outcome, error.code())?;
         entry.client = Some(request.requested.client.clone());
@@ -499,9 +508,10 @@ fn is_fresh(request: &AuthorizationRequest, person: &SignedIn) -> bool {
         .prompt
         .iter()
         .any(|prompt| matches!(prompt, Prompt::Login | Prompt::SelectAccount));
-    let young = request.requested.max_age_secs.is_none_or(|max_age| {
-        signed_in_at.plus_secs(i64::from(max_age)) >= request.created_at
-    });
+    let young = request
+        .requested
+        .max_age_secs
+        .is_none_or(|max_age| signed_in_at.plus_secs(i64::from(max_age)) >= request.created_at);
     !again && young
 }
 

@@ -40,13 +40,8 @@ impl App {
         let Some(earlier) = earlier else {
             return self.fail(request, Some(person), AuthorizeError::ConsentRequired, via).await;
         };
-        let mut grant = self.grant_for(
-            &request,
-            person,
-            context,
-            asked.into_vec(),
-            earlier.renewal.clone(),
-        )?;
+        let mut grant =
+            self.grant_for(&request, person, context, asked.into_vec(), earlier.renewal.clone())?;
         grant.basis = earlier.basis.clone();
         grant.purpose = earlier.purpose;
         grant.expires_at = earlier.expires_at;

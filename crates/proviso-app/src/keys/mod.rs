@@ -122,8 +122,7 @@ impl Keys {
             KeyUse::Checkpoint,
             KeyUse::Derivation,
         ] {
-            let exists =
-                all.iter().any(|key| key.key_use == key_use && key.retired_at.is_none());
+            let exists = all.iter().any(|key| key.key_use == key_use && key.retired_at.is_none());
             if !exists {
                 let key = generate(&master, key_use, entropy, at)?;
                 all.push(key.clone());

@@ -2,24 +2,18 @@ use proviso_app::authorize::{Answer, ChoiceProblem, Decided, PageRefusal, Step};
 use proviso_app::launch::{LaunchOrder, LaunchRefusal};
 use proviso_core::category::{Category, CategorySet, SensitiveKind};
 use proviso_core::consent::{Capacity, ConsentStatus, DurationChoice, OfflineAccess};
+use proviso_core::id::PatientId;
 use proviso_oauth::authorize::PageError;
 
-use crate::world::{
-    BASE, BROWSER, World, choice, everything, query_of, request, via,
-};
+use crate::world::{BASE, BROWSER, World, choice, everything, query_of, request, via};
 
 fn refused(step: &Step) -> Option<PageRefusal> {
-    match step {
-        Step::Refused { why, .. } => Some(*why),
-        _ => None,
-    }
+    if let Step::Refused { why, .. } = step { Some(*why) } else { None }
 }
 
 fn error_of(step: &Step) -> Option<String> {
-    match step {
-        Step::Return { url } => query_of(url).text("error").map(str::to_owned),
-        _ => None,
-    }
+    let Step::Return { url } = step else { return None };
+    query_of(url).text("error").map(str::to_owned)
 }
 
 #[tokio::test]
@@ -123,8 +117,7 @@ async fn the_second_choice_for_the_same_app_is_the_next_version() {
     assert_eq!(consents.len(), 1);
     assert_eq!(consents[0].version.number, 2);
     // P4: the token of the first grant is narrowed at once.
-    let caller =
-        world.app.authenticate_bearer(&first.access_token, world.app.now()).await.unwrap();
+    let caller = world.app.authenticate_bearer(&first.access_token, world.app.now()).await.unwrap();
     let text = proviso_oauth::token::scope_text(&caller.scopes);
     assert!(!text.contains("patient/*") && text.contains("MedicationRequest"), "{text}");
 }
@@ -265,7 +258,7 @@ async fn an_ehr_launch_carries_its_context_once_to_its_app_and_person() {
     let Step::Operational(model) = world.begin(&asked, Some(person)).await else {
         panic!("no page for staff")
     };
-    assert_eq!(model.patient.as_ref().map(|id| id.as_str()), Some("maria"));
+    assert_eq!(model.patient.as_ref().map(PatientId::as_str), Some("maria"));
     let answer = Answer::ActWithinRole;
     let decided = world
         .app
@@ -285,6 +278,37 @@ async fn an_ehr_launch_carries_its_context_once_to_its_app_and_person() {
     // Once only.
     let step = world.begin(&asked, Some(person)).await;
     assert_eq!(error_of(&step).as_deref(), Some("invalid_request"));
+}
+
+#[tokio::test]
+async fn a_launch_without_a_patient_lets_staff_pick_one_and_keeps_its_context() {
+    // Covers: S5, A164
+    let world = World::new().await;
+    let doctor = world.sign_in("drpatel").await;
+    let person = &doctor.signed_in;
+    let order = LaunchOrder {
+        client: "glucose-coach".parse().unwrap(),
+        launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
+        patient: None,
+        encounter: None,
+        intent: Some("look-up".to_owned()),
+    };
+    let url = world.app.start_launch(person, order, &via()).await.unwrap().unwrap();
+    let launch: &'static str = query_of(&url).text("launch").unwrap().to_owned().leak();
+    let asked = request(&[("scope", "launch patient/*.rs"), ("launch", launch)]);
+    let step = world.begin(&asked, Some(person)).await;
+    let Step::PickPatient { request: id, .. } = step else { panic!("{step:?}") };
+    let lily = "lily".parse().unwrap();
+    let step = world.app.pick_patient(&id, BROWSER, Some(person), &lily, &via()).await.unwrap();
+    let Step::Operational(model) = step else { panic!("{step:?}") };
+    assert_eq!(model.patient, Some(lily));
+    let answer = Answer::ActWithinRole;
+    let decided =
+        world.app.decide_authorization(&model.request, BROWSER, Some(person), answer, &via()).await;
+    let Decided::Step(Step::Return { url }) = decided.unwrap() else { panic!("no code") };
+    let tokens = world.redeem(query_of(&url).text("code").unwrap()).await.unwrap();
+    assert_eq!(tokens.context.patient.as_deref(), Some("lily"));
+    assert_eq!(tokens.context.intent.as_deref(), Some("look-up"));
 }
 
 #[tokio::test]

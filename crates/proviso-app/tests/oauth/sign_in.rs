@@ -77,11 +77,8 @@ async fn signing_in_again_ends_the_session_that_the_browser_had() {
     let world = World::new().await;
     let first = world.sign_in("maria").await;
     let password = Secret::new("proviso-demo".to_owned());
-    let outcome = world
-        .app
-        .sign_in("maria", password, Some(first.cookie.expose()), &via())
-        .await
-        .unwrap();
+    let outcome =
+        world.app.sign_in("maria", password, Some(first.cookie.expose()), &via()).await.unwrap();
     let SignInOutcome::SignedIn(second) = outcome else { panic!("{outcome:?}") };
     assert_ne!(first.cookie.expose(), second.cookie.expose());
     assert!(world.app.signed_in(first.cookie.expose()).await.unwrap().is_none());
@@ -102,7 +99,8 @@ async fn form_tokens_belong_to_one_cookie() {
 async fn apps_register_themselves_where_that_is_open() {
     let world = World::new().await;
     assert_eq!(world.app.settings().registration, Registration::Open);
-    let body = br#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}"#;
+    let body =
+        br#"{"redirect_uris":["https://app.example/cb"],"token_endpoint_auth_method":"none"}"#;
     let answer = world.app.register_client(body, &via()).await.unwrap().unwrap();
     let answer = serde_json::to_value(answer).unwrap();
     let id = answer["client_id"].as_str().unwrap();

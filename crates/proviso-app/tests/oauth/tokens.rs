@@ -3,6 +3,7 @@ use std::sync::Arc;
 use proviso_app::bearer::BearerError;
 use proviso_app::introspect::TokenUseError;
 use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::id::PatientId;
 use proviso_oauth::claims::IdTokenClaims;
 use proviso_oauth::introspect::Introspection;
 use proviso_oauth::jose::{KeySet, SignatureAlgorithm};
@@ -38,7 +39,7 @@ async fn the_token_response_has_what_smart_asks_for() {
     let caller =
         world.app.authenticate_bearer(&tokens.access_token, world.app.now()).await.unwrap();
     assert_eq!(caller.account, Some(account_id("maria")));
-    assert_eq!(caller.patient.as_ref().map(|id| id.as_str()), Some("maria"));
+    assert_eq!(caller.patient.as_ref().map(PatientId::as_str), Some("maria"));
     assert!(caller.consent.is_some());
 }
 
@@ -56,10 +57,7 @@ async fn the_id_token_verifies_against_the_published_keys() {
     assert_eq!(claims.sub, "acc_maria");
     assert_eq!(claims.nonce.as_deref(), Some("n-1"));
     assert_eq!(claims.auth_time, Some(world.app.now().as_secs()));
-    assert_eq!(
-        claims.fhir_user.as_deref(),
-        Some("http://127.0.0.1:8080/fhir/r4/Patient/maria")
-    );
+    assert_eq!(claims.fhir_user.as_deref(), Some("http://127.0.0.1:8080/fhir/r4/Patient/maria"));
     let info = world.app.userinfo(&tokens.access_token).unwrap();
     assert_eq!((info.sub, info.fhir_user), (claims.sub, claims.fhir_user));
     // An ID token is never an access token.
@@ -394,7 +392,10 @@ async fn introspection_repeats_the_token_response_for_its_own_app_only() {
     let unknown = world.app.introspect(Some(&header), &invalid, &via()).await.unwrap();
     assert_eq!(unknown.to_json(), r#"{"active":false}"#);
     // Never anonymous, never by name alone.
-    assert!(matches!(world.app.introspect(None, &ask, &via()).await, Err(TokenUseError::Client(_))));
+    assert!(matches!(
+        world.app.introspect(None, &ask, &via()).await,
+        Err(TokenUseError::Client(_))
+    ));
     let named = form(&[("token", &other.access_token), ("client_id", "glucose-coach")]);
     let refused = world.app.introspect(None, &named, &via()).await.unwrap_err();
     assert_eq!(refused.status(), 401);

@@ -103,8 +103,7 @@ impl World {
         let entropy = Arc::new(SystemEntropy::default());
         let hash = hash_password(PASSWORD, &*entropy).unwrap();
         let pkcs8 = generate_pkcs8(SignatureAlgorithm::Es256).unwrap();
-        let service_key =
-            SigningKey::from_pkcs8("k1", SignatureAlgorithm::Es256, &pkcs8).unwrap();
+        let service_key = SigningKey::from_pkcs8("k1", SignatureAlgorithm::Es256, &pkcs8).unwrap();
         let mut batch = Batch::new();
         for account in [
             account("maria", ActorKind::Patient, Some("Patient/maria"), &hash),
@@ -155,10 +154,9 @@ impl World {
 
     pub(crate) async fn sign_in(&self, username: &str) -> NewSession {
         let password = Secret::new(PASSWORD.to_owned());
-        match self.app.sign_in(username, password, None, &via()).await.unwrap() {
-            SignInOutcome::SignedIn(new) => *new,
-            other => panic!("{other:?}"),
-        }
+        let outcome = self.app.sign_in(username, password, None, &via()).await.unwrap();
+        let SignInOutcome::SignedIn(new) = outcome else { panic!("{outcome:?}") };
+        *new
     }
 
     pub(crate) async fn begin(&self, request: &Params, person: Option<&SignedIn>) -> Step {
@@ -166,7 +164,12 @@ impl World {
     }
 
     /// Runs the consent page and allows; the code comes back.
-    pub(crate) async fn code_for(&self, username: &str, request: &Params, choice: ConsentChoice) -> String {
+    pub(crate) async fn code_for(
+        &self,
+        username: &str,
+        request: &Params,
+        choice: ConsentChoice,
+    ) -> String {
         let session = self.sign_in(username).await;
         let step = self.begin(request, Some(&session.signed_in)).await;
         let Step::Consent(model) = step else { panic!("{step:?}") };
@@ -229,10 +232,7 @@ impl World {
         self.token(&[
             ("grant_type", "client_credentials"),
             ("scope", scope),
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            ),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", &self.assertion(jti)),
         ])
         .await
