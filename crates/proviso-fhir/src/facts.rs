@@ -24,88 +24,109 @@ pub fn resource_facts(resource: Node<'_>) -> Option<ResourceFacts> {
     })
 }
 
+/// Alternatives of equal rank, each a path to a date or Period.
+type DateGroup = &'static [&'static [&'static str]];
+
 /// Which dates say when the thing recorded happened, by type: groups in order of preference. All
 /// dates of the first group that has any make the period, from the first to the last of them. The
 /// dates of writing down (`issued`, `recordedDate`) stand in only where nothing better is given.
-fn date_groups(resource_type: ResourceType) -> &'static [&'static [&'static [&'static str]]] {
-    match resource_type {
-        ResourceType::ALLERGY_INTOLERANCE => {
-            &[&[&["onsetDateTime"], &["onsetPeriod"], &["lastOccurrence"]], &[&["recordedDate"]]]
-        }
-        ResourceType::ADVERSE_EVENT => &[&[&["date"]], &[&["detected"]], &[&["recordedDate"]]],
-        ResourceType::APPOINTMENT => {
-            &[&[&["start"], &["end"]], &[&["requestedPeriod"]], &[&["created"]]]
-        }
-        ResourceType::APPOINTMENT_RESPONSE => &[&[&["start"], &["end"]]],
-        ResourceType::CARE_PLAN | ResourceType::CARE_TEAM | ResourceType::EPISODE_OF_CARE => {
-            &[&[&["period"]], &[&["created"]]]
-        }
-        ResourceType::CLAIM => &[
+const DATES: &[(ResourceType, &[DateGroup])] = &[
+    (ResourceType::ADVERSE_EVENT, &[&[&["date"]], &[&["detected"]], &[&["recordedDate"]]]),
+    (
+        ResourceType::ALLERGY_INTOLERANCE,
+        &[&[&["onsetDateTime"], &["onsetPeriod"], &["lastOccurrence"]], &[&["recordedDate"]]],
+    ),
+    (
+        ResourceType::APPOINTMENT,
+        &[&[&["start"], &["end"]], &[&["requestedPeriod"]], &[&["created"]]],
+    ),
+    (ResourceType::APPOINTMENT_RESPONSE, &[&[&["start"], &["end"]]]),
+    (ResourceType::CARE_PLAN, &[&[&["period"]], &[&["created"]]]),
+    (ResourceType::CARE_TEAM, &[&[&["period"]], &[&["created"]]]),
+    (
+        ResourceType::CHARGE_ITEM,
+        &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["enteredDate"]]],
+    ),
+    (
+        ResourceType::CLAIM,
+        &[
             &[&["billablePeriod"], &["item", "servicedDate"], &["item", "servicedPeriod"]],
             &[&["created"]],
         ],
-        ResourceType::EXPLANATION_OF_BENEFIT => &[
-            &[&["billablePeriod"], &["item", "servicedDate"], &["item", "servicedPeriod"]],
-            &[&["created"]],
-        ],
-        ResourceType::CHARGE_ITEM => {
-            &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["enteredDate"]]]
-        }
-        ResourceType::CLAIM_RESPONSE
-        | ResourceType::COVERAGE_ELIGIBILITY_REQUEST
-        | ResourceType::COVERAGE_ELIGIBILITY_RESPONSE => {
-            &[&[&["servicedDate"], &["servicedPeriod"]], &[&["created"]]]
-        }
-        ResourceType::CLINICAL_IMPRESSION => {
-            &[&[&["effectiveDateTime"], &["effectivePeriod"]], &[&["date"]]]
-        }
-        ResourceType::COMMUNICATION => &[&[&["sent"], &["received"]]],
-        ResourceType::COMMUNICATION_REQUEST => {
-            &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["authoredOn"]]]
-        }
-        ResourceType::COMPOSITION => &[&[&["event", "period"]], &[&["date"]]],
-        ResourceType::CONDITION => &[
+    ),
+    (ResourceType::CLAIM_RESPONSE, &[&[&["servicedDate"], &["servicedPeriod"]], &[&["created"]]]),
+    (
+        ResourceType::CLINICAL_IMPRESSION,
+        &[&[&["effectiveDateTime"], &["effectivePeriod"]], &[&["date"]]],
+    ),
+    (ResourceType::COMMUNICATION, &[&[&["sent"], &["received"]]]),
+    (
+        ResourceType::COMMUNICATION_REQUEST,
+        &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["authoredOn"]]],
+    ),
+    (ResourceType::COMPOSITION, &[&[&["event", "period"]], &[&["date"]]]),
+    (
+        ResourceType::CONDITION,
+        &[
             &[&["onsetDateTime"], &["onsetPeriod"], &["abatementDateTime"], &["abatementPeriod"]],
             &[&["recordedDate"]],
         ],
-        ResourceType::COVERAGE => &[&[&["period"]]],
-        ResourceType::DEVICE => &[&[&["manufactureDate"]]],
-        ResourceType::DEVICE_REQUEST
-        | ResourceType::SERVICE_REQUEST
-        | ResourceType::SUPPLY_REQUEST => {
-            &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["authoredOn"]]]
-        }
-        ResourceType::DEVICE_USE_STATEMENT => {
-            &[&[&["timingDateTime"], &["timingPeriod"]], &[&["recordedOn"]]]
-        }
-        ResourceType::DIAGNOSTIC_REPORT => {
-            &[&[&["effectiveDateTime"], &["effectivePeriod"]], &[&["issued"]]]
-        }
-        ResourceType::DOCUMENT_REFERENCE => &[&[&["context", "period"]], &[&["date"]]],
-        ResourceType::DOCUMENT_MANIFEST => &[&[&["created"]]],
-        ResourceType::ENCOUNTER => &[&[&["period"]]],
-        ResourceType::FAMILY_MEMBER_HISTORY => &[&[&["date"]]],
-        ResourceType::FLAG => &[&[&["period"]]],
-        ResourceType::GOAL => &[&[&["startDate"], &["statusDate"], &["target", "dueDate"]]],
-        ResourceType::IMAGING_STUDY => &[&[&["started"]], &[&["series", "started"]]],
-        ResourceType::IMMUNIZATION => &[&[&["occurrenceDateTime"]], &[&["recorded"]]],
-        ResourceType::IMMUNIZATION_EVALUATION | ResourceType::IMMUNIZATION_RECOMMENDATION => {
-            &[&[&["date"]]]
-        }
-        ResourceType::INVOICE | ResourceType::LIST | ResourceType::DETECTED_ISSUE => {
-            &[&[&["date"], &["identifiedDateTime"], &["identifiedPeriod"]]]
-        }
-        ResourceType::MEDIA => &[&[&["createdDateTime"], &["createdPeriod"]], &[&["issued"]]],
-        ResourceType::MEDICATION_ADMINISTRATION => {
-            &[&[&["effectiveDateTime"], &["effectivePeriod"]]]
-        }
-        ResourceType::MEDICATION_DISPENSE => &[&[&["whenHandedOver"]], &[&["whenPrepared"]]],
-        ResourceType::MEDICATION_REQUEST => &[&[&["authoredOn"]]],
-        ResourceType::MEDICATION_STATEMENT => {
-            &[&[&["effectiveDateTime"], &["effectivePeriod"]], &[&["dateAsserted"]]]
-        }
-        ResourceType::NUTRITION_ORDER => &[&[&["dateTime"]]],
-        ResourceType::OBSERVATION => &[
+    ),
+    (ResourceType::COVERAGE, &[&[&["period"]]]),
+    (
+        ResourceType::COVERAGE_ELIGIBILITY_REQUEST,
+        &[&[&["servicedDate"], &["servicedPeriod"]], &[&["created"]]],
+    ),
+    (
+        ResourceType::COVERAGE_ELIGIBILITY_RESPONSE,
+        &[&[&["servicedDate"], &["servicedPeriod"]], &[&["created"]]],
+    ),
+    (ResourceType::DETECTED_ISSUE, &[&[&["date"], &["identifiedDateTime"], &["identifiedPeriod"]]]),
+    (ResourceType::DEVICE, &[&[&["manufactureDate"]]]),
+    (
+        ResourceType::DEVICE_REQUEST,
+        &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["authoredOn"]]],
+    ),
+    (
+        ResourceType::DEVICE_USE_STATEMENT,
+        &[&[&["timingDateTime"], &["timingPeriod"]], &[&["recordedOn"]]],
+    ),
+    (
+        ResourceType::DIAGNOSTIC_REPORT,
+        &[&[&["effectiveDateTime"], &["effectivePeriod"]], &[&["issued"]]],
+    ),
+    (ResourceType::DOCUMENT_MANIFEST, &[&[&["created"]]]),
+    (ResourceType::DOCUMENT_REFERENCE, &[&[&["context", "period"]], &[&["date"]]]),
+    (ResourceType::ENCOUNTER, &[&[&["period"]]]),
+    (ResourceType::EPISODE_OF_CARE, &[&[&["period"]], &[&["created"]]]),
+    (
+        ResourceType::EXPLANATION_OF_BENEFIT,
+        &[
+            &[&["billablePeriod"], &["item", "servicedDate"], &["item", "servicedPeriod"]],
+            &[&["created"]],
+        ],
+    ),
+    (ResourceType::FAMILY_MEMBER_HISTORY, &[&[&["date"]]]),
+    (ResourceType::FLAG, &[&[&["period"]]]),
+    (ResourceType::GOAL, &[&[&["startDate"], &["statusDate"], &["target", "dueDate"]]]),
+    (ResourceType::IMAGING_STUDY, &[&[&["started"]], &[&["series", "started"]]]),
+    (ResourceType::IMMUNIZATION, &[&[&["occurrenceDateTime"]], &[&["recorded"]]]),
+    (ResourceType::IMMUNIZATION_EVALUATION, &[&[&["date"]]]),
+    (ResourceType::IMMUNIZATION_RECOMMENDATION, &[&[&["date"]]]),
+    (ResourceType::INVOICE, &[&[&["date"], &["identifiedDateTime"], &["identifiedPeriod"]]]),
+    (ResourceType::LIST, &[&[&["date"], &["identifiedDateTime"], &["identifiedPeriod"]]]),
+    (ResourceType::MEDIA, &[&[&["createdDateTime"], &["createdPeriod"]], &[&["issued"]]]),
+    (ResourceType::MEDICATION_ADMINISTRATION, &[&[&["effectiveDateTime"], &["effectivePeriod"]]]),
+    (ResourceType::MEDICATION_DISPENSE, &[&[&["whenHandedOver"]], &[&["whenPrepared"]]]),
+    (ResourceType::MEDICATION_REQUEST, &[&[&["authoredOn"]]]),
+    (
+        ResourceType::MEDICATION_STATEMENT,
+        &[&[&["effectiveDateTime"], &["effectivePeriod"]], &[&["dateAsserted"]]],
+    ),
+    (ResourceType::NUTRITION_ORDER, &[&[&["dateTime"]]]),
+    (
+        ResourceType::OBSERVATION,
+        &[
             &[
                 &["effectiveDateTime"],
                 &["effectivePeriod"],
@@ -114,23 +135,34 @@ fn date_groups(resource_type: ResourceType) -> &'static [&'static [&'static [&'s
             ],
             &[&["issued"]],
         ],
-        ResourceType::PROCEDURE => &[&[&["performedDateTime"], &["performedPeriod"]]],
-        ResourceType::PROVENANCE => {
-            &[&[&["occurredDateTime"], &["occurredPeriod"]], &[&["recorded"]]]
-        }
-        ResourceType::QUESTIONNAIRE_RESPONSE | ResourceType::REQUEST_GROUP => {
-            &[&[&["authored"], &["authoredOn"]]]
-        }
-        ResourceType::RISK_ASSESSMENT => &[&[&["occurrenceDateTime"], &["occurrencePeriod"]]],
-        ResourceType::SPECIMEN => &[
+    ),
+    (ResourceType::PROCEDURE, &[&[&["performedDateTime"], &["performedPeriod"]]]),
+    (ResourceType::PROVENANCE, &[&[&["occurredDateTime"], &["occurredPeriod"]], &[&["recorded"]]]),
+    (ResourceType::QUESTIONNAIRE_RESPONSE, &[&[&["authored"], &["authoredOn"]]]),
+    (ResourceType::REQUEST_GROUP, &[&[&["authored"], &["authoredOn"]]]),
+    (ResourceType::RISK_ASSESSMENT, &[&[&["occurrenceDateTime"], &["occurrencePeriod"]]]),
+    (
+        ResourceType::SERVICE_REQUEST,
+        &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["authoredOn"]]],
+    ),
+    (
+        ResourceType::SPECIMEN,
+        &[
             &[&["collection", "collectedDateTime"], &["collection", "collectedPeriod"]],
             &[&["receivedTime"]],
         ],
-        ResourceType::SUPPLY_DELIVERY => &[&[&["occurrenceDateTime"], &["occurrencePeriod"]]],
-        ResourceType::TASK => &[&[&["executionPeriod"]], &[&["authoredOn"]]],
-        ResourceType::VISION_PRESCRIPTION => &[&[&["dateWritten"]], &[&["created"]]],
-        _ => &[],
-    }
+    ),
+    (ResourceType::SUPPLY_DELIVERY, &[&[&["occurrenceDateTime"], &["occurrencePeriod"]]]),
+    (
+        ResourceType::SUPPLY_REQUEST,
+        &[&[&["occurrenceDateTime"], &["occurrencePeriod"]], &[&["authoredOn"]]],
+    ),
+    (ResourceType::TASK, &[&[&["executionPeriod"]], &[&["authoredOn"]]]),
+    (ResourceType::VISION_PRESCRIPTION, &[&[&["dateWritten"]], &[&["created"]]]),
+];
+
+fn date_groups(resource_type: ResourceType) -> &'static [DateGroup] {
+    DATES.iter().find(|(dated, _)| *dated == resource_type).map_or(&[], |(_, groups)| *groups)
 }
 
 /// When the thing recorded happened; `None` when the resource does not say, or says it in a form

@@ -89,9 +89,9 @@ fn us_law(code: &str) -> Meaning {
         "HIPAAPsyNotes" => kinds(&[MentalHealth, PsychotherapyNotes]),
         // 38 U.S.C. 7332: substance use, HIV, sickle cell.
         "Title38Section7332" => kinds(&[SubstanceUse, Hiv, Genetics]),
-        // 45 CFR 164.522(a)(1)(vi): the patient asked for it.
-        "HIPAASelfPay" => kinds(&[Restricted]),
         "CommonRule" | "HIPAAAuth" | "HIPAAConsent" | "HIPAANOPP" | "HIPAAROA" => Meaning::Handling,
+        // 45 CFR 164.522(a)(1)(vi) is `HIPAASelfPay`: the patient asked for it. What we do not
+        // know, we restrict as well.
         _ => kinds(&[Restricted]),
     }
 }

@@ -141,9 +141,9 @@ enum Markup {
     No,
 }
 
-impl Iterator for Words<'_> {
-    type Item = Word;
-
+impl Words<'_> {
+    /// The next word. Not an `Iterator`: a copy of one is taken on purpose at every first word of
+    /// a phrase.
     fn next(&mut self) -> Option<Word> {
         loop {
             let (word, markup) = self.any_word()?;
