@@ -29,7 +29,7 @@ const LAUNCH = page(`${show}
 FHIR.oauth2.authorize({
   clientId: 'chart-lens',
   redirectUri: '/callback',
-  scope: 'launch openid fhirUser user/Patient.rs user/Observation.rs',
+  scope: 'launch openid fhirUser user/Patient.rs user/Observation.rs user/Practitioner.rs',
 }).catch(fail);`);
 
 const CALLBACK = page(`${show}

@@ -34,7 +34,9 @@ async function whatTheAppGot(page) {
 }
 
 async function mainJob(browser, width) {
-  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+  // A form that is shown again because something is missing comes with 422, as it should.
+  const corrected = [/status of 422 .*\/oauth\/authorize\//];
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } }, corrected);
 
   await page.goto(`${server}/demo`);
   await inspect(page, 'demo');

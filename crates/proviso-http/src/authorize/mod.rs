@@ -236,7 +236,11 @@ fn app_facts(client: &Client, returns_to: &str) -> AppFacts {
         site: client.client_uri.clone(),
         policy: client.policy_uri.clone(),
         terms: client.tos_uri.clone(),
-        contacts: client.contacts.clone(),
+        contacts: client
+            .contacts
+            .iter()
+            .map(|contact| contact.strip_prefix("mailto:").unwrap_or(contact).to_owned())
+            .collect(),
         returns_to: returns_to.to_owned(),
     }
 }
