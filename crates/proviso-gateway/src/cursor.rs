@@ -62,13 +62,33 @@ pub(crate) struct Point {
     pub(crate) skip: usize,
     /// The state of the embedded store that is being read.
     #[serde(rename = "a", skip_serializing_if = "Option::is_none", default)]
-    pub(crate) as_of: Option<u64>,
+    pub(crate) as_of: Option<Seq>,
     /// The last match that was read from it.
     #[serde(rename = "k", skip_serializing_if = "Option::is_none", default)]
     pub(crate) after: Option<(ResourceType, ResourceId)>,
     /// Versions older than this one, counted by the store.
     #[serde(rename = "b", skip_serializing_if = "Option::is_none", default)]
-    pub(crate) before_seq: Option<u64>,
+    pub(crate) before_seq: Option<Seq>,
+}
+
+/// A sequence number of the embedded store, always written with the same number of digits: it
+/// counts everybody's changes, and the length of a cursor must not tell how many there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Seq(pub(crate) u64);
+
+impl From<Seq> for String {
+    fn from(seq: Seq) -> Self {
+        format!("{:016x}", seq.0)
+    }
+}
+
+impl TryFrom<String> for Seq {
+    type Error = core::num::ParseIntError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        u64::from_str_radix(&text, 16).map(Self)
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -19,7 +19,8 @@ use crate::gateway::Gateway;
 use crate::pipeline;
 use crate::respond::{nothing_at_all, respond};
 
-/// The FHIR API, to be nested at `/fhir/r4`.
+/// The FHIR API, for `nest_service("/fhir/r4", …)`: that also takes the base with a slash at its
+/// end, to which batches are posted.
 pub fn router(gateway: Arc<Gateway>) -> Router {
     Router::new().fallback(handle).with_state(gateway)
 }

@@ -8,6 +8,7 @@ use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use proviso_app::App;
+use proviso_app::audit::AuditSearch;
 use proviso_app::keys::MasterKey;
 use proviso_app::ports::{Clock, ManualClock, SystemEntropy};
 use proviso_app::records::{Match, NewIds};
@@ -30,7 +31,7 @@ use proviso_oauth::record::{
     Client, ClientAuthentication, ClientProfile, ClientStatus, Grant, GrantBasis, GrantType,
     IdTokenAlgorithm, LaunchContext, Renewal, TokenLifetimes,
 };
-use proviso_store::{AuditQuery, Batch, Faults, Op, OpenOptions, Presence, Store};
+use proviso_store::{Batch, Faults, Op, OpenOptions, Presence, Store};
 use tower::ServiceExt as _;
 
 /// The instant at which every world starts: 2026-11-22T12:00:00Z.
@@ -41,6 +42,7 @@ pub const ORIGIN: &str = "http://127.0.0.1:8080";
 pub const APP_ORIGIN: &str = "http://127.0.0.1:9123";
 
 /// An application with a gateway in front of it.
+#[derive(Debug)]
 pub struct World {
     /// The application.
     pub app: Arc<App>,
@@ -107,7 +109,7 @@ impl World {
         )
         .await?;
         let gateway = Arc::new(Gateway::new(Arc::clone(&app), settings)?);
-        let router = axum::Router::new().nest("/fhir/r4", proviso_gateway::router(gateway));
+        let router = axum::Router::new().nest_service("/fhir/r4", proviso_gateway::router(gateway));
         Ok(Self { app, clock, faults, router })
     }
 
@@ -277,12 +279,15 @@ impl World {
         Ok(Reply { status: head.status, headers: head.headers, body })
     }
 
-    /// How many audit entries there are.
+    /// What the log says of FHIR requests, newest first.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub async fn audit_count(&self) -> anyhow::Result<usize> {
-        Ok(self.app.store().audit_page(AuditQuery::newest(100_000)).await?.len())
+    pub async fn accesses(&self) -> anyhow::Result<Vec<AuditEntry>> {
+        let search =
+            AuditSearch { kinds: vec![AuditKind::Access], limit: 1000, ..AuditSearch::default() };
+        let page = self.app.search_audit(&search).await?;
+        Ok(page.entries.into_iter().map(|logged| logged.entry).collect())
     }
 }
 

@@ -1,10 +1,10 @@
 //! The gateway on the embedded store: the authorized view, leak by leak. Numbers are those of the
 //! catalogue of leaks.
 
-use proviso_testkit::gateway_cases::{self, NARROW, everything, hidden, only_visible, terms};
 use http::{Method, StatusCode};
 use proviso_core::audit::AuditOutcome;
 use proviso_core::reason::ReasonCode;
+use proviso_testkit::gateway_cases::{self, NARROW, everything, hidden, only_visible, terms};
 use proviso_testkit::gateway_world::{APP_ORIGIN, ORIGIN, World, request};
 
 async fn world(resources: &[String]) -> (World, String) {
@@ -129,7 +129,10 @@ async fn without_a_good_token_nothing_is_answered() {
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
     }
     let misplaced = world.get("", &format!("Patient/a?access_token={token}")).await.unwrap();
-    assert_eq!((misplaced.status, misplaced.code().as_str()), (StatusCode::BAD_REQUEST, "token-misplaced"));
+    assert_eq!(
+        (misplaced.status, misplaced.code().as_str()),
+        (StatusCode::BAD_REQUEST, "token-misplaced")
+    );
     let mut twice = request(Method::GET, &token, "Patient/a", &[], "").unwrap();
     twice.headers_mut().append("authorization", "Bearer x".parse().unwrap());
     let twice = world.send(twice).await.unwrap();
@@ -244,8 +247,7 @@ async fn an_app_page_of_a_registered_origin_may_read_and_no_other() {
     let (world, token) = world(&everything()).await;
     let ask = async |method: Method, token: &str, path: &str, origin: &str| {
         let headers = [("origin", origin)];
-        let reply =
-            world.send(request(method, token, path, &headers, "").unwrap()).await.unwrap();
+        let reply = world.send(request(method, token, path, &headers, "").unwrap()).await.unwrap();
         let allowed = reply.headers.get("access-control-allow-origin");
         (reply.status, allowed.map(|value| value.to_str().unwrap().to_owned()))
     };
@@ -269,25 +271,38 @@ async fn bad_input_gets_the_answer_of_the_table() {
     let post = |path: &'static str, headers: &[(&str, &str)], body: String| {
         request(Method::POST, &token, path, headers, body).unwrap()
     };
-    let deep = format!("{{\"resourceType\":\"Observation\",\"x\":{}1{}}}", "[".repeat(70), "]".repeat(70));
+    let deep =
+        format!("{{\"resourceType\":\"Observation\",\"x\":{}1{}}}", "[".repeat(70), "]".repeat(70));
     let many = (0..51).map(|n| format!("_tag={n}")).collect::<Vec<_>>().join("&");
     let values = (0..201).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
     let entry = r#"{"request":{"method":"GET","url":"Patient/a"}}"#;
     let entries = vec![entry; 201].join(",");
-    let big_batch =
-        format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entries}]}}"#);
+    let big_batch = format!(r#"{{"resourceType":"Bundle","type":"batch","entry":[{entries}]}}"#);
     let get = |path: String| request(Method::GET, &token, &path, &[], "").unwrap();
     let long = "v".repeat(17 * 1024);
     let cases = [
         (post("Observation", &json, " ".repeat(4 * 1024 * 1024 + 1)), 413, "body-too-large"),
         (get(format!("Observation?code={}", "x".repeat(9000))), 414, "url-too-long"),
-        (request(Method::GET, &token, "Patient/a", &[("x-a", &long)], "").unwrap(), 431, "headers-too-large"),
+        (
+            request(Method::GET, &token, "Patient/a", &[("x-a", &long)], "").unwrap(),
+            431,
+            "headers-too-large",
+        ),
         (post("Observation", &json, deep), 400, "body-malformed"),
         (post("Observation", &json, r#"{"a":1,"a":2}"#.to_owned()), 400, "body-malformed"),
         (post("Observation", &json, r#"{"a":1} x"#.to_owned()), 400, "body-malformed"),
-        (post("Observation", &[("content-type", "application/fhir+xml")], "<a/>".to_owned()), 415, "media-type-unsupported"),
+        (
+            post("Observation", &[("content-type", "application/fhir+xml")], "<a/>".to_owned()),
+            415,
+            "media-type-unsupported",
+        ),
         (post("Observation", &[], "{}".to_owned()), 415, "media-type-unsupported"),
-        (request(Method::GET, &token, "Patient/a", &[("accept", "application/fhir+xml")], "").unwrap(), 406, "not-acceptable"),
+        (
+            request(Method::GET, &token, "Patient/a", &[("accept", "application/fhir+xml")], "")
+                .unwrap(),
+            406,
+            "not-acceptable",
+        ),
         (get("Patient/a?_format=xml".to_owned()), 406, "not-acceptable"),
         (get("Nonsense/a".to_owned()), 404, "type-unknown"),
         (get("Observation/a_b".to_owned()), 404, "path-unknown"),
@@ -296,7 +311,11 @@ async fn bad_input_gets_the_answer_of_the_table() {
         (get("Observation?nonsense=1".to_owned()), 400, "search-refused"),
         (get("Observation?_text=1".to_owned()), 400, "search-refused"),
         (post("", &json, big_batch), 413, "batch-too-large"),
-        (post("", &json, r#"{"resourceType":"Bundle","type":"transaction"}"#.to_owned()), 405, "not-offered"),
+        (
+            post("", &json, r#"{"resourceType":"Bundle","type":"transaction"}"#.to_owned()),
+            405,
+            "not-offered",
+        ),
     ];
     for (number, (request, status, code)) in cases.into_iter().enumerate() {
         let what = format!("row {number}: {} {}", request.method(), request.uri().path());
@@ -318,7 +337,15 @@ async fn writes_stay_within_the_grant() {
         world.send(request).await.unwrap()
     };
     let lab = |id: &str, subject: &str| {
-        gateway_cases::observation(id, subject, gateway_cases::LAB, "4548-4", "6.10", "2026-02-01", "")
+        gateway_cases::observation(
+            id,
+            subject,
+            gateway_cases::LAB,
+            "4548-4",
+            "6.10",
+            "2026-02-01",
+            "",
+        )
     };
     let created = send(Method::POST, "Observation", &json, &lab("client-chosen", "a")).await;
     assert_eq!(created.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&created.body));
@@ -343,14 +370,42 @@ async fn writes_stay_within_the_grant() {
         (85, Method::POST, "Observation".to_owned(), &json, lab("x", "b"), "write-refused"),
         (85, Method::POST, "Observation".to_owned(), &json, lab("x", "nobody"), "write-refused"),
         (86, Method::PUT, format!("Observation/{id}"), &json, lab(&id, "b"), "write-refused"),
-        (86, Method::PATCH, format!("Observation/{id}"), &patch_type, move_away.to_owned(), "write-refused"),
+        (
+            86,
+            Method::PATCH,
+            format!("Observation/{id}"),
+            &patch_type,
+            move_away.to_owned(),
+            "write-refused",
+        ),
         (86, Method::PUT, "Observation/b-lab".to_owned(), &json, lab("b-lab", "a"), "not-found"),
         (87, Method::PUT, "Observation/fresh".to_owned(), &json, lab("fresh", "a"), "not-found"),
         (87, Method::DELETE, "Observation/b-lab".to_owned(), &json, String::new(), "not-found"),
         (87, Method::DELETE, "Observation/never".to_owned(), &json, String::new(), "not-found"),
-        (105, Method::POST, "Consent".to_owned(), &json, r#"{"resourceType":"Consent"}"#.to_owned(), "server-owned"),
-        (106, Method::POST, "AuditEvent".to_owned(), &json, r#"{"resourceType":"AuditEvent"}"#.to_owned(), "server-owned"),
-        (106, Method::POST, "Provenance".to_owned(), &json, r#"{"resourceType":"Provenance"}"#.to_owned(), "server-owned"),
+        (
+            105,
+            Method::POST,
+            "Consent".to_owned(),
+            &json,
+            r#"{"resourceType":"Consent"}"#.to_owned(),
+            "server-owned",
+        ),
+        (
+            106,
+            Method::POST,
+            "AuditEvent".to_owned(),
+            &json,
+            r#"{"resourceType":"AuditEvent"}"#.to_owned(),
+            "server-owned",
+        ),
+        (
+            106,
+            Method::POST,
+            "Provenance".to_owned(),
+            &json,
+            r#"{"resourceType":"Provenance"}"#.to_owned(),
+            "server-owned",
+        ),
     ] {
         let reply = send(method.clone(), &path, headers, &body).await;
         assert_eq!(reply.code(), code, "leak {leak}: {method} {path}");
@@ -388,7 +443,13 @@ async fn writes_stay_within_the_grant() {
 async fn each_entry_of_a_batch_is_decided_by_itself() {
     let (world, token) = world(&everything()).await;
     let lab = gateway_cases::observation(
-        "x", "a", gateway_cases::LAB, "4548-4", "6.10", "2026-02-01", "",
+        "x",
+        "a",
+        gateway_cases::LAB,
+        "4548-4",
+        "6.10",
+        "2026-02-01",
+        "",
     );
     let foreign = lab.replace("Patient/a", "Patient/b");
     let body = format!(

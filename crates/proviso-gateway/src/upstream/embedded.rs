@@ -12,7 +12,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::SearchMode;
 use proviso_fhir::json::Doc;
 
-use crate::cursor::Point;
+use crate::cursor::{Point, Seq};
 use crate::decide::Permit;
 use crate::forward::{Change, HistoryEntry, PageEntry, Written};
 use crate::problem::{Problem, Refusal};
@@ -101,7 +101,14 @@ pub(crate) async fn history(app: &App, _: &Permit, ask: &History<'_>) -> Result<
     let eyes = Eyes::new(ask.view, ask.interaction);
     let records = app.records();
     let page = records
-        .history(&scope, ask.since, ask.point.before_seq, ask.count, ask.most, &eyes)
+        .history(
+            &scope,
+            ask.since,
+            ask.point.before_seq.map(|seq| seq.0),
+            ask.count,
+            ask.most,
+            &eyes,
+        )
         .await
         .map_err(refusal)?;
     let mut entries = Vec::with_capacity(page.versions.len());
@@ -126,7 +133,7 @@ pub(crate) async fn history(app: &App, _: &Permit, ask: &History<'_>) -> Result<
             before,
         });
     }
-    let next = page.next.map(|seq| Point { before_seq: Some(seq), ..Point::default() });
+    let next = page.next.map(|seq| Point { before_seq: Some(Seq(seq)), ..Point::default() });
     Ok(Versions { entries, total: None, withheld: eyes.withheld(), next })
 }
 
@@ -138,12 +145,16 @@ pub(crate) async fn search(app: &App, search: &Search<'_>) -> Result<Scanned, Re
         Some(key) => PageStart::After(key.clone()),
         None => PageStart::First,
     };
-    let ask =
-        RecordSearch { query: &query, as_of: search.point.as_of, start: &start, most: search.most };
+    let ask = RecordSearch {
+        query: &query,
+        as_of: search.point.as_of.map(|seq| seq.0),
+        start: &start,
+        most: search.most,
+    };
     let page = app.records().search(ask, &eyes).await.map_err(refusal)?;
     let last = page.hits.iter().rfind(|hit| hit.mode == SearchMode::Match);
     let next = last.filter(|_| page.more).map(|hit| Point {
-        as_of: Some(page.as_of),
+        as_of: Some(Seq(page.as_of)),
         after: Some(hit.record.key()),
         ..Point::default()
     });

@@ -63,7 +63,7 @@ pub fn planes(
 ) -> anyhow::Result<Router> {
     let gateway = Arc::new(Gateway::new(Arc::clone(app), gateway)?);
     let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
-    Ok(control.nest("/fhir/r4", proviso_gateway::router(gateway)))
+    Ok(control.nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }
 
 fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
