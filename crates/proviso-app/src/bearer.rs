@@ -89,7 +89,8 @@ impl App {
         let claims = if let Some(claims) = self.auth.verified.0.get(&hash) {
             claims
         } else {
-            let claims = self.keys.verify_access_token(token).map_err(|_| BearerError::Invalid)?;
+            let claims =
+                self.keys.verify_access_token(token, at).map_err(|_| BearerError::Invalid)?;
             let claims = Arc::new(claims);
             self.auth.verified.0.insert(hash, Arc::clone(&claims));
             claims

@@ -122,7 +122,7 @@ impl App {
         let client = self.believed_client(authorization, body).await?;
         let grant = match self.store.refresh_token(&TokenHash::of(&reference.token)).await {
             Ok(Some(stored)) => self.store.grant(&stored.grant).await.map_err(Failure::from)?,
-            Ok(None) => match self.keys.verify_access_token(&reference.token) {
+            Ok(None) => match self.keys.verify_access_token(&reference.token, self.now()) {
                 Ok(claims) => self.store.grant(&claims.grant).await.map_err(Failure::from)?,
                 Err(_) => None,
             },

@@ -105,6 +105,17 @@ impl App {
         Ok(NewSession { signed_in: SignedIn { session, account }, cookie })
     }
 
+    /// Forgets sessions, launches, requests, codes and assertions that ended a day ago or earlier.
+    /// To be called now and then; nothing that could still be used or must be noticed is touched.
+    ///
+    /// # Errors
+    /// When the store fails; it may be tried again.
+    pub async fn purge_expired(&self) -> Result<(), Failure> {
+        let before = self.now().plus_days(-1);
+        self.store.commit(Batch::new().with(Op::PurgeExpired { before })).await?;
+        Ok(())
+    }
+
     /// Ends the session of a cookie. Signing out twice is no error.
     ///
     /// # Errors

@@ -147,9 +147,10 @@ impl App {
             (*of_a != PatientRelation::Own, a).cmp(&(*of_b != PatientRelation::Own, b))
         });
         found.truncate(CANDIDATES_MAX);
+        let accounts = self.store.accounts().await?;
         let mut candidates = Vec::with_capacity(found.len());
         for (patient, relation) in found {
-            let name = self.patient_name(&patient).await?;
+            let name = self.name_of(&patient, &accounts).await?;
             candidates.push(PatientCandidate { patient, name, relation });
         }
         Ok(candidates)
@@ -161,10 +162,13 @@ impl App {
     /// When the store fails.
     pub async fn patient_name(&self, patient: &PatientId) -> Result<String, Failure> {
         let accounts = self.store.accounts().await?;
-        let own =
-            accounts.into_iter().find(|account| own_patient(account).as_ref() == Some(patient));
+        self.name_of(patient, &accounts).await
+    }
+
+    async fn name_of(&self, patient: &PatientId, accounts: &[Account]) -> Result<String, Failure> {
+        let own = accounts.iter().find(|account| own_patient(account).as_ref() == Some(patient));
         if let Some(account) = own {
-            return Ok(account.display_name);
+            return Ok(account.display_name.clone());
         }
         let id = ResourceId::from(patient.clone());
         let record = self.store.record(ResourceType::PATIENT, &id, None).await?;

@@ -214,13 +214,23 @@ impl Keys {
         Ok(key.sign(ID_TOKEN_TYPE, claims)?)
     }
 
-    /// Verifies the signature and type of an access token of ours. Times, audience and the grant
-    /// are judged by the caller.
+    /// Verifies the signature and type of an access token of ours, with a key that is published at
+    /// that instant. Times, audience and the grant are judged by the caller.
     ///
     /// # Errors
     /// When it is not one.
-    pub fn verify_access_token(&self, token: &str) -> Result<AccessTokenClaims, JwsError> {
-        self.ring.load().verifiers.verify(token, &[SignatureAlgorithm::Es256], &[ACCESS_TOKEN_TYPE])
+    pub fn verify_access_token(&self, token: &str, at: At) -> Result<AccessTokenClaims, JwsError> {
+        let ring = self.ring.load();
+        let kid = jose::peek_header(token)?.kid;
+        // A key that was withdrawn signs nothing any more, even if somebody has a copy of it.
+        let published = ring
+            .slots
+            .iter()
+            .any(|slot| kid.as_deref() == Some(slot.key.kid()) && slot.is_published(at));
+        if !published {
+            return Err(JwsError::UnknownKey);
+        }
+        ring.verifiers.verify(token, &[SignatureAlgorithm::Es256], &[ACCESS_TOKEN_TYPE])
     }
 
     /// A 32-byte key for one purpose, the same at every start.

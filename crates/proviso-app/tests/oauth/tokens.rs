@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
+use proviso_app::authorize::{Answer, Decided, Step};
 use proviso_app::bearer::BearerError;
 use proviso_app::introspect::TokenUseError;
 use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::{Category, CategorySet};
 use proviso_core::id::PatientId;
 use proviso_oauth::claims::IdTokenClaims;
 use proviso_oauth::introspect::Introspection;
@@ -10,7 +12,8 @@ use proviso_oauth::jose::{KeySet, SignatureAlgorithm};
 use proviso_store::AuditQuery;
 
 use crate::world::{
-    BASE, REDIRECT, SECRET, VERIFIER, World, account_id, everything, form, request, via,
+    BASE, BROWSER, REDIRECT, SECRET, VERIFIER, World, account_id, choice, everything, form,
+    query_of, request, via,
 };
 
 fn basic(id: &str, secret: &str) -> String {
@@ -471,4 +474,45 @@ async fn no_token_leaves_when_it_cannot_be_logged_and_refusals_are_logged() {
     let entries = world.app.store().audit_page(query).await.unwrap();
     let outcomes: Vec<_> = entries.iter().map(|stored| stored.entry.outcome).collect();
     assert_eq!(outcomes, [AuditOutcome::Failure, AuditOutcome::Success]);
+}
+
+#[tokio::test]
+async fn online_access_ends_with_the_session() {
+    // Covers: A100
+    let world = World::new().await;
+    let session = world.sign_in("maria").await;
+    let person = Some(&session.signed_in);
+    let asked = request(&[("scope", "launch/patient online_access patient/*.rs")]);
+    let Step::Consent(model) = world.begin(&asked, person).await else { panic!("no page") };
+    let answer = Answer::Share(Box::new(everything()));
+    let decided =
+        world.app.decide_authorization(&model.request, BROWSER, person, answer, &via()).await;
+    let Decided::Step(Step::Return { url }) = decided.unwrap() else { panic!("no code") };
+    let tokens = world.redeem(query_of(&url).text("code").unwrap()).await.unwrap();
+    let renewed = world.refresh(tokens.refresh_token.as_ref().unwrap()).await.unwrap();
+    world.app.sign_out(session.cookie.expose(), &via()).await.unwrap();
+    let over = world.refresh(renewed.refresh_token.as_ref().unwrap()).await.unwrap_err();
+    assert_eq!(over.error.code(), "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_largest_granular_choice_still_fits_a_header() {
+    // Covers: S14
+    let world = World::new().await;
+    let all_but_one = CategorySet::all().without(Category::Laboratory);
+    let code = world.code_for("maria", &request(&[]), choice(all_but_one)).await;
+    let tokens = world.redeem(&code).await.unwrap();
+    assert!(tokens.access_token.len() < 8 * 1024, "{} bytes", tokens.access_token.len());
+}
+
+#[tokio::test]
+async fn a_withdrawn_signing_key_verifies_nothing() {
+    // Covers: O6
+    let world = World::new().await;
+    let tokens = world.connected().await;
+    world.app.rotate_keys(&via()).await.unwrap();
+    let later = world.app.now().plus_secs(2 * 3600);
+    let at = world.app.now();
+    assert!(world.app.keys().verify_access_token(&tokens.access_token, at).is_ok());
+    assert!(world.app.keys().verify_access_token(&tokens.access_token, later).is_err());
 }

@@ -247,3 +247,24 @@ fn an_unknown_assertion_type_is_refused() {
     ]);
     assert_eq!(Presented::read(None, &body).err(), Some(ClientAuthError::Malformed));
 }
+
+#[test]
+fn a_key_location_in_the_header_is_never_followed() {
+    // Covers: S11 (`jku` only if whitelisted; we whitelist none), oauth-smart 1.12
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let (client, own, keys) = signing(SignatureAlgorithm::Es256);
+    let (_, foreign, _) = signing(SignatureAlgorithm::Es256);
+    let header = r#"{"alg":"ES256","kid":"k1","typ":"JWT","jku":"https://evil.example/jwks"}"#;
+    let signed = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(kit_claims().to_string())
+    );
+    let check = |key: &SigningKey| {
+        let signature = URL_SAFE_NO_PAD.encode(key.sign_bytes(signed.as_bytes()).unwrap());
+        let presented = Presented::read(None, &body(&format!("{signed}.{signature}"))).unwrap();
+        authenticate(&client, &presented, Some(&keys), &urls(), NOW)
+    };
+    assert!(check(&own).is_ok());
+    assert_eq!(check(&foreign), Err(ClientAuthError::Assertion(JwsError::Signature)));
+}
