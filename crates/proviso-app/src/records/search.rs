@@ -97,9 +97,10 @@ impl Records {
         };
         let joined = self.join(query, as_of, search.most, view).await?;
         let controls = &query.controls;
-        let count = match controls.summary {
-            Summary::Count => 0,
-            _ => controls.count.unwrap_or(COUNT_DEFAULT),
+        let count = if controls.summary == Summary::Count {
+            0
+        } else {
+            controls.count.unwrap_or(COUNT_DEFAULT)
         };
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let wants_total = count == 0
@@ -223,27 +224,27 @@ impl Records {
         wants_total: bool,
     ) -> Result<Page, RecordFault> {
         let mut records: Vec<Record> = Vec::new();
-        let (mut seen, mut more) = (0_u64, false);
+        let (mut matched, mut more) = (0_u64, false);
         let skip = match start {
             PageStart::First | PageStart::After(_) => 0,
             PageStart::Skip(skip) => *skip,
         };
         // A total needs a walk over everything, which then starts at the beginning.
-        let seek = match start {
+        let from = match start {
             PageStart::After(key) if !wants_total => Some(key),
-            _ => None,
+            PageStart::After(_) | PageStart::First | PageStart::Skip(_) => None,
         };
         for resource_type in walk.query.types.clone() {
-            let after = match seek {
+            let after = match from {
                 Some((sought, _)) if resource_type < *sought => continue,
                 Some((sought, id)) if resource_type == *sought => Some(id.clone()),
                 _ => None,
             };
             self.walk(walk, resource_type, after, &mut |record| {
-                seen += 1;
+                matched += 1;
                 let before_page = match start {
                     PageStart::First => false,
-                    PageStart::Skip(_) => seen <= skip,
+                    PageStart::Skip(_) => matched <= skip,
                     PageStart::After(key) => record.key() <= *key,
                 };
                 if before_page {
@@ -261,12 +262,12 @@ impl Records {
                 break;
             }
         }
-        let counted_all = wants_total || (!more && seek.is_none());
+        let counted_all = wants_total || (!more && from.is_none());
         let hits = records.into_iter().map(|record| Hit { record, mode: SearchMode::Match });
         Ok(Page {
             as_of: walk.as_of,
             hits: hits.collect(),
-            total: counted_all.then_some(seen),
+            total: counted_all.then_some(matched),
             more,
         })
     }

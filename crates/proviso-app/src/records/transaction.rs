@@ -28,6 +28,8 @@ pub enum PreparedEntry {
     Write(Box<Prepared>),
     /// A read or search; to be answered after the writes are committed.
     Read(Classified),
+    /// A conditional delete whose criteria found nothing.
+    NothingFound,
 }
 
 /// A transaction, ready to be committed in one batch.
@@ -268,11 +270,10 @@ impl Records {
             Planned::Patch(before) => self.plan_patch(before, &patch_of(entry)?, expected)?,
             Planned::Delete(Some(before)) => self.plan_delete(before, expected)?,
             Planned::Delete(None) => {
-                let id = match &classified.target {
-                    Target::Instance(_, id) => id.clone(),
-                    // Criteria that found nothing: there is no id to name.
-                    _ => return Err(RecordFault::NotFound),
+                let Target::Instance(_, id) = &classified.target else {
+                    return Ok(PreparedEntry::NothingFound);
                 };
+                let id = id.clone();
                 self.nothing_there(resource_type.ok_or(RecordFault::WrongType)?, id)
             }
         };

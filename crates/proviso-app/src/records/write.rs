@@ -500,6 +500,7 @@ impl Records {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Layout {
     change: Change,
     version: u64,

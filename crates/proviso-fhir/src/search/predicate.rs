@@ -235,7 +235,8 @@ impl Test {
 
     fn token(modifier: Modifier, text: &str) -> Option<Result<Self, &'static str>> {
         if modifier == Modifier::Text {
-            return Some(Ok(Self::TokenText(fold(&unescape(text)?))));
+            let text = fold(&unescape(text)?);
+            return Some(if text.is_empty() { Err("a text") } else { Ok(Self::TokenText(text)) });
         }
         if modifier != Modifier::OfType {
             return Some(Ok(Self::Token(TokenTest::parse(text)?)));

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use proviso_core::id::{ResourceId, TenantId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
+use proviso_fhir::bundle::SearchMode;
 use proviso_fhir::search::{Query, SearchScope};
 use proviso_store::{Batch, OpenOptions, Store};
 
@@ -109,10 +110,9 @@ pub(super) fn shown(page: &Page) -> String {
             .collect();
         names.join(" ")
     };
-    use proviso_fhir::bundle::SearchMode::{Include, Match};
-    match name(Include) {
-        included if included.is_empty() => name(Match),
-        included => format!("{} | {included}", name(Match)),
+    match name(SearchMode::Include) {
+        included if included.is_empty() => name(SearchMode::Match),
+        included => format!("{} | {included}", name(SearchMode::Match)),
     }
 }
 

@@ -4,7 +4,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_fhir::search::{Query, SearchScope};
 
 use super::{World, id, model, shown, sqlite};
-use crate::records::{PageStart, RecordFault, Records, Search, WholeStore};
+use crate::records::{Match, PageStart, RecordFault, Records, Search, WholeStore};
 
 const OBSERVATION: ResourceType = ResourceType::OBSERVATION;
 const PATIENT: ResourceType = ResourceType::PATIENT;
@@ -104,7 +104,7 @@ async fn walk(world: &World, raw: &str, by_key: bool) -> Vec<String> {
         // The store changes between two pages; the pages must not.
         let first = world.records.read(OBSERVATION, &id("c")).await.unwrap();
         if matches!(first, crate::records::Reading::Live(_)) {
-            let deletion = world.records.delete(OBSERVATION, &id("c"), Default::default()).await;
+            let deletion = world.records.delete(OBSERVATION, &id("c"), Match::default()).await;
             world.commit(deletion.unwrap()).await;
             world.put(&[&RESOURCES[4].replace(r#""id":"a""#, r#""id":"aa""#)]).await;
             world.put(&[&RESOURCES[7].replace("2021", "1999")]).await;

@@ -46,7 +46,7 @@ async fn all_together(world: World) {
     assert!(matches!(prepared.entries[4], PreparedEntry::Read(_)));
     let patient = match &prepared.entries[1] {
         PreparedEntry::Write(write) => write.id.clone(),
-        PreparedEntry::Read(_) => panic!(),
+        PreparedEntry::Read(_) | PreparedEntry::NothingFound => panic!(),
     };
     world.records.store.commit(Batch::from(prepared.take_ops())).await.unwrap();
     let PreparedEntry::Write(observation) = &prepared.entries[0] else { panic!() };
@@ -133,7 +133,7 @@ async fn a_conditional_create_in_a_transaction_links_to_what_exists() {
         .iter()
         .map(|entry| match entry {
             PreparedEntry::Write(write) => write.change,
-            PreparedEntry::Read(_) => panic!(),
+            PreparedEntry::Read(_) | PreparedEntry::NothingFound => panic!(),
         })
         .collect();
     assert_eq!(changes, [Change::Existing, Change::Created, Change::Updated]);

@@ -34,8 +34,8 @@ async fn a_life(world: World) {
     assert_eq!((updated.change, updated.etag().as_str()), (Change::Updated, "W/\"2\""));
 
     // Who was slower loses nothing silently.
-    let lost = world.records.store.commit(racing.take_ops().into()).await.unwrap_err();
-    assert!(matches!(RecordFault::from(lost), RecordFault::Conflict));
+    let refused = world.records.store.commit(racing.take_ops().into()).await.unwrap_err();
+    assert!(matches!(RecordFault::from(refused), RecordFault::Conflict));
     assert!(matches!(
         update(&world, second, Match::Version(1)).await,
         Err(RecordFault::VersionMismatch)

@@ -51,6 +51,7 @@ fn what_is_unknown_or_unsupported_is_refused_by_name() {
         ("_type=Patient", "the search parameter `_type` is not known here"),
         ("_foo=1", "the search parameter `_foo` is not known here"),
         ("birthdate=abc", "the value of `birthdate` is not a date or time"),
+        ("identifier:text=%20", "the value of `identifier:text` is not a text"),
         ("birthdate=", "the value of `birthdate` is not given"),
         ("gender:missing=maybe", "the value of `gender:missing` is not `true` or `false`"),
         ("name=a\\b", "the value of `name` is not a text whose escapes are complete"),
