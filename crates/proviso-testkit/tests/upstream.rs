@@ -1,0 +1,146 @@
+//! The same enforcement in front of a FHIR server that others wrote.
+
+use http::{Method, StatusCode};
+use proviso_gateway::{GatewaySettings, HttpUpstreamSettings};
+use proviso_testkit::fhir_server::FhirServer;
+use proviso_testkit::gateway_cases::{self, Case, NARROW, everything, hidden, only_visible, terms};
+use proviso_testkit::gateway_world::{ORIGIN, World, request};
+
+struct Fronted {
+    server: FhirServer,
+    world: World,
+    token: String,
+}
+
+async fn fronted(resources: &[String]) -> Fronted {
+    let server = FhirServer::start().await.unwrap();
+    server.load(resources).await.unwrap();
+    let upstream = HttpUpstreamSettings::at(server.base.clone());
+    let world = World::new(GatewaySettings::in_front_of(ORIGIN, upstream)).await.unwrap();
+    let access = world.share("glucose-coach", &terms(NARROW)).await.unwrap();
+    Fronted { server, world, token: access.token }
+}
+
+/// What is refused because the upstream would have to look at other resources, and what it has no
+/// sound answer for.
+fn status_of(case: &Case) -> u16 {
+    let joins = case.path.contains("_has:") || case.path.contains("subject:Patient.");
+    if joins && case.status == 200 {
+        400
+    } else if case.path.ends_with("Observation/_history") {
+        405
+    } else {
+        case.status
+    }
+}
+
+// Covers: design P1; leak 1, 2, 3, 5, 7, 16, 21, 22, 25, 26, 28, 29, 31, 33, 35, 36, 37, 44, 45,
+// leak 50, 59, 62, 63, 65, 85, 86, 87, 99
+#[tokio::test]
+async fn hidden_records_of_the_upstream_change_no_byte_of_any_answer() {
+    let full = fronted(&everything()).await;
+    let bare = fronted(&only_visible()).await;
+    full.server.load(&[hidden("b-gone")]).await.unwrap();
+    full.server.send(Method::DELETE, "/Observation/b-gone", String::new()).await.unwrap();
+    for case in gateway_cases::SAME {
+        let run = async |fronted: &Fronted| {
+            let request =
+                request(case.method.clone(), &fronted.token, case.path, case.headers, case.body);
+            fronted.world.send(request.unwrap()).await.unwrap()
+        };
+        let (one, two) = (run(&full).await, run(&bare).await);
+        let what = format!("leak {}: {} {}", case.leak, case.method, case.path);
+        assert_eq!(
+            one.fingerprint_without_versions(),
+            two.fingerprint_without_versions(),
+            "{what}"
+        );
+        assert_eq!(one.status.as_u16(), status_of(case), "{what}");
+        let text = String::from_utf8_lossy(&one.body).into_owned();
+        assert!(!text.contains(&full.server.base), "{what}: {text}");
+        for canary in gateway_cases::CANARIES {
+            if !case.path.contains(canary) {
+                assert!(!text.contains(canary), "{what}: `{canary}` in {text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_are_full_and_totals_are_those_of_the_view() {
+    let Fronted { world, token, server: _server } = fronted(&everything()).await;
+    let mut path = "Observation?_count=1&_sort=-date".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let page = world.get(&token, &path).await.unwrap();
+        assert_eq!(page.status, StatusCode::OK);
+        assert_eq!(page.json()["total"], 3);
+        assert_eq!(page.entries().len(), 1);
+        seen.extend(page.entries());
+        match page.next() {
+            Some(next) => path = next,
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["Observation/a-lab3", "Observation/a-lab2", "Observation/a-lab"]);
+    let with_performer =
+        world.get(&token, "Observation?_id=a-lab&_include=Observation:performer").await.unwrap();
+    assert_eq!(with_performer.entries(), ["Observation/a-lab", "Practitioner/p"]);
+}
+
+#[tokio::test]
+async fn writes_stay_within_the_grant_in_front_of_another_server() {
+    let Fronted { world, token, server } = fronted(&everything()).await;
+    let json = [("content-type", "application/fhir+json")];
+    let send = async |method: Method, path: &str, headers: &[(&str, &str)], body: &str| {
+        let request = request(method, &token, path, headers, body.to_owned()).unwrap();
+        world.send(request).await.unwrap()
+    };
+    let lab = |id: &str, subject: &str| {
+        gateway_cases::observation(
+            id,
+            subject,
+            gateway_cases::LAB,
+            "4548-4",
+            "6.10",
+            "2026-02-01",
+            "",
+        )
+    };
+    let created = send(Method::POST, "Observation", &json, &lab("x", "a")).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&created.body));
+    let location = created.headers["location"].to_str().unwrap();
+    assert!(location.starts_with(&format!("{ORIGIN}/fhir/r4/Observation/")), "{location}");
+    let id = created.json()["id"].as_str().unwrap().to_owned();
+    let updated = send(Method::PUT, &format!("Observation/{id}"), &json, &lab(&id, "a")).await;
+    assert_eq!(updated.status, StatusCode::OK);
+    for (method, path, body, code) in [
+        (Method::POST, "Observation".to_owned(), lab("x", "b"), "write-refused"),
+        (Method::PUT, format!("Observation/{id}"), lab(&id, "b"), "write-refused"),
+        (Method::PUT, "Observation/b-lab".to_owned(), lab("b-lab", "a"), "not-found"),
+        (Method::PUT, "Observation/fresh".to_owned(), lab("fresh", "a"), "not-found"),
+        (Method::DELETE, "Observation/b-lab".to_owned(), String::new(), "not-found"),
+    ] {
+        let reply = send(method.clone(), &path, &json, &body).await;
+        assert_eq!(reply.code(), code, "{method} {path}");
+    }
+    let (_, untouched) =
+        server.send(Method::GET, "/Observation/b-lab", String::new()).await.unwrap();
+    assert!(untouched.contains("99.99") && untouched.contains("Patient/b"), "{untouched}");
+    let deleted = send(Method::DELETE, &format!("Observation/{id}"), &[], "").await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+}
+
+// Covers: design §13
+#[tokio::test]
+async fn an_upstream_that_is_down_gives_no_data_and_one_clear_answer() {
+    // Port 9 discards or refuses; nothing FHIR is there.
+    let upstream = HttpUpstreamSettings::at("http://127.0.0.1:9/fhir");
+    let world = World::new(GatewaySettings::in_front_of(ORIGIN, upstream)).await.unwrap();
+    let access = world.share("glucose-coach", &terms(NARROW)).await.unwrap();
+    for path in ["Observation/a-lab", "Observation", "Patient/a/$everything"] {
+        let reply = world.get(&access.token, path).await.unwrap();
+        assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(reply.code(), "upstream-unavailable");
+    }
+}
