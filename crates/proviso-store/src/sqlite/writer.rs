@@ -29,6 +29,22 @@ pub(super) struct Command {
     pub(super) reply: oneshot::Sender<Result<Receipt, CommitError>>,
 }
 
+/// How a batch that fails in its middle is undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undo {
+    /// By running the whole group again.
+    None,
+    /// By going back to a savepoint before it.
+    Savepoints,
+}
+
+/// What a group of batches has done inside its transaction.
+#[derive(Debug)]
+struct Written {
+    answers: Vec<Result<Receipt, CommitError>>,
+    pending: Pending,
+}
+
 #[derive(Debug)]
 pub(super) struct Writer {
     db: Connection,
@@ -82,10 +98,9 @@ impl Writer {
             }
             let (batches, replies): (Vec<_>, Vec<_>) =
                 group.into_iter().map(|command| (command.batch, command.reply)).unzip();
-            let count = batches.len();
-            let answers = self.commit(batches).unwrap_or_else(|why| {
+            let answers = self.commit(&batches).unwrap_or_else(|why| {
                 tracing::error!(reason = %why, "a commit failed; nothing was released");
-                vec![Err(why); count]
+                vec![Err(why); batches.len()]
             });
             for (reply, answer) in replies.into_iter().zip(answers) {
                 // Nobody waits any more when the request was dropped; the batch is durable anyway.
@@ -101,7 +116,7 @@ impl Writer {
     /// Runs a group of batches in one transaction. The outer error is that of everyone.
     fn commit(
         &mut self,
-        batches: Vec<Batch>,
+        batches: &[Batch],
     ) -> Result<Vec<Result<Receipt, CommitError>>, CommitError> {
         if self.stale {
             self.reload().map_err(|why| CommitError::Storage(why.to_string()))?;
@@ -122,25 +137,22 @@ impl Writer {
 
     fn write_group(
         &mut self,
-        batches: Vec<Batch>,
+        batches: &[Batch],
     ) -> Result<Vec<Result<Receipt, CommitError>>, CommitError> {
         let signer = self.signer.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut pending = Pending {
-            next_seq: self.next_seq,
-            next_index: self.tree.size(),
-            leaves: Vec::new(),
-            epoch: self.epoch,
-        };
+        // Savepoints are kept for the case that a batch fails in its middle: while one is open,
+        // SQLite copies every page that is touched.
         self.sql("BEGIN IMMEDIATE")?;
-        let mut answers = Vec::with_capacity(batches.len());
-        for batch in batches {
-            let appends = batch.ops.iter().any(|op| matches!(op, Op::AppendAudit(_)));
-            if appends && signer.is_none() {
-                answers.push(Err(CommitError::NoSigner));
-                continue;
+        let written = match self.write_batches(batches, signer.is_some(), Undo::None)? {
+            Some(written) => written,
+            None => {
+                self.sql("ROLLBACK")?;
+                self.sql("BEGIN IMMEDIATE")?;
+                self.write_batches(batches, signer.is_some(), Undo::Savepoints)?
+                    .ok_or_else(|| CommitError::Storage("a batch cannot be undone".to_owned()))?
             }
-            answers.push(self.write_batch(batch, &mut pending)?);
-        }
+        };
+        let Written { answers, pending } = written;
         let mut tree = self.tree.clone();
         let note = match signer.filter(|_| !pending.leaves.is_empty()) {
             Some(signer) => Some(self.extend_log(&mut tree, &pending.leaves, &signer)?),
@@ -165,34 +177,74 @@ impl Writer {
         Ok(answers)
     }
 
-    /// Runs one batch inside the transaction. The outer error fails the whole transaction.
+    /// Runs batches inside the transaction. `None` when one failed in its middle and there is no
+    /// savepoint to go back to. The error fails the whole transaction.
+    fn write_batches(
+        &self,
+        batches: &[Batch],
+        can_sign: bool,
+        undo: Undo,
+    ) -> Result<Option<Written>, CommitError> {
+        let mut pending = Pending {
+            next_seq: self.next_seq,
+            next_index: self.tree.size(),
+            leaves: Vec::new(),
+            epoch: self.epoch,
+        };
+        let mut answers = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let appends = batch.ops.iter().any(|op| matches!(op, Op::AppendAudit(_)));
+            if appends && !can_sign {
+                answers.push(Err(CommitError::NoSigner));
+                continue;
+            }
+            match self.write_batch(batch, &mut pending, undo)? {
+                Some(answer) => answers.push(answer),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Written { answers, pending }))
+    }
+
+    /// Runs one batch. `None` and errors as in [`Writer::write_batches`].
     fn write_batch(
         &self,
-        batch: Batch,
+        batch: &Batch,
         pending: &mut Pending,
-    ) -> Result<Result<Receipt, CommitError>, CommitError> {
+        undo: Undo,
+    ) -> Result<Option<Result<Receipt, CommitError>>, CommitError> {
         let before = (pending.next_seq, pending.next_index, pending.leaves.len(), pending.epoch);
-        let alters = batch.ops.iter().any(Op::alters_decisions);
         let tx = Tx { db: &self.db, tenant: self.tenant };
         let mut receipt = Receipt::default();
-        self.sql("SAVEPOINT batch")?;
-        for (op, operation) in batch.ops.into_iter().enumerate() {
+        if undo == Undo::Savepoints {
+            self.sql("SAVEPOINT batch")?;
+        }
+        for (op, operation) in batch.ops.iter().enumerate() {
             let failure = match tx.apply(operation, pending, &mut receipt) {
                 Ok(()) => continue,
                 Err(OpError::Storage(why)) => return Err(CommitError::Storage(why)),
                 Err(OpError::Precondition(which)) => CommitError::Precondition { op, which },
                 Err(OpError::Batch(why)) => why,
             };
-            self.sql("ROLLBACK TO batch")?;
-            self.sql("RELEASE batch")?;
+            match undo {
+                Undo::Savepoints => {
+                    self.sql("ROLLBACK TO batch")?;
+                    self.sql("RELEASE batch")?;
+                }
+                // Preconditions are checked before anything is written.
+                Undo::None if op == 0 && failure.precondition().is_some() => {}
+                Undo::None => return Ok(None),
+            }
             (pending.next_seq, pending.next_index, _, pending.epoch) = before;
             pending.leaves.truncate(before.2);
-            return Ok(Err(failure));
+            return Ok(Some(Err(failure)));
         }
-        self.sql("RELEASE batch")?;
-        pending.epoch += u64::from(alters);
+        if undo == Undo::Savepoints {
+            self.sql("RELEASE batch")?;
+        }
+        pending.epoch += u64::from(batch.ops.iter().any(Op::alters_decisions));
         receipt.epoch = pending.epoch;
-        Ok(Ok(receipt))
+        Ok(Some(Ok(receipt)))
     }
 
     /// Appends leaves to the tree, writes the tiles that changed and a checkpoint over all.

@@ -36,59 +36,61 @@ fn require_presence(exists: bool, expect: Presence) -> Result<(), OpError> {
 }
 
 impl Tx<'_> {
+    /// Does one operation. Every operation checks all its preconditions before it writes anything:
+    /// the writer relies on a precondition of the first operation of a batch leaving no trace.
     pub(super) fn apply(
         &self,
-        op: Op,
+        op: &Op,
         pending: &mut Pending,
         receipt: &mut Receipt,
     ) -> Result<(), OpError> {
         match op {
-            Op::PutAccount { account, expect } => self.put_account(&account, expect),
-            Op::PutSession(session) => self.put_session(&session),
-            Op::TouchSession { id, at } => self.touch_session(&id, at),
-            Op::EndSession { id, at } => self.end_session(&id, at),
-            Op::EndSessionsOfAccount { account, at } => self.end_sessions(&account, at),
-            Op::PutClient { client, expect } => self.put_client(&client, expect),
-            Op::PutLaunchTicket(ticket) => self.put_launch_ticket(&ticket),
-            Op::ConsumeLaunchTicket { hash, at } => self.consume_launch_ticket(&hash, at),
-            Op::PutAuthorizationRequest { request, expect } => self.put_request(&request, expect),
-            Op::PutAuthorizationCode(code) => self.put_code(&code),
-            Op::ConsumeAuthorizationCode { hash, at } => self.consume_code(&hash, at),
-            Op::UseAssertion(used) => self.use_assertion(&used),
-            Op::PutGrant(grant) => self.put_grant(&grant),
-            Op::AmendGrant(grant) => self.amend_grant(&grant),
-            Op::EndGrant { id, end } => self.end_grant(&id, end),
+            Op::PutAccount { account, expect } => self.put_account(account, *expect),
+            Op::PutSession(session) => self.put_session(session),
+            Op::TouchSession { id, at } => self.touch_session(id, *at),
+            Op::EndSession { id, at } => self.end_session(id, *at),
+            Op::EndSessionsOfAccount { account, at } => self.end_sessions(account, *at),
+            Op::PutClient { client, expect } => self.put_client(client, *expect),
+            Op::PutLaunchTicket(ticket) => self.put_launch_ticket(ticket),
+            Op::ConsumeLaunchTicket { hash, at } => self.consume_launch_ticket(hash, *at),
+            Op::PutAuthorizationRequest { request, expect } => self.put_request(request, *expect),
+            Op::PutAuthorizationCode(code) => self.put_code(code),
+            Op::ConsumeAuthorizationCode { hash, at } => self.consume_code(hash, *at),
+            Op::UseAssertion(used) => self.use_assertion(used),
+            Op::PutGrant(grant) => self.put_grant(grant),
+            Op::AmendGrant(grant) => self.amend_grant(grant),
+            Op::EndGrant { id, end } => self.end_grant(id, *end),
             Op::EndGrantsOfConsent { consent, end } => {
-                self.end_grants_of_consent(&consent, end, receipt)
+                self.end_grants_of_consent(consent, *end, receipt)
             }
-            Op::PutRefreshToken(token) => self.put_refresh_token(&token),
+            Op::PutRefreshToken(token) => self.put_refresh_token(token),
             Op::RotateRefreshToken { current, next, at } => {
-                self.rotate_refresh_token(&current, &next, at)
+                self.rotate_refresh_token(current, next, *at)
             }
             Op::PutConsentVersion { id, version, expect } => {
-                self.put_consent_version(&id, &version, expect.as_ref())
+                self.put_consent_version(id, version, expect.as_ref())
             }
-            Op::PutRelationship(relationship) => self.put_relationship(&relationship),
-            Op::PutObjection(objection) => self.put_objection(&objection),
-            Op::PutKey(key) => self.put_key(&key),
-            Op::RetireKey { id, at, publish_until } => self.retire_key(&id, at, publish_until),
-            Op::PutSetting { key, value, expect } => self.put_setting(&key, &value, &expect),
+            Op::PutRelationship(relationship) => self.put_relationship(relationship),
+            Op::PutObjection(objection) => self.put_objection(objection),
+            Op::PutKey(key) => self.put_key(key),
+            Op::RetireKey { id, at, publish_until } => self.retire_key(id, *at, *publish_until),
+            Op::PutSetting { key, value, expect } => self.put_setting(key, value, expect),
             Op::PutRecord { record, expect } => {
                 let seq = pending.next_seq;
-                self.put_record(record, expect, seq)?;
+                self.put_record(record, *expect, seq)?;
                 pending.next_seq += 1;
                 receipt.record_seqs.push(seq);
                 Ok(())
             }
             Op::AppendAudit(entry) => {
                 let index = pending.next_index;
-                self.append_audit(&entry, index)?;
+                self.append_audit(entry, index)?;
                 pending.next_index += 1;
                 pending.leaves.push(proviso_tlog::leaf_hash(&entry.leaf));
                 receipt.audit_indexes.push(index);
                 Ok(())
             }
-            Op::PurgeExpired { before } => self.purge(before),
+            Op::PurgeExpired { before } => self.purge(*before),
         }
     }
 

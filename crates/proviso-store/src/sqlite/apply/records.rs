@@ -14,7 +14,9 @@ use crate::record::{Expect, RecordMethod, RecordVersion};
 const KEYS_AT_ONCE: usize = 16;
 
 static INSERT_KEYS: LazyLock<String> = LazyLock::new(|| {
-    let mut sql = "INSERT INTO record_key (tenant, type, key, seq) VALUES ".to_owned();
+    // OR FAIL: these keys cannot exist, since their sequence number is new, and without it SQLite
+    // would keep a journal of its own for each statement.
+    let mut sql = "INSERT OR FAIL INTO record_key (tenant, type, key, seq) VALUES ".to_owned();
     for row in 0..KEYS_AT_ONCE {
         let comma = if row == 0 { "" } else { ", " };
         if write!(sql, "{comma}(?1, ?2, ?{}, ?3)", row + 4).is_err() {
@@ -50,14 +52,14 @@ impl Tx<'_> {
 
     pub(super) fn put_record(
         &self,
-        record: RecordVersion,
+        record: &RecordVersion,
         expect: Expect,
         seq: u64,
     ) -> Result<(), OpError> {
         if record.body.is_none() != (record.method == RecordMethod::Delete) {
             return Err(Precondition::Contradiction.into());
         }
-        let newest = self.newest_version(&record)?;
+        let newest = self.newest_version(record)?;
         let current = newest.as_ref().map(|newest| newest.version);
         let live = newest.as_ref().is_some_and(|newest| !newest.deleted);
         let fits = match expect {
@@ -76,7 +78,7 @@ impl Tx<'_> {
                 (int(seq), newest.seq),
             )?;
         }
-        self.insert_version(&record, seq)?;
+        self.insert_version(record, seq)?;
         if let Some(body) = &record.body {
             self.run_one(
                 "INSERT INTO record_body (seq, tenant, body) VALUES (?1, ?2, ?3)",
@@ -102,9 +104,9 @@ impl Tx<'_> {
         )
     }
 
-    fn insert_search_rows(&self, record: RecordVersion, seq: u64) -> Result<(), OpError> {
+    fn insert_search_rows(&self, record: &RecordVersion, seq: u64) -> Result<(), OpError> {
         let (kind, seq) = (type_code(record.resource_type), int(seq));
-        let mut keys = record.keys;
+        let mut keys = record.keys.clone();
         keys.sort_unstable();
         keys.dedup();
         let runs = keys.chunks_exact(KEYS_AT_ONCE);
@@ -121,7 +123,7 @@ impl Tx<'_> {
                 (self.tenant, kind, key, seq),
             )?;
         }
-        let mut ranges = record.ranges;
+        let mut ranges = record.ranges.clone();
         ranges.sort_unstable();
         ranges.dedup();
         for range in ranges {
@@ -131,7 +133,7 @@ impl Tx<'_> {
                 (self.tenant, seq, range.param, range.low, range.high),
             )?;
         }
-        let mut patients = record.patients;
+        let mut patients: Vec<_> = record.patients.iter().collect();
         patients.sort_unstable();
         patients.dedup();
         for patient in patients {
