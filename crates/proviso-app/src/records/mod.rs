@@ -199,10 +199,11 @@ fn indexer(resource_type: ResourceType) -> Result<&'static Indexer, RecordFault>
         .ok_or(RecordFault::Corrupt)
 }
 
-/// Every patient named on a resource, as far as its facts know.
-fn patients_of(doc: &Doc) -> Vec<PatientId> {
+/// Every patient named on a resource, as far as its facts know; absolute references to our own
+/// base count as the local ones they are.
+fn patients_of(doc: &Doc, own_base: &str) -> Vec<PatientId> {
     use proviso_core::decision::Belonging;
-    match proviso_fhir::compartment::belonging(doc.root()) {
+    match proviso_fhir::compartment::belonging_under(doc.root(), &[own_base]) {
         Belonging::Patients(patients) => patients.into_iter().collect(),
         Belonging::Directory | Belonging::Unknown => Vec::new(),
     }

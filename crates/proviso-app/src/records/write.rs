@@ -441,7 +441,7 @@ impl Records {
             at,
             method: RecordMethod::Delete,
             body: None,
-            patients: patients_of(&before.doc),
+            patients: patients_of(&before.doc, &self.base),
             keys: Vec::new(),
             ranges: Vec::new(),
         };
@@ -541,7 +541,7 @@ pub(super) fn version_of(
         at,
         method,
         body: Some(stamped.bytes().to_vec()),
-        patients: patients_of(&stamped),
+        patients: patients_of(&stamped, own_base),
         keys: index.keys,
         ranges: index.ranges.iter().map(range).collect(),
     };
