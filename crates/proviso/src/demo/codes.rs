@@ -6,6 +6,7 @@
 use super::value::{Value, list, object};
 
 /// One code of one system.
+#[expect(clippy::struct_field_names, reason = "the names are those of FHIR's Coding")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Code {
     pub(super) system: &'static str,

@@ -49,20 +49,20 @@ pub async fn seed(
 ) -> anyhow::Result<()> {
     let mut marker = read_marker(folder)?;
     let complete = marker.state == State::Ready && patients <= marker.patients;
-    if !complete {
-        marker.patients = marker.patients.max(patients);
-        marker.state = State::Building;
-        write_marker(folder, &marker)?;
-        add_people(app).await?;
+    if complete {
         clients::register(app, folder).await?;
-        add_records(app, marker.patients, bar).await?;
-        delete_mistake(app).await?;
-        share_with_daughter(app).await?;
-        marker.state = State::Ready;
-        write_marker(folder, &marker)?;
-    } else {
-        clients::register(app, folder).await?;
+        return start_shift(app).await;
     }
+    marker.patients = marker.patients.max(patients);
+    marker.state = State::Building;
+    write_marker(folder, &marker)?;
+    add_people(app).await?;
+    clients::register(app, folder).await?;
+    add_records(app, marker.patients, bar).await?;
+    delete_mistake(app).await?;
+    share_with_daughter(app).await?;
+    marker.state = State::Ready;
+    write_marker(folder, &marker)?;
     start_shift(app).await
 }
 

@@ -6,8 +6,8 @@ use proviso_app::ports::{ManualClock, SystemEntropy};
 use proviso_app::settings::Settings;
 use proviso_store::{OpenOptions, Store};
 
-use crate::demo::folder::require_free_or_world;
 use super::*;
+use crate::demo::folder::require_free_or_world;
 
 const ORIGIN: &str = "http://127.0.0.1:8080";
 
@@ -79,7 +79,8 @@ async fn the_first_start_builds_everything() {
 async fn a_second_start_adds_only_the_shift() {
     let demo = Demo::new();
     let first = demo.start(ORIGIN, 1).await;
-    let before = (first.store().latest_seq().await.unwrap(), first.store().clients().await.unwrap());
+    let before =
+        (first.store().latest_seq().await.unwrap(), first.store().clients().await.unwrap());
     let file = demo.file();
     drop(first);
     let app = demo.open(ORIGIN, "2026-11-23T07:00:00Z").await;

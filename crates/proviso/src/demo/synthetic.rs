@@ -150,7 +150,26 @@ struct Person {
     weight_hg: i64,
     systolic: i64,
     a1c: i64,
+    illnesses: Vec<&'static Illness>,
     coverage: String,
+}
+
+impl Person {
+    fn has(&self, problem: Code) -> bool {
+        self.illnesses.iter().any(|illness| illness.codes.contains(&problem))
+    }
+
+    /// HbA1c in tenths of a percent: with diabetes, high at first and lower with every year of
+    /// treatment.
+    fn a1c_in_year(&self, year: i64) -> i64 {
+        let treated = 5 * year.min(3);
+        if self.has(c::I_DIABETES) { self.a1c + 28 - treated } else { self.a1c }
+    }
+
+    fn systolic_in_year(&self, year: i64) -> i64 {
+        let treated = 7 * year.min(3);
+        if self.has(c::I_HYPERTENSION) { self.systolic + 32 - treated } else { self.systolic }
+    }
 }
 
 /// The id of a further patient, counted from 1.
@@ -175,7 +194,7 @@ pub(super) fn chart(seed: u64, number: u32) -> Vec<Record> {
         let day = i8::try_from(random.between(1, 28)).unwrap_or(7);
         let visit = yearly_visit(&mut chart, &mut random, &person, date(year, month, day));
         if index == 0 {
-            illnesses = begin_illnesses(&mut chart, &mut random, years, &visit);
+            illnesses = begin_illnesses(&mut chart, &mut random, &person, &visit);
             allergy(&mut chart, &mut random);
         }
         if random.chance(45) {
@@ -234,7 +253,11 @@ fn write_person(
         height_cm,
         weight_hg: build * height_cm * height_cm / 1000,
         systolic: 98 + years.min(60) * 5 / 10 + random.between(0, 16),
-        a1c: 50 + random.between(0, 8),
+        a1c: 50 + random.between(0, 5),
+        illnesses: ILLNESSES
+            .iter()
+            .filter(|illness| years >= illness.from_age && random.chance(illness.percent))
+            .collect(),
         coverage,
     }
 }
@@ -262,11 +285,12 @@ fn yearly_visit(chart: &mut Chart, random: &mut Random, person: &Person, on: Dat
     let child = age(person.born, on) < 18;
     let reason = if child { c::I_WELL_CHILD } else { c::I_CHECK_UP };
     let kind = if child { c::WELL_CHILD } else { c::GENERAL_EXAMINATION };
+    let year = i64::from(on.year()) - 2021;
     let visit = chart.visit(details(on, kind, &MOSS, &FAMILY_CLINIC, reason));
     let mut written = chart.vitals(
         &visit,
         Vitals {
-            systolic: person.systolic + random.between(-6, 6),
+            systolic: person.systolic_in_year(year) + random.between(-5, 5),
             diastolic: 62 + random.between(0, 18),
             pulse: 66 + random.between(0, 20),
             weight_hg: person.weight_hg + random.between(-15, 15),
@@ -295,10 +319,16 @@ fn yearly_visit(chart: &mut Chart, random: &mut Random, person: &Person, on: Dat
 
 fn blood_work(chart: &mut Chart, random: &mut Random, person: &Person, visit: &Visit) -> String {
     let mut results = Vec::new();
-    let a1c = person.a1c + random.between(-2, 2);
+    // Average glucose in mg/dL from HbA1c (ADAG): 28.7 x A1c - 46.7.
+    let a1c = person.a1c_in_year(i64::from(visit.day().year()) - 2021) + random.between(-2, 2);
+    let glucose = (287 * a1c - 4670) / 100;
     for (code, reading, usual) in [
         (c::A1C, Reading::Quantity(a1c, 1, "%", "%"), (40, 56)),
-        (c::GLUCOSE, Reading::Quantity(84 + random.between(0, 30), 0, "mg/dL", "mg/dL"), (70, 99)),
+        (
+            c::GLUCOSE,
+            Reading::Quantity(glucose + random.between(-12, 8), 0, "mg/dL", "mg/dL"),
+            (70, 99),
+        ),
         (
             c::CREATININE,
             Reading::Quantity(70 + random.between(0, 40), 2, "mg/dL", "mg/dL"),
@@ -335,14 +365,11 @@ fn blood_work(chart: &mut Chart, random: &mut Random, person: &Person, visit: &V
 fn begin_illnesses(
     chart: &mut Chart,
     random: &mut Random,
-    years: i64,
+    person: &Person,
     visit: &Visit,
 ) -> Vec<String> {
     let mut written = Vec::new();
-    for illness in ILLNESSES {
-        if years < illness.from_age || !random.chance(illness.percent) {
-            continue;
-        }
+    for illness in &person.illnesses {
         let since = plus_days(visit.day(), -random.between(30, 2500));
         let condition = chart.condition(ConditionDetails {
             category: ConditionCategory::ProblemList,
@@ -443,17 +470,8 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
             );
         });
     }
-    if adult && random.chance(3) {
-        let visit = episode(
-            chart,
-            details(on, c::FOLLOW_UP, &OKAFOR, &FAMILY_CLINIC, c::I_HIV),
-            &[c::I_HIV, c::S_HIV],
-            Some(c::TENOFOVIR),
-        );
-        let _load = chart.observation(
-            lab(c::HIV_LOAD, Reading::Quantity(20, 0, "copies/mL", "{copies}/mL"), Some((0, 20))),
-            &visit,
-        );
+    if adult {
+        infections_and_genes(chart, random, on);
     }
     if person.female && (20..45).contains(&years) && random.chance(14) {
         let _visit = episode(
@@ -481,16 +499,7 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
             None,
         );
     }
-    if adult && random.chance(3) {
-        let visit = episode(
-            chart,
-            details(on, c::CONSULTATION, &MOSS, &FAMILY_CLINIC, c::I_BRCA),
-            &[c::I_BRCA],
-            None,
-        );
-        let _test = chart.observation(lab(c::BRCA1, Reading::Words("c.68_69delAG"), None), &visit);
-    }
-    if (13..18).contains(&years) && random.chance(30) {
+    if person.female && (13..18).contains(&years) && random.chance(40) {
         chart.labelled(&[c::LABEL_ADOLESCENT], |chart| {
             episode(
                 chart,
@@ -509,6 +518,30 @@ fn sensitive(chart: &mut Chart, random: &mut Random, person: &Person, years: i64
                 None,
             );
         });
+    }
+}
+
+fn infections_and_genes(chart: &mut Chart, random: &mut Random, on: Date) {
+    if random.chance(3) {
+        let visit = episode(
+            chart,
+            details(on, c::FOLLOW_UP, &OKAFOR, &FAMILY_CLINIC, c::I_HIV),
+            &[c::I_HIV, c::S_HIV],
+            Some(c::TENOFOVIR),
+        );
+        let _load = chart.observation(
+            lab(c::HIV_LOAD, Reading::Quantity(20, 0, "copies/mL", "{copies}/mL"), Some((0, 20))),
+            &visit,
+        );
+    }
+    if random.chance(3) {
+        let visit = episode(
+            chart,
+            details(on, c::CONSULTATION, &MOSS, &FAMILY_CLINIC, c::I_BRCA),
+            &[c::I_BRCA],
+            None,
+        );
+        let _test = chart.observation(lab(c::BRCA1, Reading::Words("c.68_69delAG"), None), &visit);
     }
 }
 

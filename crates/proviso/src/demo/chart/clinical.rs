@@ -366,7 +366,7 @@ impl Chart {
 
     /// Writes a plan, with the narrative that US Core asks for.
     pub(crate) fn care_plan(&mut self, details: CarePlanDetails<'_>) {
-        let items: String = details.steps.iter().map(|step| format!("<li>{step}</li>")).collect();
+        let items = details.steps.join("</li><li>");
         let activity: Vec<Value> = details
             .steps
             .iter()
@@ -378,7 +378,7 @@ impl Chart {
             "text": object! {
                 "status": "additional",
                 "div": format!(
-                    "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>{}</p><ul>{items}</ul></div>",
+                    "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>{}</p><ul><li>{items}</li></ul></div>",
                     details.title,
                 ),
             },

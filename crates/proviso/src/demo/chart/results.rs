@@ -377,11 +377,11 @@ pub(crate) fn bmi_tenths(weight_hg: i64, height_cm: i64) -> i64 {
 }
 
 /// A test that is not part of the vital signs of every visit.
-pub(crate) const fn lab<'a>(
+pub(crate) const fn lab(
     code: Code,
-    reading: Reading<'a>,
+    reading: Reading<'_>,
     usual: Option<(i64, i64)>,
-) -> ObservationDetails<'a> {
+) -> ObservationDetails<'_> {
     ObservationDetails {
         profile: Some("us-core-observation-lab"),
         categories: &[ObservationCategory::Laboratory],
