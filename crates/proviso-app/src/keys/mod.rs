@@ -54,7 +54,8 @@ struct Slot {
 
 impl Slot {
     fn is_published(&self, at: At) -> bool {
-        self.retired_at.is_none() || self.publish_until.is_some_and(|until| at < until)
+        let signs = self.retired_at.is_none_or(|retired_at| at < retired_at);
+        signs || self.publish_until.is_some_and(|until| at < until)
     }
 }
 
@@ -72,12 +73,16 @@ impl Ring {
         Self { slots, verifiers }
     }
 
-    /// The key that signs now: the newest one that is not retired.
-    fn active(&self, algorithm: SignatureAlgorithm) -> Option<&SigningKey> {
+    /// The key that signs at an instant: of those not retired by then, the one that will be retired
+    /// first, so that a successor is published for a while before it signs.
+    fn active(&self, algorithm: SignatureAlgorithm, at: At) -> Option<&SigningKey> {
         self.slots
             .iter()
-            .filter(|slot| slot.retired_at.is_none() && slot.key.algorithm() == algorithm)
-            .max_by_key(|slot| slot.created_at)
+            .filter(|slot| slot.key.algorithm() == algorithm)
+            .filter(|slot| slot.retired_at.is_none_or(|retired_at| at < retired_at))
+            .min_by_key(|slot| {
+                (slot.retired_at.unwrap_or(At::from_micros(i64::MAX)), slot.created_at)
+            })
             .map(|slot| &slot.key)
     }
 }
@@ -162,13 +167,11 @@ impl Keys {
         Ok(())
     }
 
-    /// The names of the keys that sign now.
-    pub(crate) fn active_ids(&self) -> Vec<String> {
+    /// The names of the keys that sign at an instant.
+    pub fn active_ids(&self, at: At) -> Vec<String> {
         let ring = self.ring.load();
-        SIGNING_USES
-            .iter()
-            .filter_map(|(_, algorithm)| ring.active(*algorithm).map(|key| key.kid().to_owned()))
-            .collect()
+        let active = |algorithm| ring.active(algorithm, at).map(|key| key.kid().to_owned());
+        SIGNING_USES.iter().filter_map(|(_, algorithm)| active(*algorithm)).collect()
     }
 
     /// The JWK set that is published (SMART 207): active keys, and retired ones until the last
@@ -190,8 +193,9 @@ impl Keys {
     /// When there is no key or signing fails.
     pub fn sign_access_token(&self, claims: &AccessTokenClaims) -> Result<String, KeysError> {
         let ring = self.ring.load();
-        let key =
-            ring.active(SignatureAlgorithm::Es256).ok_or(KeysError::Missing(KeyUse::SignEs256))?;
+        let key = ring
+            .active(SignatureAlgorithm::Es256, At::from_secs(claims.iat))
+            .ok_or(KeysError::Missing(KeyUse::SignEs256))?;
         Ok(key.sign(ACCESS_TOKEN_TYPE, claims)?)
     }
 
@@ -210,7 +214,8 @@ impl Keys {
             IdTokenAlgorithm::EdDsa => KeyUse::SignEdDsa,
         };
         let ring = self.ring.load();
-        let key = ring.active(algorithm.into()).ok_or(KeysError::Missing(key_use))?;
+        let at = At::from_secs(claims.iat);
+        let key = ring.active(algorithm.into(), at).ok_or(KeysError::Missing(key_use))?;
         Ok(key.sign(ID_TOKEN_TYPE, claims)?)
     }
 
@@ -381,6 +386,7 @@ mod tests {
         assert!(before.contains(&retired));
         assert!(keys.jwks(AT.plus_secs(3599)).contains(&retired));
         assert!(!keys.jwks(AT.plus_secs(3600)).contains(&retired));
-        assert!(!keys.active_ids().contains(&retired));
+        assert!(keys.active_ids(AT.plus_secs(-1)).contains(&retired));
+        assert!(!keys.active_ids(AT).contains(&retired));
     }
 }
