@@ -27,7 +27,7 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
     if arguments.json {
         console::line(&serde_json::json!({ "active": active }).to_string());
     } else {
-        console::marked(Mark::Good, "new keys sign from the next start on:");
+        console::marked(Mark::Good, "new keys are published from the next start on and sign ten minutes from now:");
         for id in active {
             console::line(&format!("      {id}"));
         }
