@@ -449,18 +449,27 @@ activity-access-delete = { $outcome ->
    *[error] { $who } tried to delete { $kinds }. Something failed here, and nothing was deleted.
 }
 activity-kinds-unknown = records
+activity-kinds-directory = care staff, places or medicines
+activity-times = { $count ->
+    [one] once
+   *[other] { $count } times
+}
 activity-sign-in = { $outcome ->
     [success] { $who } signed in.
    *[other] Someone tried to sign in and could not.
 }
 activity-sign-out = { $who } signed out.
 activity-authorization = { $outcome ->
-    [success] { $who } answered a request to connect: yes.
-    [denied] { $who } answered a request to connect: no.
-   *[other] A request to connect did not work.
+    [success] { $action ->
+        [launch] { $who } opened { $app }.
+       *[other] { $who } let { $app } in.
+    }
+    [denied] { $who } did not let { $app } in.
+   *[other] { $app } asked to connect in a way that does not work.
 }
+activity-some-app = an app
 activity-token = { $outcome ->
-    [success] { $who } was let in to look at what is shared.
+    [success] { $who } was let in.
    *[other] { $who } tried to get in and was refused.
 }
 activity-token-revocation = { $who } gave back its access.

@@ -448,18 +448,27 @@ activity-access-delete = { $outcome ->
    *[error] { $who } intentó borrar { $kinds }. Algo falló aquí y no se borró nada.
 }
 activity-kinds-unknown = datos
+activity-kinds-directory = personal, lugares o medicamentos
+activity-times = { $count ->
+    [one] una vez
+   *[other] { $count } veces
+}
 activity-sign-in = { $outcome ->
     [success] { $who } inició sesión.
    *[other] Alguien intentó iniciar sesión y no pudo.
 }
 activity-sign-out = { $who } cerró la sesión.
 activity-authorization = { $outcome ->
-    [success] { $who } respondió a una solicitud de conexión: sí.
-    [denied] { $who } respondió a una solicitud de conexión: no.
-   *[other] Una solicitud de conexión no funcionó.
+    [success] { $action ->
+        [launch] { $who } abrió { $app }.
+       *[other] { $who } dejó entrar a { $app }.
+    }
+    [denied] { $who } no dejó entrar a { $app }.
+   *[other] { $app } pidió conectarse de una manera que no funciona.
 }
+activity-some-app = una aplicación
 activity-token = { $outcome ->
-    [success] { $who } pudo entrar a mirar lo que se comparte.
+    [success] { $who } pudo entrar.
    *[other] { $who } intentó entrar y se le rechazó.
 }
 activity-token-revocation = { $who } devolvió su acceso.

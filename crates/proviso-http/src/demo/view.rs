@@ -129,7 +129,13 @@ impl DemoPage {
                 page.whose = t.with("demo-connected-for", &[("patient", patient)]);
                 page.scope_text.clone_from(scope_text);
                 page.asked = t.with("demo-data-when", &[("at", &t.moment(*asked_at))]);
-                page.kinds = kinds.iter().map(|kind| kind_view(visit, kind)).collect();
+                // What there is comes first, then what is empty, then what was refused.
+                let mut ordered: Vec<&KindResult> = kinds.iter().collect();
+                ordered.sort_by_key(|kind| match &kind.answer {
+                    KindAnswer::Records { total, .. } => u8::from(*total == 0),
+                    KindAnswer::Refused { .. } => 2,
+                });
+                page.kinds = ordered.into_iter().map(|kind| kind_view(visit, kind)).collect();
             }
         }
         page

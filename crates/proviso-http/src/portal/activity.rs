@@ -213,7 +213,12 @@ fn days(t: Texts, entries: &[AuditEntry], names: &Names) -> Vec<Day> {
         let label = t.day(entry.at);
         let view = EntryView::new(t, entry, names);
         match days.last_mut() {
-            Some(day) if day.label == label => day.entries.push(view),
+            Some(day) if day.label == label => {
+                let repeats = day.entries.last_mut().is_some_and(|last| last.absorb(t, &view));
+                if !repeats {
+                    day.entries.push(view);
+                }
+            }
             _ => days.push(Day { label, entries: vec![view] }),
         }
     }

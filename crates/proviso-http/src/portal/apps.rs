@@ -228,22 +228,25 @@ async fn connection(
         app: client.to_string(),
         app_name: choice.app.as_ref().map_or_else(|| client.to_string(), |app| app.name.clone()),
         given_by,
-        last_look: last_look(state, patient_visit, client).await?,
+        last_look: last_look(state, patient_visit, client, version).await?,
         consent: version.clone(),
     }))
 }
 
-/// When the app last got a record of this patient.
+/// When the app last got a record of this patient while the choice was its ground.
 async fn last_look(
     state: &HttpState,
     patient_visit: &PatientVisit,
     client: &ClientId,
+    version: &ConsentVersion,
 ) -> Result<Option<At>, Response> {
     let search = AuditSearch {
         patient: Some(patient_visit.person.patient.clone()),
         client: Some(client.clone()),
         kinds: vec![AuditKind::Access],
         outcome: Some(AuditOutcome::Success),
+        from: version.period.start,
+        to: (version.status != ConsentStatus::Active).then_some(version.recorded_at),
         limit: 1,
         ..AuditSearch::default()
     };

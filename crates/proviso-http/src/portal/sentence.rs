@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::category::CategorySet;
+use proviso_core::category_rules::{categories_of_type, is_directory};
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::interaction::Interaction;
 
@@ -70,6 +72,9 @@ pub(crate) struct EntryView {
     pub(crate) tone: &'static str,
     pub(crate) refused: bool,
     pub(crate) facts: Vec<Fact>,
+    /// How often it happened in a row, when more than once.
+    pub(crate) times: Option<String>,
+    count: u64,
 }
 
 impl EntryView {
@@ -83,7 +88,24 @@ impl EntryView {
             tone,
             refused: entry.outcome == AuditOutcome::Denied,
             facts: facts(t, entry, names),
+            times: None,
+            count: 1,
         }
+    }
+
+    /// Takes an older entry that says the same into this one, so that an app that asks again and
+    /// again does not bury everything else. Whether it did is told.
+    pub(crate) fn absorb(&mut self, t: Texts, older: &Self) -> bool {
+        let same = |a: &Fact, b: &Fact| a.label == b.label && a.value == b.value;
+        let repeats = self.sentence == older.sentence
+            && self.outcome == older.outcome
+            && self.facts.len() == older.facts.len()
+            && self.facts.iter().zip(&older.facts).all(|(a, b)| same(a, b));
+        if repeats {
+            self.count += 1;
+            self.times = Some(t.count("activity-times", self.count, &[]));
+        }
+        repeats
     }
 }
 
@@ -111,10 +133,16 @@ fn outcome_tag(t: Texts, entry: &AuditEntry) -> (String, &'static str) {
     (t.say(&key), tone)
 }
 
-/// What an entry was about, in words a patient knows.
+/// What an entry was about, in words a patient knows: the kinds it names, else those that the type
+/// asked for can be.
 fn kinds(t: Texts, entry: &AuditEntry) -> Option<String> {
-    let names: Vec<String> = entry.categories.iter().map(|category| t.category(category)).collect();
-    (!names.is_empty()).then(|| t.list(&names))
+    let asked = entry.resource_type.map_or(CategorySet::EMPTY, categories_of_type);
+    let kinds = if entry.categories.is_empty() { asked } else { entry.categories };
+    let names: Vec<String> = kinds.iter().map(|category| t.category(category)).collect();
+    if !names.is_empty() {
+        return Some(t.list(&names));
+    }
+    entry.resource_type.is_some_and(is_directory).then(|| t.say("activity-kinds-directory"))
 }
 
 /// The sentence of an entry, the app first where an app acted.
@@ -134,7 +162,7 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
         AuditKind::Access => t.count(access_key(entry), entry.released.into(), &values),
         AuditKind::SignIn => t.with("activity-sign-in", &by_person),
         AuditKind::SignOut => t.with("activity-sign-out", &by_person),
-        AuditKind::Authorization => t.with("activity-authorization", &by_person),
+        AuditKind::Authorization => authorization_sentence(t, entry, names, &person),
         AuditKind::Token => t.with("activity-token", &values),
         AuditKind::TokenRevocation => t.with("activity-token-revocation", &values),
         AuditKind::Introspection => t.say("activity-introspection"),
@@ -145,6 +173,16 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
         AuditKind::Import => t.with("activity-import", &by_person),
         AuditKind::Administration => t.say("activity-administration"),
     }
+}
+
+fn authorization_sentence(t: Texts, entry: &AuditEntry, names: &Names, person: &str) -> String {
+    let app = entry.client.as_ref().map(|client| names.app(client));
+    let app = app.unwrap_or_else(|| t.say("activity-some-app"));
+    let outcome = outcome_code(entry.outcome);
+    t.with(
+        "activity-authorization",
+        &[("who", person), ("app", &app), ("outcome", outcome), ("action", entry.action.as_str())],
+    )
 }
 
 fn consent_sentence(
