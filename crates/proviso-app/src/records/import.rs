@@ -3,9 +3,13 @@
 //! Lines are parsed, validated and indexed on several threads while the batch before is being
 //! written. How far a file has come is stored in the same batch as its resources, so an import
 //! that was stopped goes on where it was.
+//!
+//! References by criteria (`Practitioner?identifier=…`, as Synthea writes them) are replaced by what
+//! they lead to when that is stored already; others stay as they are.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::sync::Arc;
 
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
@@ -17,6 +21,7 @@ use proviso_store::{Batch, Expect, ExpectSetting, Op, RecordMethod, RecordVersio
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use super::links::{conditional, with_texts};
 use super::transaction::Rules;
 use super::write::{is_same, version_of};
 use super::{NewIds, Reading, RecordFault, Records, WholeStore};
@@ -88,6 +93,23 @@ pub enum NotCommitted {
     Failed(String),
 }
 
+/// Lines of a batch, as read.
+struct Chunk {
+    first: u64,
+    lines: Vec<Vec<u8>>,
+    at: At,
+}
+
+/// Conditional references that have been looked up, with what they lead to.
+type Resolved = Arc<BTreeMap<String, Option<String>>>;
+
+/// What a worker makes of a chunk.
+enum Worked {
+    Parsed(Parsed),
+    /// References have to be looked up first.
+    Unresolved(Chunk, BTreeSet<String>),
+}
+
 /// Lines of a batch, parsed.
 struct Parsed {
     lines: u64,
@@ -126,7 +148,8 @@ impl Records {
         let mut run = Run { key, commit, report };
         let mut lines = lines.skip(usize::try_from(progress.lines).unwrap_or(usize::MAX));
         let mut next_line = progress.lines + 1;
-        let mut ahead: VecDeque<JoinHandle<Parsed>> = VecDeque::new();
+        let mut resolved = Resolved::default();
+        let mut ahead: VecDeque<JoinHandle<Worked>> = VecDeque::new();
         loop {
             while ahead.len() < AHEAD {
                 let chunk: Vec<Vec<u8>> =
@@ -134,18 +157,31 @@ impl Records {
                 if chunk.is_empty() {
                     break;
                 }
-                let first = next_line;
-                next_line += u64::try_from(chunk.len()).unwrap_or(0);
-                let (at, base) = (self.clock.now(), self.base.clone());
-                ahead.push_back(tokio::task::spawn_blocking(move || {
-                    parse_chunk(chunk, first, at, &base)
-                }));
+                let chunk = Chunk { first: next_line, lines: chunk, at: self.clock.now() };
+                next_line += u64::try_from(chunk.lines.len()).unwrap_or(0);
+                ahead.push_back(self.work_on(chunk, &resolved));
             }
             let Some(worker) = ahead.pop_front() else { return Ok(run.report) };
-            let parsed = worker.await.map_err(|_| ImportError::Worker)?;
+            let parsed = match worker.await.map_err(|_| ImportError::Worker)? {
+                Worked::Parsed(parsed) => parsed,
+                Worked::Unresolved(chunk, texts) => {
+                    for text in texts {
+                        let target = self.resolve(&text, &WholeStore).await?;
+                        Arc::make_mut(&mut resolved).insert(text, target);
+                    }
+                    // The workers ahead of this one find out what is still missing themselves.
+                    ahead.push_front(self.work_on(chunk, &resolved));
+                    continue;
+                }
+            };
             self.write_chunk(&mut run, parsed).await?;
             on_progress(&run.report.progress);
         }
+    }
+
+    fn work_on(&self, chunk: Chunk, resolved: &Resolved) -> JoinHandle<Worked> {
+        let (base, resolved) = (self.base.clone(), Arc::clone(resolved));
+        tokio::task::spawn_blocking(move || work(chunk, &base, &resolved))
     }
 
     async fn import_progress(&self, key: &str) -> Result<ImportProgress, ImportError> {
@@ -276,33 +312,58 @@ fn progress_op(key: &str, progress: ImportProgress) -> Result<Op, ImportError> {
     Ok(Op::PutSetting { key: key.to_owned(), value, expect: ExpectSetting::Any })
 }
 
-fn parse_chunk(chunk: Vec<Vec<u8>>, first: u64, at: At, base: &str) -> Parsed {
+fn work(chunk: Chunk, base: &str, resolved: &Resolved) -> Worked {
     let mut parsed = Parsed { lines: 0, ready: Vec::new(), rejections: Vec::new() };
-    for (line, bytes) in (first..).zip(chunk) {
+    let mut missing = BTreeSet::new();
+    for (line, bytes) in (chunk.first..).zip(&chunk.lines) {
         parsed.lines += 1;
         if bytes.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match parse_line(bytes, at, base) {
-            Ok(ready) => parsed.ready.push(ready),
+        match parse_line(bytes.clone(), chunk.at, base, resolved, &mut missing) {
+            Ok(Some(ready)) => parsed.ready.push(ready),
+            Ok(None) => {}
             Err(reason) => parsed.rejections.push(Rejection { line, reason }),
         }
     }
-    parsed
+    if missing.is_empty() { Worked::Parsed(parsed) } else { Worked::Unresolved(chunk, missing) }
 }
 
-fn parse_line(bytes: Vec<u8>, at: At, base: &str) -> Result<(RecordVersion, Doc), String> {
+/// One line, validated and indexed; `None` when a reference has to be looked up first.
+fn parse_line(
+    bytes: Vec<u8>,
+    at: At,
+    base: &str,
+    resolved: &Resolved,
+    missing: &mut BTreeSet<String>,
+) -> Result<Option<(RecordVersion, Doc)>, String> {
     let doc = Doc::parse(bytes).map_err(|error| error.to_string())?;
     if doc.resource_type().is_none() {
         return Err("`resourceType` is missing or unknown".to_owned());
     }
     let Some(id) = doc.id() else { return Err("`id` is missing or malformed".to_owned()) };
+    let mut texts = Vec::new();
+    for node in doc.root().descendants().filter(|node| node.key() == Some("reference")) {
+        let Some(text) = node.as_str().filter(|text| conditional(text).is_some()) else { continue };
+        match resolved.get(text.as_ref()) {
+            Some(Some(target)) => texts.push((node.index(), target.clone())),
+            Some(None) => {}
+            None => {
+                missing.insert(text.into_owned());
+            }
+        }
+    }
+    // Once one reference is missing the whole chunk comes again; only what else is missing counts.
+    if !missing.is_empty() {
+        return Ok(None);
+    }
+    let doc = with_texts(doc, &texts).map_err(|fault| fault.to_string())?;
     let faults = proviso_fhir::validate::validate(doc.root());
     if let Some(fault) = faults.first() {
         return Err(format!("{}: {}", fault.path, fault.text()));
     }
     version_of(&doc, &id, (1, at, RecordMethod::Create), base)
-        .map(|(record, _)| (record, doc))
+        .map(|(record, _)| Some((record, doc)))
         .map_err(|fault| fault.to_string())
 }
 

@@ -12,6 +12,7 @@ mod fault;
 mod history;
 mod import;
 mod include;
+mod links;
 mod search;
 mod transaction;
 mod view;

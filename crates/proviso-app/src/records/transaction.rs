@@ -12,12 +12,12 @@ use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::IncomingEntry;
 use proviso_fhir::classify::{Classified, Target, classify_entry};
-use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::search::{ResourceKey, local_reference};
 use proviso_store::Op;
 use tokio::sync::MutexGuard;
 
+use super::links::{conditional, element_name, with_texts};
 use super::write::{acceptable, existing};
 use super::{Match, NewIds, Prepared, Reading, Record, RecordFault, Records, View};
 
@@ -301,36 +301,19 @@ impl Records {
         view: &dyn View,
     ) -> Result<Doc, RecordFault> {
         let resource = entry.resource.ok_or(RecordFault::WrongType)?;
-        let mut doc = Doc::parse(resource.raw().to_vec())?;
-        let mut replaced: Vec<(usize, String)> = Vec::new();
+        let doc = Doc::parse(resource.raw().to_vec())?;
+        let mut texts: Vec<(usize, String)> = Vec::new();
         for node in doc.root().descendants() {
             let Some(text) = node.as_str() else { continue };
-            let key = node.key().or_else(|| node.parent().and_then(Node::key));
+            let key = element_name(node);
             if let Some(target) = links.resolve(key, &text) {
-                replaced.push((node.index(), target));
-            } else if key == Some("reference")
-                && let Some((resource_type, criteria)) = conditional_reference(&text)
-            {
-                let found = match self.find_one(resource_type, criteria, view).await {
-                    Ok(found) => found.ok_or(RecordFault::BadReference)?,
-                    Err(RecordFault::MultipleMatches | RecordFault::Query(_)) => {
-                        return Err(RecordFault::BadReference);
-                    }
-                    Err(other) => return Err(other),
-                };
-                replaced.push((node.index(), format!("{}/{}", found.resource_type, found.id)));
+                texts.push((node.index(), target));
+            } else if key == Some("reference") && conditional(&text).is_some() {
+                let target = self.resolve(&text, view).await?;
+                texts.push((node.index(), target.ok_or(RecordFault::BadReference)?));
             }
         }
-        if !replaced.is_empty() {
-            let mut edit = Edit::new(&doc);
-            for node in doc.root().descendants() {
-                if let Some((_, text)) = replaced.iter().find(|(index, _)| *index == node.index()) {
-                    edit.replace(node, proviso_fhir::json::write::string_text(text).as_bytes());
-                }
-            }
-            let bytes = edit.finish().map_err(|_| RecordFault::WrongType)?;
-            doc = Doc::parse(bytes)?;
-        }
+        let doc = with_texts(doc, &texts)?;
         acceptable(resource_type.ok_or(RecordFault::WrongType)?, doc.into_bytes())
     }
 }
@@ -376,12 +359,6 @@ fn relative_name(url: &str) -> Option<&str> {
     let id_at = url.rfind('/')?;
     let type_at = url.get(..id_at)?.rfind('/')? + 1;
     url.get(type_at..).filter(|name| url.contains("://") && local_reference(name).is_some())
-}
-
-/// `Type?criteria`.
-fn conditional_reference(text: &str) -> Option<(ResourceType, &str)> {
-    let (name, criteria) = text.split_once('?')?;
-    Some((name.parse().ok()?, criteria))
 }
 
 fn own_id(resource: Node<'_>) -> Option<ResourceId> {

@@ -1,11 +1,13 @@
 //! References: where they lead, whatever way they are written.
 
 use alloc::borrow::Cow;
+use alloc::string::String;
 use core::str::FromStr;
 
 use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
 
+use super::form::{pairs, split_unescaped, unescape};
 use crate::json::{Kind, Node};
 
 /// Where a literal reference leads.
@@ -98,10 +100,29 @@ pub(super) fn target_type(node: Node<'_>, resource: Node<'_>) -> Option<Resource
     node.get("type").and_then(Node::as_str).and_then(|name| ResourceType::from_str(&name).ok())
 }
 
-/// The type in a relative or absolute RESTful address.
+/// The system and value in a conditional reference by identifier,
+/// `Practitioner?identifier=system|value`.
+pub(super) fn by_identifier(text: &str) -> Option<(Option<String>, String)> {
+    let (name, criteria) = text.split_once('?')?;
+    ResourceType::from_str(name).ok()?;
+    let [(parameter, token)] = <[_; 1]>::try_from(pairs(criteria)?).ok()?;
+    if parameter != "identifier" {
+        return None;
+    }
+    match split_unescaped(&token, '|').as_slice() {
+        [value] => Some((None, unescape(value)?)),
+        [system, value] => Some((Some(unescape(system)?), unescape(value)?)),
+        _ => None,
+    }
+}
+
+/// The type in a relative or absolute RESTful address, or in a conditional reference.
 fn type_in(text: &str) -> Option<ResourceType> {
     if let Some((resource_type, ..)) = local(text) {
         return Some(resource_type);
+    }
+    if let Some((name, _)) = text.split_once('?') {
+        return ResourceType::from_str(name).ok();
     }
     let path = text.split_once("://").map(|(_, path)| path)?;
     let path = path.split_once("/_history/").map_or(path, |(path, _)| path);
@@ -112,7 +133,7 @@ fn type_in(text: &str) -> Option<ResourceType> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::{String, ToString};
+    use alloc::string::ToString;
 
     use super::*;
 

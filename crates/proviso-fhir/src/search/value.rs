@@ -327,8 +327,16 @@ fn identifier(node: Node<'_>) -> Token<'_> {
 
 /// Reads a `Reference`, a `canonical` or a `uri`.
 pub(super) fn reference_value<'a>(node: Node<'a>, own_base: &str) -> Option<Reference<'a>> {
-    let target = reference::text_of(node).and_then(|text| reference::read(text, own_base));
-    let identifier = node.get("identifier").map(identifier);
+    let text = reference::text_of(node);
+    // A conditional reference that was never resolved still says whom it means.
+    let by_criteria = text.as_deref().and_then(reference::by_identifier);
+    let by_criteria = by_criteria.map(|(system, value)| Token {
+        system: system.map(Cow::Owned),
+        code: Some(Cow::Owned(value)),
+        ..Token::default()
+    });
+    let target = text.and_then(|text| reference::read(text, own_base));
+    let identifier = node.get("identifier").map(identifier).or(by_criteria);
     if target.is_none() && identifier.is_none() {
         return None;
     }

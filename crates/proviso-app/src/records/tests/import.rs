@@ -116,3 +116,23 @@ async fn a_bundle_keeps_its_ids_and_resolves_its_links() {
     }
     assert_eq!(world.found(ResourceType::FLAG, "patient=p-1").await, "Flag/f-1");
 }
+
+#[tokio::test]
+async fn references_by_criteria_lead_to_what_is_stored_already() {
+    let world = model();
+    world
+        .put(&[r#"{"resourceType":"Practitioner","id":"dr","identifier":[{"system":"npi","value":"1"}]}"#])
+        .await;
+    let encounter = |id: &str, who: &str| {
+        format!(
+            r#"{{"resourceType":"Encounter","id":"{id}","status":"finished","class":{{"code":"AMB"}},"participant":[{{"individual":{{"reference":"Practitioner?identifier=npi|{who}"}}}}]}}"#
+        )
+    };
+    let texts = [encounter("e1", "1"), encounter("e2", "2")];
+    assert_eq!(counts(&import(&world, "a", &texts).await.unwrap()), (2, 2, 0, 0));
+    let encounters = ResourceType::ENCOUNTER;
+    assert_eq!(world.found(encounters, "practitioner=dr").await, "Encounter/e1");
+    // What leads nowhere yet is kept, and found by what it says.
+    assert_eq!(world.found(encounters, "practitioner:identifier=npi|2").await, "Encounter/e2");
+    assert_eq!(counts(&import(&world, "b", &texts).await.unwrap()), (2, 0, 2, 0));
+}

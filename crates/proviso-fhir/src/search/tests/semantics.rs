@@ -166,6 +166,16 @@ fn references_match_however_they_are_written() {
             ("patient=1", true),
         ],
     );
+    let by_criteria = r#"{"resourceType":"Encounter","participant":[{"individual":
+        {"reference":"Practitioner?identifier=http://npi|99"}}]}"#;
+    check(
+        by_criteria,
+        &[
+            ("practitioner:identifier=http://npi|99", true),
+            ("practitioner:identifier=http://npi|98", false),
+            ("participant:identifier=99", true),
+        ],
+    );
     let canonical = r#"{"resourceType":"CarePlan",
         "instantiatesCanonical":["http://x/PlanDefinition/p|2.0"]}"#;
     check(
