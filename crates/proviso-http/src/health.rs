@@ -9,12 +9,18 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use proviso_app::App;
 
+const LIVE: &str = "/health/live";
+const READY: &str = "/health/ready";
+
+/// Every address of the health endpoints.
+pub const HEALTH_PATHS: &[&str] = &[LIVE, READY];
+
 /// The health endpoints. `live` says that the process runs; `ready` also asks the store, so that
 /// no traffic comes to a node that could only answer 503.
 pub fn health_router(app: Arc<App>) -> Router {
     Router::new()
-        .route("/health/live", get(live))
-        .route("/health/ready", get(ready))
+        .route(LIVE, get(live))
+        .route(READY, get(ready))
         .with_state(app)
 }
 

@@ -27,6 +27,6 @@ mod terms;
 mod text;
 mod visitor;
 
-pub use crate::health::health_router;
-pub use crate::router::router;
+pub use crate::health::{HEALTH_PATHS, health_router};
+pub use crate::router::{route_paths, router};
 pub use crate::state::{Demonstration, HttpState};

@@ -5,7 +5,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::answer::{oauth_error, problem_json};
 use crate::frame::see_other;
@@ -16,69 +16,110 @@ use crate::{
     asset, authorize, cors, demo, discovery, edge, launch, oauth, portal, sign_in, terms, visitor,
 };
 
+/// Addresses and what answers them. The router is built from such lists and from nothing else, so
+/// that a test can name every address.
+type Routes = Vec<(&'static str, MethodRouter<HttpState>)>;
+
 /// Everything of the control plane: pages, OAuth endpoints, discovery.
 pub fn router(state: HttpState) -> Router {
     Router::new()
         .merge(pages(&state))
         .merge(endpoints(&state))
         .merge(documents())
-        .route("/assets/{name}", get(asset::serve))
+        .merge(all(asset_routes()))
         .layer(from_fn_with_state(state.clone(), edge::guard))
         .with_state(state)
 }
 
+/// Every address that the router knows, with its placeholders, those of the demo included.
+pub fn route_paths() -> Vec<&'static str> {
+    [page_routes(), demo_routes(), endpoint_routes(), document_routes(), asset_routes()]
+        .into_iter()
+        .flatten()
+        .map(|(path, _)| path)
+        .collect()
+}
+
+fn all(routes: Routes) -> Router<HttpState> {
+    routes.into_iter().fold(Router::new(), |router, (path, answers)| router.route(path, answers))
+}
+
 /// Pages for people. No other origin may read them or frame them.
 fn pages(state: &HttpState) -> Router<HttpState> {
-    let mut pages = Router::new()
-        .route("/", get(async || see_other("/portal")))
-        .route("/login", get(sign_in::show).post(sign_in::submit))
-        .route("/logout", post(sign_in::sign_out))
-        .route("/terms", get(terms::show))
-        .route("/oauth/authorize", get(authorize::begin).post(authorize::begin_by_form))
-        .route("/oauth/authorize/{request}", get(authorize::show).post(authorize::answer::submit))
-        .route("/portal", get(portal::home::show))
-        .route("/portal/apps", get(portal::apps::show))
-        .route("/portal/apps/{consent}/stop", get(portal::apps::ask_stop).post(portal::apps::stop))
-        .route("/portal/apps/{consent}/stopped", get(portal::apps::show_stopped))
-        .route("/portal/activity", get(portal::activity::show))
-        .route("/launch", get(launch::show).post(launch::submit));
+    let mut routes = page_routes();
     if state.demo.is_some() {
-        pages = pages
-            .route("/demo", get(demo::show))
-            .route("/demo/launch", post(demo::launch))
-            .route("/demo/callback", get(demo::callback))
-            .route("/demo/refresh", post(demo::ask_again))
-            .route("/demo/forget", post(demo::forget));
+        routes.extend(demo_routes());
     }
-    pages
+    all(routes)
         .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here)
         .layer(from_fn_with_state(state.clone(), visitor::receive))
 }
 
+fn page_routes() -> Routes {
+    vec![
+        ("/", get(async || see_other("/portal"))),
+        ("/login", get(sign_in::show).post(sign_in::submit)),
+        ("/logout", post(sign_in::sign_out)),
+        ("/terms", get(terms::show)),
+        ("/oauth/authorize", get(authorize::begin).post(authorize::begin_by_form)),
+        ("/oauth/authorize/{request}", get(authorize::show).post(authorize::answer::submit)),
+        ("/portal", get(portal::home::show)),
+        ("/portal/apps", get(portal::apps::show)),
+        ("/portal/apps/{consent}/stop", get(portal::apps::ask_stop).post(portal::apps::stop)),
+        ("/portal/apps/{consent}/stopped", get(portal::apps::show_stopped)),
+        ("/portal/activity", get(portal::activity::show)),
+        ("/launch", get(launch::show).post(launch::submit)),
+    ]
+}
+
+fn demo_routes() -> Routes {
+    vec![
+        ("/demo", get(demo::show)),
+        ("/demo/launch", post(demo::launch)),
+        ("/demo/callback", get(demo::callback)),
+        ("/demo/refresh", post(demo::ask_again)),
+        ("/demo/forget", post(demo::forget)),
+    ]
+}
+
 /// Endpoints that apps call, also from browsers of registered origins.
 fn endpoints(state: &HttpState) -> Router<HttpState> {
-    Router::new()
-        .route("/oauth/token", post(oauth::token::submit))
-        .route("/oauth/introspect", post(oauth::introspect::submit))
-        .route("/oauth/revoke", post(oauth::revoke::submit))
-        .route("/oauth/register", post(oauth::register::submit))
-        .route("/oauth/userinfo", get(oauth::userinfo::show).post(oauth::userinfo::show))
+    all(endpoint_routes())
         .method_not_allowed_fallback(wrong_endpoint_method)
         .layer(from_fn_with_state(state.clone(), cors::registered_origins))
 }
 
+fn endpoint_routes() -> Routes {
+    vec![
+        ("/oauth/token", post(oauth::token::submit)),
+        ("/oauth/introspect", post(oauth::introspect::submit)),
+        ("/oauth/revoke", post(oauth::revoke::submit)),
+        ("/oauth/register", post(oauth::register::submit)),
+        ("/oauth/userinfo", get(oauth::userinfo::show).post(oauth::userinfo::show)),
+    ]
+}
+
 /// Documents that everybody may read.
 fn documents() -> Router<HttpState> {
-    Router::new()
-        .route("/.well-known/openid-configuration", get(discovery::openid))
-        .route("/.well-known/oauth-authorization-server", get(discovery::authorization_server))
-        .route("/.well-known/smart-configuration", get(discovery::smart))
-        .route("/fhir/r4/.well-known/smart-configuration", get(discovery::smart))
-        .route("/oauth/jwks", get(oauth::jwks::show))
-        .route("/launch/smart-style.json", get(discovery::style))
+    all(document_routes())
         .method_not_allowed_fallback(wrong_endpoint_method)
         .layer(from_fn(cors::any_origin))
+}
+
+fn document_routes() -> Routes {
+    vec![
+        ("/.well-known/openid-configuration", get(discovery::openid)),
+        ("/.well-known/oauth-authorization-server", get(discovery::authorization_server)),
+        ("/.well-known/smart-configuration", get(discovery::smart)),
+        ("/fhir/r4/.well-known/smart-configuration", get(discovery::smart)),
+        ("/oauth/jwks", get(oauth::jwks::show)),
+        ("/launch/smart-style.json", get(discovery::style)),
+    ]
+}
+
+fn asset_routes() -> Routes {
+    vec![("/assets/{name}", get(asset::serve))]
 }
 
 async fn wrong_endpoint_method() -> Response {
