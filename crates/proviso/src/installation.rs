@@ -13,6 +13,7 @@ use proviso_store::{OpenOptions, Store};
 use crate::cli;
 use crate::config::{Config, KeyProvider};
 use crate::demo;
+use crate::key_fetch::HttpKeyFetch;
 use crate::single_instance::FolderLock;
 
 /// The database file in a data folder.
@@ -113,6 +114,7 @@ impl Installation {
             self.settings.clone(),
         )
         .await?;
+        app.install_key_fetch(Arc::new(HttpKeyFetch::new(&self.settings.public_url)?));
         Ok(app)
     }
 }

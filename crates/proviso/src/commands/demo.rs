@@ -10,6 +10,7 @@ use super::serve::{planes, stop_on_signal};
 use crate::cli::DemoArgs;
 use crate::console::{bold, line, progress};
 use crate::demo::{self, world};
+use crate::housekeeping;
 use crate::installation::Installation;
 use crate::listener::Listener;
 
@@ -39,7 +40,9 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
     }
     let router = planes(&app, gateway, Demonstration::Served)?;
     greet(&origin, arguments);
-    listener.serve(router, stop_on_signal()).await;
+    let stop = stop_on_signal();
+    housekeeping::start(Arc::clone(&app), stop.clone());
+    listener.serve(router, stop).await;
     line("stopped; the same command finds everything again");
     drop(Arc::clone(&app));
     Ok(Ending::Done)

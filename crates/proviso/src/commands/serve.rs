@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::Ending;
 use crate::config::{Config, RateConfig, UpstreamConfig};
+use crate::housekeeping;
 use crate::installation::Installation;
 use crate::listener::Listener;
 use crate::telemetry;
@@ -44,6 +45,7 @@ pub async fn run(file: &Path) -> anyhow::Result<Ending> {
         "serving"
     );
     let stop = stop_on_signal();
+    housekeeping::start(Arc::clone(&app), stop.clone());
     let health =
         tokio::spawn(admin.serve(proviso_http::health_router(Arc::clone(&app)), stop.clone()));
     listener.serve(router, stop).await;
