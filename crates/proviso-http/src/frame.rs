@@ -275,8 +275,9 @@ fn place_of(uri: &str) -> Option<String> {
 }
 
 /// Headers of every interactive page: no framing, no leaks by referrer, nothing kept (RFC 9700
-/// §4.16 for framing; the back button must not show a record after sign-out).
-fn page_headers(targets: &FormTargets) -> [(HeaderName, HeaderValue); 9] {
+/// §4.16 for framing; the back button must not show a record after sign-out). No opener policy:
+/// apps may open the request to connect in a window of their own and wait for it.
+fn page_headers(targets: &FormTargets) -> [(HeaderName, HeaderValue); 8] {
     let policy = HeaderValue::try_from(targets.policy())
         .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
     [
@@ -291,10 +292,6 @@ fn page_headers(targets: &FormTargets) -> [(HeaderName, HeaderValue); 9] {
             HeaderValue::from_static(
                 "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
             ),
-        ),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            HeaderValue::from_static("same-origin"),
         ),
         (header::VARY, HeaderValue::from_static("Accept-Language, Cookie")),
     ]

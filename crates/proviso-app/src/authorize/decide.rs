@@ -115,7 +115,16 @@ impl App {
             _ => None,
         };
         let Some((person, context)) = stage else {
-            return self.advance(request, signed_in, via).await.map(Decided::Step);
+            // A no needs no patient: whoever refuses before choosing one has answered.
+            let refuses = matches!(answer, Answer::Deny);
+            let person = signed_in.filter(|person| refuses && is_fresh(&request, person));
+            return match person {
+                Some(person) => {
+                    self.fail(request, Some(person), AuthorizeError::AccessDenied, via).await
+                }
+                None => self.advance(request, signed_in, via).await,
+            }
+            .map(Decided::Step);
         };
         let client = self.live.client(&request.requested.client);
         let access = access_of(person, &request.requested.scopes);
