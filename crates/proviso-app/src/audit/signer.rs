@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use proviso_store::{Batch, CheckpointSigner, ExpectSetting, Op, Precondition, SignerError, Store};
+use proviso_store::{Batch, CheckpointSigner, ExpectSetting, Op, SignerError, Store};
 use proviso_tlog::{Checkpoint, SignedNote};
 
 use super::AuditError;
@@ -56,25 +56,22 @@ pub async fn install_signer(
     keys: &Arc<Keys>,
     settings: &Settings,
 ) -> Result<(), AuditError> {
-    let stored = match store.setting(ORIGIN_SETTING).await? {
-        Some(origin) => origin,
-        None => {
-            let origin = new_origin(settings);
-            let named = store
-                .commit(Batch::new().with(Op::PutSetting {
-                    key: ORIGIN_SETTING.to_owned(),
-                    value: origin.clone(),
-                    expect: ExpectSetting::Absent,
-                }))
-                .await;
-            match named {
-                Err(why) if why.precondition() == Some(&Precondition::Exists) => {
-                    store.setting(ORIGIN_SETTING).await?.unwrap_or(origin)
-                }
-                other => other.map(|_| origin)?,
-            }
-        }
-    };
-    store.install_signer(Arc::new(LogSigner::new(Arc::clone(keys), stored)));
+    let origin = origin_of_log(store, settings).await?;
+    store.install_signer(Arc::new(LogSigner::new(Arc::clone(keys), origin)));
     Ok(())
+}
+
+/// The name of the log; given now if it has none.
+async fn origin_of_log(store: &Store, settings: &Settings) -> Result<String, AuditError> {
+    if let Some(origin) = store.setting(ORIGIN_SETTING).await? {
+        return Ok(origin);
+    }
+    let origin = new_origin(settings);
+    let naming = Op::PutSetting {
+        key: ORIGIN_SETTING.to_owned(),
+        value: origin.clone(),
+        expect: ExpectSetting::Absent,
+    };
+    store.commit(Batch::new().with(naming)).await?;
+    Ok(origin)
 }

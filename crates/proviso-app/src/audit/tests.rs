@@ -502,3 +502,24 @@ async fn triggers_refuse_to_change_the_log() {
         assert!(db.execute_batch(statement).is_err(), "`{statement}` went through");
     }
 }
+
+// Covers: C2SP signed-note, with a signature that others made
+#[test]
+fn a_published_note_verifies_with_our_signature_check() {
+    use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+    let verifier = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    let note = "If you think cryptography is the answer to your problem,\n\
+                then you don't know what your problem is.\n\
+                \n\
+                \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2p\
+                ZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    let (name, key) = proviso_tlog::note::parse_ed25519_verifier_key(verifier).unwrap();
+    let check = |text: &[u8], signature: &[u8]| {
+        UnparsedPublicKey::new(&ED25519, key).verify(text, signature).is_ok()
+    };
+    let parsed = proviso_tlog::SignedNote::parse(note).unwrap();
+    assert_eq!(parsed.verify_ed25519(&name, &key, check), Ok(()));
+    let changed = note.replace("problem is", "problem was");
+    let changed = proviso_tlog::SignedNote::parse(&changed).unwrap();
+    assert!(changed.verify_ed25519(&name, &key, check).is_err());
+}

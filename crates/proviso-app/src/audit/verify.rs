@@ -141,18 +141,29 @@ fn verify_log(
     let signed: Vec<Option<Checkpoint>> =
         notes.iter().map(|note| verified(note, public_key)).collect();
     let latest = signed.last().cloned().flatten();
-    let side = log.side_note().map(|note| note.map(|note| verified(&note, public_key)));
+    // A log has one name for ever: the same key may sign other logs.
+    let origin = signed.iter().flatten().next_back().map(|valid| valid.origin.clone());
+    let own = |checkpoint: &Checkpoint| Some(&checkpoint.origin) == origin.as_ref();
+    let signed: Vec<Option<Checkpoint>> =
+        signed.into_iter().map(|checkpoint| checkpoint.filter(&own)).collect();
+    let beside = match log.side_note() {
+        Ok(None) => SideFile::Absent,
+        Ok(Some(note)) => {
+            let kept = verified(&note, public_key).filter(|kept| own(kept) || origin.is_none());
+            kept.map_or(SideFile::Unreadable, SideFile::Signed)
+        }
+        Err(_) => SideFile::Unreadable,
+    };
     let report = |first_bad| VerifyReport { entries, checkpoint: latest.clone(), first_bad };
 
     let covered = latest.as_ref().map_or(0, |checkpoint| checkpoint.size);
     let mut expected: Vec<Checkpoint> = signed.iter().flatten().cloned().collect();
-    if let Ok(Some(Some(side))) = &side {
-        expected.push(side.clone());
+    if let SideFile::Signed(checkpoint) = &beside {
+        expected.push(checkpoint.clone());
     }
     expected.retain(|checkpoint| checkpoint.size > 0);
     expected.sort_by_key(|checkpoint| checkpoint.size);
-    let size = entries.max(covered);
-    let mut walk = Walk::new(size, |tile: TileId| log.tile(tile));
+    let mut walk = Walk::new(entries.max(covered), |tile: TileId| log.tile(tile));
     if let Some(bad) = walk_entries(log, &mut walk, sealer, &expected, &mut progress)? {
         return Ok(report(Some(bad)));
     }
@@ -161,14 +172,24 @@ fn verify_log(
         return Ok(report(Some(BadEntry { index: fault.index, why })));
     }
     progress(entries, entries);
-    Ok(report(judge_checkpoints(entries, &signed, side.as_ref().ok())))
+    Ok(report(judge_checkpoints(entries, &signed, &beside)))
+}
+
+/// The checkpoint that is kept beside the database.
+enum SideFile {
+    /// There is none.
+    Absent,
+    /// There is something else.
+    Unreadable,
+    /// One that the log's key signed.
+    Signed(Checkpoint),
 }
 
 /// What only the checkpoints can tell, once every entry has been found in place.
 fn judge_checkpoints(
     entries: u64,
     signed: &[Option<Checkpoint>],
-    side: Option<&Option<Option<Checkpoint>>>,
+    beside: &SideFile,
 ) -> Option<BadEntry> {
     // The first checkpoint without a valid signature leaves what follows the one before it open.
     let mut trusted = 0;
@@ -181,13 +202,13 @@ fn judge_checkpoints(
     if trusted < entries {
         return Some(BadEntry { index: trusted, why: Why::Unsigned });
     }
-    match side {
-        Some(Some(Some(side))) if side.size > entries => {
+    match beside {
+        SideFile::Unreadable => Some(BadEntry { index: entries, why: Why::SideFile }),
+        SideFile::Signed(kept) if kept.size > entries => {
             Some(BadEntry { index: entries, why: Why::Cut })
         }
         // No file: a copy of the database alone is verified.
-        Some(Some(Some(_)) | None) => None,
-        Some(Some(None)) | None => Some(BadEntry { index: entries, why: Why::SideFile }),
+        SideFile::Signed(_) | SideFile::Absent => None,
     }
 }
 

@@ -143,16 +143,14 @@ impl Writer {
         // Savepoints are kept for the case that a batch fails in its middle: while one is open,
         // SQLite copies every page that is touched.
         self.sql("BEGIN IMMEDIATE")?;
-        let written = match self.write_batches(batches, signer.is_some(), Undo::None)? {
-            Some(written) => written,
-            None => {
-                self.sql("ROLLBACK")?;
-                self.sql("BEGIN IMMEDIATE")?;
-                self.write_batches(batches, signer.is_some(), Undo::Savepoints)?
-                    .ok_or_else(|| CommitError::Storage("a batch cannot be undone".to_owned()))?
-            }
-        };
-        let Written { answers, pending } = written;
+        let mut written = self.write_batches(batches, signer.is_some(), Undo::None)?;
+        if written.is_none() {
+            self.sql("ROLLBACK")?;
+            self.sql("BEGIN IMMEDIATE")?;
+            written = self.write_batches(batches, signer.is_some(), Undo::Savepoints)?;
+        }
+        let Written { answers, pending } = written
+            .ok_or_else(|| CommitError::Storage("a batch could not be undone".to_owned()))?;
         let mut tree = self.tree.clone();
         let note = match signer.filter(|_| !pending.leaves.is_empty()) {
             Some(signer) => Some(self.extend_log(&mut tree, &pending.leaves, &signer)?),
