@@ -201,6 +201,11 @@ codes! { loinc:
     SYSTOLIC = "8480-6" "Systolic blood pressure";
     DIASTOLIC = "8462-4" "Diastolic blood pressure";
     HEART_RATE = "8867-4" "Heart rate";
+    RESPIRATORY_RATE = "9279-1" "Respiratory rate";
+    TEMPERATURE = "8310-5" "Body temperature";
+    HEIGHT = "8302-2" "Body height";
+    OXYGEN = "2708-6" "Oxygen saturation in Arterial blood";
+    OXYGEN_PULSE = "59408-5" "Oxygen saturation in Arterial blood by Pulse oximetry";
     WEIGHT = "29463-7" "Body weight";
     BMI = "39156-5" "Body mass index (BMI) [Ratio]";
     SMOKING = "72166-2" "Tobacco smoking status";

@@ -420,6 +420,7 @@ fn everyday(chart: &mut Chart) {
         place: &FAMILY_CLINIC,
         reason: Some(c::I_CHECK_UP),
     });
+    chart.first_vitals(&visit, 178);
     let social = [ObservationCategory::SocialHistory];
     let survey = [ObservationCategory::Survey];
     for (profile, categories, code, reading) in [

@@ -4,9 +4,10 @@ use jiff::civil::{Date, date};
 
 use super::calendar::{TODAY, at, plus_days};
 use super::chart::{
-    AllergyDetails, CarePlanDetails, Chart, ConditionCategory, ConditionDetails, DocumentDetails,
-    GoalDetails, LAB, MedicationDetails, ObservationCategory, ObservationDetails, PatientDetails,
-    Reading, Record, ReportDetails, Sender, Visit, VisitDetails, Vitals, lab, note,
+    AllergyDetails, CarePlanDetails, Chart, ConditionCategory, ConditionDetails, ContactPerson,
+    DocumentDetails, GoalDetails, LAB, MedicationDetails, ObservationCategory, ObservationDetails,
+    PatientDetails, RADIOLOGY, Reading, Record, ReportDetails, Sender, Visit, VisitDetails, Vitals,
+    lab, note,
 };
 use super::codes::{self as c, Code};
 use super::directory::{
@@ -37,6 +38,16 @@ pub(super) fn chart() -> Vec<Record> {
         died: None,
         doctor: &PATEL,
     });
+    chart.relative(&ContactPerson {
+        id: "rosa",
+        given: "Rosa",
+        family: "Alvarez",
+        gender: "female",
+        birth: date(1952, 8, 19),
+        role: ("MTH", "mother"),
+        phone: "+1-602-555-0112",
+        period: (None, None),
+    });
     let coverage = chart.coverage(date(2018, 1, 1), "SM-4471902");
     chart.labelled(&[c::LABEL_VIOLENCE], |chart| emergency_2017(chart, &coverage));
     recovery(&mut chart, &coverage);
@@ -45,6 +56,7 @@ pub(super) fn chart() -> Vec<Record> {
     therapy(&mut chart, &coverage);
     hardship(&mut chart);
     second_opinion(&mut chart);
+    cough(&mut chart);
     everyday(&mut chart, &first, &diabetes);
     chart.into_records()
 }
@@ -191,6 +203,7 @@ fn check_up_2022(chart: &mut Chart, coverage: &str) -> Visit {
         &visit,
         Vitals { systolic: 152, diastolic: 94, pulse: 78, weight_hg: 861, height_cm: 160 },
     );
+    chart.first_vitals(&visit, 160);
     written.push(
         chart.observation(lab(c::A1C, Reading::Quantity(62, 1, "%", "%"), Some((40, 56))), &visit),
     );
@@ -496,6 +509,41 @@ fn hardship(chart: &mut Chart) {
         Code::new("http://snomed.info/sct", "713109004", "Referral to community meals service"),
         &visit,
     );
+}
+
+/// A cough, and a picture of the chest to be sure.
+fn cough(chart: &mut Chart) {
+    let visit = chart.visit(visit(
+        date(2025, 2, 20),
+        14,
+        c::FOR_SYMPTOM,
+        &PATEL,
+        &FAMILY_CLINIC,
+        c::I_BRONCHITIS,
+    ));
+    let condition = chart.condition(ConditionDetails {
+        category: ConditionCategory::EncounterDiagnosis,
+        codes: &[c::I_BRONCHITIS, c::S_BRONCHITIS],
+        onset: date(2025, 2, 12),
+        abated: Some(date(2025, 3, 4)),
+        visit: &visit,
+    });
+    let study = chart.imaging_study(c::CHEST_XRAY, &visit, "1.2.840.99999999.46.2025");
+    let order = chart.order(c::IMAGING_PROCEDURE, c::CHEST_XRAY_REPORT, &visit);
+    let report = chart.report(
+        ReportDetails {
+            category: RADIOLOGY,
+            code: c::CHEST_XRAY_REPORT,
+            results: &[],
+            order: Some(&order),
+            specimen: None,
+            study: Some(&study),
+            conclusion: "Clear lungs",
+            text: Some("Chest, two views. Clear lungs, heart of normal size."),
+        },
+        &visit,
+    );
+    chart.provenance(&visit, &[condition, report]);
 }
 
 /// Restricted at her request: a second opinion that her employer's doctor must not find.

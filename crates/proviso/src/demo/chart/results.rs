@@ -358,6 +358,43 @@ impl Chart {
         );
         written
     }
+
+    /// Writes what is measured once at a first examination: height, temperature, breathing, oxygen.
+    pub(crate) fn first_vitals(&mut self, visit: &Visit, height_cm: i64) {
+        let mut one = |name: &'static str, code: Value, value: Value| {
+            let _reference = self.add(
+                "Observation",
+                &[name],
+                object! {
+                    "status": "final",
+                    "category": list![ObservationCategory::VitalSigns.code().concept()],
+                    "code": code,
+                    "subject": self.subject(),
+                    "encounter": visit.link(),
+                    "effectiveDateTime": stamp(plus_minutes(visit.start, 4)),
+                    "performer": list![visit.by.reference()],
+                    "valueQuantity": value,
+                },
+            );
+        };
+        one("us-core-body-height", codes::HEIGHT.concept(), quantity(height_cm, 0, "cm", "cm"));
+        one(
+            "us-core-body-temperature",
+            codes::TEMPERATURE.concept(),
+            quantity(368, 1, "Cel", "Cel"),
+        );
+        one(
+            "us-core-respiratory-rate",
+            codes::RESPIRATORY_RATE.concept(),
+            quantity(14, 0, "breaths/minute", "/min"),
+        );
+        // US Core asks for both codes: the general one and the one that names the method.
+        one(
+            "us-core-pulse-oximetry",
+            codes::concept(&[codes::OXYGEN_PULSE, codes::OXYGEN]),
+            quantity(98, 0, "%", "%"),
+        );
+    }
 }
 
 /// What is measured at the start of a visit. Weight in hectograms: one digit after the kilogram.
