@@ -1,4 +1,5 @@
 //! Laws of the tree, compared with the recursive definitions of RFC 6962 on random sizes.
+#![expect(clippy::indexing_slicing, reason = "helpers of tests may fail loudly")]
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
 //! Published vectors: the trees of RFC 6962 implementations, C2SP paths and notes.
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "helpers of tests may fail loudly")]
 
 use proviso_tlog::hash::{empty_root, leaf_hash};
 use proviso_tlog::note::{ed25519_key_id, ed25519_verifier_key, parse_ed25519_verifier_key};
