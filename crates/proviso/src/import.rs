@@ -13,7 +13,9 @@ use indicatif::ProgressBar;
 use proviso_app::App;
 use proviso_app::records::{ImportError, ImportProgress, ImportReport, Rejection};
 use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category_rules::is_directory;
 use proviso_core::id::hex;
+use proviso_core::resource_type::ResourceType;
 use proviso_store::{Batch, ExpectSetting, Op};
 use serde::Serialize;
 
@@ -58,27 +60,29 @@ struct RejectedLine<'a> {
     reason: &'a str,
 }
 
-/// Loads files, in the order in which they are named.
+/// Loads files: first those with directory entries, which others refer to, then patients, then the
+/// rest; otherwise in the order in which they are named.
 ///
 /// # Errors
 /// When a file cannot be read or the store cannot be written. Everything committed before stays;
 /// the same command goes on from there.
 pub async fn run(arguments: ImportArgs) -> anyhow::Result<Ending> {
     let installation = Installation::named_by(&arguments.into)?;
-    let mut sizes = Vec::with_capacity(arguments.files.len());
+    let mut sized = Vec::with_capacity(arguments.files.len());
     // A name that is wrong is told before anything is loaded.
     for file in &arguments.files {
         let about =
             std::fs::metadata(file).with_context(|| format!("cannot read `{}`", file.display()))?;
         anyhow::ensure!(about.is_file(), "`{}` is not a file", file.display());
-        sizes.push(about.len());
+        sized.push((file, about.len(), rank(file)?));
     }
+    sized.sort_by_key(|(_, _, rank)| *rank);
     let lock = installation.lock()?;
     let app = installation.open(&lock).await?;
-    let bar = console::progress("importing", sizes.iter().sum());
+    let bar = console::progress("importing", sized.iter().map(|(_, size, _)| size).sum());
     let mut rejects = arguments.rejects.as_deref().map(create).transpose()?;
     let mut files = Vec::new();
-    for (file, size) in arguments.files.iter().zip(sizes) {
+    for (file, size, _) in sized {
         let before = bar.position();
         let name = file.display().to_string();
         let report = import_file(&app, file, &bar)
@@ -217,6 +221,31 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// When a file is loaded: references by criteria are resolved while loading, so what they lead to
+/// has to be there before. The first line speaks for the file.
+fn rank(path: &Path) -> anyhow::Result<u8> {
+    const LAST: u8 = 2;
+    #[derive(serde::Deserialize)]
+    struct Kind {
+        #[serde(rename = "resourceType")]
+        resource_type: ResourceType,
+    }
+    if is_document(path) {
+        return Ok(LAST);
+    }
+    let first = Lines { from: open(path, &ProgressBar::hidden())? }.next();
+    // A line that cannot be read is rejected, with its number, when its turn comes.
+    let Some(Ok(line)) = first else { return Ok(LAST) };
+    let Ok(Kind { resource_type }) = serde_json::from_slice(&line) else { return Ok(LAST) };
+    Ok(if is_directory(resource_type) {
+        0
+    } else if resource_type == ResourceType::PATIENT {
+        1
+    } else {
+        LAST
+    })
+}
+
 /// Whether the file is one JSON document rather than one resource per line.
 fn is_document(path: &Path) -> bool {
     let name = path.to_string_lossy().to_ascii_lowercase();
@@ -312,6 +341,21 @@ mod tests {
             assert_eq!(is_document(Path::new(name)), document, "{name}");
             assert_eq!(is_gzip(Path::new(name)), gzip, "{name}");
         }
+    }
+
+    #[test]
+    fn what_others_refer_to_is_loaded_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let rank_of = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            rank(&path).unwrap()
+        };
+        assert_eq!(rank_of("a.ndjson", "{\"resourceType\":\"Practitioner\"}\n"), 0);
+        assert_eq!(rank_of("b.ndjson", "{\"resourceType\":\"Patient\"}"), 1);
+        assert_eq!(rank_of("c.ndjson", "{\"resourceType\":\"Encounter\"}"), 2);
+        assert_eq!(rank_of("d.ndjson", "not json"), 2);
+        assert_eq!(rank_of("e.json", "{\"resourceType\":\"Practitioner\"}"), 2);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) fn conditional(text: &str) -> Option<(ResourceType, &str)> {
 }
 
 /// The name of the element a value belongs to, also for items of a list.
-pub(super) fn element_name<'a>(node: Node<'a>) -> Option<&'a str> {
+pub(super) fn element_name(node: Node<'_>) -> Option<&str> {
     node.key().or_else(|| node.parent().and_then(Node::key))
 }
 
