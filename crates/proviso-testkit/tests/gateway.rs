@@ -1,9 +1,12 @@
 //! The gateway on the embedded store: the authorized view, leak by leak. Numbers are those of the
 //! catalogue of leaks.
 
+use std::num::NonZeroU32;
+
 use http::{Method, StatusCode};
 use proviso_core::audit::AuditOutcome;
 use proviso_core::reason::ReasonCode;
+use proviso_gateway::{GatewaySettings, Rates};
 use proviso_testkit::gateway_cases::{self, NARROW, everything, hidden, only_visible, terms};
 use proviso_testkit::gateway_world::{APP_ORIGIN, ORIGIN, World, request};
 
@@ -510,4 +513,44 @@ async fn a_service_sees_nothing_sensitive_and_the_metadata_is_public() {
     assert!(!entries.contains(&"Observation/a-hiv".to_owned()), "{entries:?}");
     let metadata = world.get("", "metadata").await.unwrap();
     assert_eq!(metadata.json()["resourceType"], "CapabilityStatement");
+}
+
+// Covers: design §13; leak 136
+#[tokio::test]
+async fn too_often_and_too_many_patients_are_answered_with_when_to_come_back() {
+    let one = NonZeroU32::MIN;
+    let slow = Rates { client_per_sec: one, burst_secs: one, ..Rates::default() };
+    let few = Rates { patients_per_hour: 0, ..Rates::default() };
+    for (rates, first, second) in
+        [(slow, "", "rate-limited"), (few, "patient-budget", "patient-budget")]
+    {
+        let settings = GatewaySettings { rates, ..GatewaySettings::embedded(ORIGIN) };
+        let world = World::new(settings).await.unwrap();
+        world.load(&everything()).await.unwrap();
+        let access = world.share("glucose-coach", &terms(NARROW)).await.unwrap();
+        for code in [first, second] {
+            let reply = world.get(&access.token, "Observation/a-lab").await.unwrap();
+            assert_eq!(reply.code(), code);
+            if code.is_empty() {
+                assert_eq!(reply.status, StatusCode::OK);
+            } else {
+                assert_eq!(reply.status, StatusCode::TOO_MANY_REQUESTS);
+                assert!(reply.headers.contains_key("retry-after"));
+                assert!(!String::from_utf8_lossy(&reply.body).contains("7.20"));
+            }
+        }
+        let log = world.accesses().await.unwrap();
+        assert_eq!(log[0].outcome, AuditOutcome::Denied);
+        assert_eq!((log[0].status, log[0].released), (Some(429), 0));
+    }
+}
+
+// Covers: leak 17, leak 19, leak 121
+#[tokio::test]
+async fn a_choice_that_is_over_opens_nothing() {
+    let (world, token) = world(&everything()).await;
+    assert_eq!(world.get(&token, "Patient/a").await.unwrap().status, StatusCode::OK);
+    world.clock.advance_secs(24 * 3600);
+    let reply = world.get(&token, "Patient/a").await.unwrap();
+    assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
 }
