@@ -195,8 +195,8 @@ async fn start_shift(app: &Arc<App>) -> anyhow::Result<()> {
 
 async fn add_records(app: &Arc<App>, patients: u32, bar: &ProgressBar) -> anyhow::Result<()> {
     let records = app.records();
-    // The named people have about a thousand records, the others about ninety each.
-    bar.set_length(1000 + 90 * u64::from(patients));
+    // The named people have about eleven hundred records, the others about 110 each.
+    bar.set_length(1100 + 110 * u64::from(patients));
     let lines = parts(SEED, patients).flatten().map(|record| Ok(record.body));
     let commit = async |batch: Batch| commit_import(app, batch, "demo-world").await;
     let mut show = |progress: &ImportProgress| {
