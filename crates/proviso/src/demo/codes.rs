@@ -238,7 +238,7 @@ codes! { rx:
     ATORVASTATIN_20 = "617310" "atorvastatin 20 MG Oral Tablet";
     ATORVASTATIN_40 = "617311" "atorvastatin 40 MG Oral Tablet";
     FUROSEMIDE_40 = "313988" "furosemide 40 MG Oral Tablet";
-    CARVEDILOL_12 = "200033" "carvedilol 12.5 MG Oral Tablet";
+    CARVEDILOL_12 = "200032" "carvedilol 12.5 MG Oral Tablet";
     SPIRONOLACTONE_25 = "313096" "spironolactone 25 MG Oral Tablet";
     APIXABAN_5 = "1364445" "apixaban 5 MG Oral Tablet";
     SERTRALINE_50 = "312941" "sertraline 50 MG Oral Tablet";
