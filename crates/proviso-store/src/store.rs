@@ -309,4 +309,10 @@ impl Store {
     pub async fn tile(&self, tile: TileId) -> Result<Option<Vec<u8>>, ReadError> {
         read!(self, [], |db| db.tile(tile), |state| state.tile(tile))
     }
+
+    /// The leaves of the log from an index on, in order, at most so many: what an entry bundle of a
+    /// C2SP tlog-tiles log is made of.
+    pub async fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, ReadError> {
+        read!(self, [], |db| db.leaves(from, limit), |state| state.leaves(from, limit))
+    }
 }

@@ -665,6 +665,9 @@ async fn every_acknowledged_entry_is_under_a_signed_checkpoint_and_in_the_tiles(
         assert_eq!(tile(1, 0, 2).await.unwrap().unwrap().len(), 64);
         assert_eq!(tile(0, 1, 10).await.unwrap().unwrap().len(), 320);
         assert_eq!(tile(2, 0, 1).await.unwrap(), None);
+        let leaves = store.leaves(559, 5).await.unwrap();
+        assert_eq!(leaves, [audit(559).leaf]);
+        assert_eq!(store.leaves(3, 2).await.unwrap(), [audit(3).leaf, audit(4).leaf]);
     }
 }
 

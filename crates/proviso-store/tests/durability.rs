@@ -1,5 +1,5 @@
 //! What survives: killed processes, torn files, reopened databases.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail loudly")]
 
 mod world;
 
@@ -8,11 +8,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use proviso_core::resource_type::ResourceType;
-use proviso_store::{AuditQuery, Batch, Expect, ExpectSetting, Op, OpenError, Store};
+use proviso_store::{AuditQuery, Batch, CommitError, Expect, ExpectSetting, Op, OpenError, Store};
 use world::{audit, observation, options, record};
 
 /// Names the database for the process that is going to be killed.
 const CHILD: &str = "PROVISO_STORE_TEST_DATABASE";
+
+/// Names the database for the process that is not given enough space.
+const CHILD_WITHOUT_SPACE: &str = "PROVISO_STORE_TEST_SMALL_DATABASE";
 
 /// One batch that touches three tables and the log; all of it carries the same number.
 fn batch(number: u64) -> Batch {
@@ -130,6 +133,64 @@ async fn check_round(store: &Store, acknowledged: &[u64]) {
     assert_eq!(store.latest_seq().await.unwrap(), logged.len() as u64);
     assert_eq!(store.count_records().await.unwrap(), logged.len() as u64);
     assert_eq!(store.checkpoint().await.unwrap().unwrap().size, logged.len() as u64);
+}
+
+/// Writes one batch after the other until one is refused, says so, and tries a few more times.
+/// Runs only when told which database.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how a test tells its own child what to do")]
+async fn writes_until_the_disk_is_full() {
+    let Ok(path) = std::env::var(CHILD_WITHOUT_SPACE) else { return };
+    let store = Store::open_sqlite(Path::new(&path), options()).unwrap();
+    let mut refused = 0;
+    for number in 0..100_000 {
+        let told = match store.commit(batch(number)).await {
+            Ok(_) => format!("acknowledged {number}\n"),
+            Err(CommitError::Storage(_)) => {
+                refused += 1;
+                format!("refused {number}\n")
+            }
+            Err(other) => panic!("{other:?}"),
+        };
+        std::io::stdout().lock().write_all(told.as_bytes()).unwrap();
+        if refused == 5 {
+            return;
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn on_a_full_disk_batches_are_refused_and_what_was_acknowledged_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("full.db");
+    drop(Store::open_sqlite(&path, options()).unwrap());
+    // No file may grow beyond 512 KiB: writing more fails as it does on a full disk.
+    let child = Command::new("sh")
+        .arg("-c")
+        .arg("trap '' XFSZ; ulimit -f 1024; exec \"$0\" --exact \"$1\" --nocapture")
+        .arg(std::env::current_exe().unwrap())
+        .arg("writes_until_the_disk_is_full")
+        .env(CHILD_WITHOUT_SPACE, &path)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(child.stdout).unwrap();
+    let numbers = |word: &str| -> Vec<u64> {
+        told.lines()
+            .filter_map(|line| line.split_once(word))
+            .map(|(_, number)| number.trim().parse().unwrap())
+            .collect()
+    };
+    let (acknowledged, refused) = (numbers("acknowledged "), numbers("refused "));
+    assert_eq!(refused.len(), 5, "{told}");
+    assert!(acknowledged.len() > 10, "{told}");
+    let store = Store::open_sqlite(&path, options()).unwrap();
+    check_round(&store, &acknowledged).await;
+    // With space again, what was refused can be written.
+    let present = whole_batches(&store, 10_000).await;
+    for number in refused.into_iter().filter(|number| !present.contains(number)) {
+        store.commit(batch(number)).await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -85,6 +85,18 @@ pub fn tile_hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
         .then(|| bytes.chunks_exact(32).filter_map(|chunk| Hash::try_from(chunk).ok()).collect())
 }
 
+/// The leaves as the bytes of an entry bundle: each after its length as two bytes, big-endian;
+/// `None` when a leaf is longer than that can say.
+pub fn bundle_bytes<L: AsRef<[u8]>>(leaves: &[L]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for leaf in leaves {
+        let leaf = leaf.as_ref();
+        bytes.extend_from_slice(&u16::try_from(leaf.len()).ok()?.to_be_bytes());
+        bytes.extend_from_slice(leaf);
+    }
+    Some(bytes)
+}
+
 /// The hash above a run of hashes whose length is a power of two.
 pub(crate) fn fold(hashes: &[Hash]) -> Option<Hash> {
     match hashes {

@@ -244,3 +244,12 @@ fn a_checkpoint_has_one_spelling() {
         assert!(Checkpoint::parse(&bad).is_err(), "{bad:?}");
     }
 }
+
+// Covers: C2SP tlog-tiles "Log Entries"
+#[test]
+fn an_entry_bundle_names_the_length_of_each_leaf() {
+    let bundle = proviso_tlog::tile::bundle_bytes(&[b"one".as_slice(), b"", &[7; 300]]).unwrap();
+    assert_eq!(bundle.get(..8), Some(b"\0\x03one\0\0\x01".as_slice()));
+    assert_eq!(bundle.len(), 2 + 3 + 2 + 2 + 300);
+    assert!(proviso_tlog::tile::bundle_bytes(&[vec![0; 65_536]]).is_none());
+}

@@ -56,4 +56,9 @@ impl State {
         let hashes = self.tiles.get(&(tile.level, tile.index))?;
         Some(proviso_tlog::tile::tile_bytes(hashes.get(..usize::from(tile.width))?))
     }
+
+    pub(crate) fn leaves(&self, from: u64, limit: usize) -> Vec<Vec<u8>> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        self.log.iter().skip(from).take(limit).map(|stored| stored.entry.leaf.clone()).collect()
+    }
 }

@@ -103,6 +103,15 @@ impl Reads<'_> {
         Ok(Some(StoredCheckpoint { size: uint(size), root, note }))
     }
 
+    pub(crate) fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, ReadError> {
+        // Index: audit_entry_idx.
+        self.rows(
+            "SELECT leaf FROM audit_entry WHERE tenant = ?1 AND idx >= ?2 ORDER BY idx LIMIT ?3",
+            (self.tenant, int(from), i64::try_from(limit).unwrap_or(i64::MAX)),
+            |row| row.get(0),
+        )
+    }
+
     pub(crate) fn tile(&self, tile: TileId) -> Result<Option<Vec<u8>>, ReadError> {
         // Index: log_tile_idx.
         let mut statement = self.db.prepare_cached(
