@@ -72,8 +72,8 @@ pub enum AuthorizeError {
     /// Nothing that was asked for is known and registered.
     #[error("no requested scope is known and registered for the app")]
     Scope,
-    /// The scope `launch` without a `launch` value, or with one that is unknown, used, ended or made
-    /// for another app or person.
+    /// Nothing but the scope `launch` without a `launch` value, or a value that is unknown, used,
+    /// ended or made for another app or person.
     #[error("`launch` is missing, unknown or no longer usable")]
     Launch,
     /// `max_age`, `prompt`, `nonce` or `state` cannot be used.
@@ -269,7 +269,7 @@ fn check_rest(
     if scopes.is_empty() {
         return Err(AuthorizeError::Scope);
     }
-    let launch = launch(request, &scopes)?;
+    let (scopes, launch) = with_launch(request, scopes)?;
     Ok(RequestedAuthorization {
         client: client.id.clone(),
         redirect_uri,
@@ -303,12 +303,20 @@ fn check_audience(
     }
 }
 
-fn launch(request: &Params, scopes: &ScopeSet) -> Result<Option<TokenHash>, AuthorizeError> {
+/// The scope `launch` belongs with the parameter `launch`. One without the other asks for nothing:
+/// an app that always names all of its scopes may be started on its own.
+fn with_launch(
+    request: &Params,
+    scopes: ScopeSet,
+) -> Result<(ScopeSet, Option<TokenHash>), AuthorizeError> {
     match (scopes.contains(&Scope::Launch), request.text("launch")) {
-        (true, Some(launch)) => Ok(Some(TokenHash::of(launch))),
-        (true, None) => Err(AuthorizeError::Launch),
+        (true, Some(launch)) => Ok((scopes, Some(TokenHash::of(launch)))),
+        (true, None) => {
+            let rest = scopes.without(&Scope::Launch);
+            if rest.is_empty() { Err(AuthorizeError::Launch) } else { Ok((rest, None)) }
+        }
         // Without the scope the app has not asked to know the context.
-        (false, _) => Ok(None),
+        (false, _) => Ok((scopes, None)),
     }
 }
 
