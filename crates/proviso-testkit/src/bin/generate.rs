@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;
-use proviso_core::category::Category;
+use proviso_core::category::{Category, SensitiveKind};
 use proviso_core::category_rules::rules_of;
 use proviso_core::reason::{Language, ReasonCode};
+use proviso_fhir::label::rules::{CODE_RULES, Codes, WORD_RULES};
 
 fn main() -> anyhow::Result<()> {
     let check = std::env::args().any(|argument| argument == "--check");
@@ -41,6 +42,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("command-line.md", command_line()),
         ("decision-reasons.md", decision_reasons()),
         ("scopes-and-categories.md", scopes_and_categories()),
+        ("sensitive-kinds.md", sensitive_kinds()),
     ]
 }
 
@@ -105,6 +107,41 @@ fn scopes_and_categories() -> String {
             })
             .collect();
         let _ = writeln!(page, "| `{}` | {} |", category.code(), resources.join("<br>"));
+    }
+    page
+}
+
+fn sensitive_kinds() -> String {
+    let mut page = format!(
+        "# Sensitive kinds\n\n{GENERATED}\nA record carries a sensitive kind when a security label \
+         it came with says so, when a code anywhere inside it is named here, or when one of these \
+         words occurs in a text inside it (displays, titles, narratives, notes, attachments in \
+         plain text). Several may apply; none takes another away. Records about people and \
+         places, such as `Patient` and `Organization`, go by their security labels alone. What \
+         cannot be read, such as a PDF without a label, is withheld until its source labels it.\n\n\
+         Codes are compared without dots. `A-B` is every category from A to B; `A*` every code \
+         that begins with A. A word stands for every word that begins with it; `word=` only for \
+         itself, `WORD^` only for itself in capitals.\n"
+    );
+    for kind in SensitiveKind::ALL {
+        let _ = write!(page, "\n## `{}`\n\n| rule | system | what |\n|---|---|---|\n", kind.code());
+        for rule in CODE_RULES.iter().filter(|rule| rule.kind == *kind) {
+            let codes = match rule.codes {
+                Codes::Exact(codes) => codes.join(", "),
+                Codes::Under(stems) => {
+                    stems.iter().map(|stem| format!("{stem}\\*")).collect::<Vec<_>>().join(", ")
+                }
+                Codes::Between(ranges) => ranges
+                    .iter()
+                    .map(|(first, last)| format!("{first}-{last}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            };
+            let _ = writeln!(page, "| `{}` | {:?} | {codes} |", rule.id, rule.system);
+        }
+        for rule in WORD_RULES.iter().filter(|rule| rule.kind == *kind) {
+            let _ = writeln!(page, "| `{}` | words | {} |", rule.id, rule.phrases.join(", "));
+        }
     }
     page
 }
