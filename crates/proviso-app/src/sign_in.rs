@@ -45,6 +45,7 @@ impl App {
         if let Some(wait_secs) = self.auth.throttle.wait_secs(username, address, self.now()) {
             return Ok(SignInOutcome::Throttled { wait_secs });
         }
+        self.auth.throttle.tried(username, address, self.now());
         let account = if username.is_empty() || username.len() > 256 {
             None
         } else {
@@ -63,7 +64,6 @@ impl App {
                 self.begin_session(account, previous_cookie, via).await
             }
             account => {
-                self.auth.throttle.failed(username, address, self.now());
                 let mut entry =
                     self.draft_entry(via, AuditKind::SignIn, AuditOutcome::Failure, "password")?;
                 // What was typed is not kept: people type passwords into the wrong field.

@@ -61,8 +61,8 @@ impl Throttle {
             .max()
     }
 
-    /// Counts a wrong answer.
-    pub(crate) fn failed(&self, username: &str, address: &str, at: At) {
+    /// Counts a try as wrong before it is checked, so that many at once are no way around the wait.
+    pub(crate) fn tried(&self, username: &str, address: &str, at: At) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= ENTRIES_MAX {
             make_room(&mut counts, at);
@@ -77,11 +77,15 @@ impl Throttle {
         }
     }
 
-    /// Forgets the wrong answers of a pair after a right one. Those of the address stay: a right
-    /// answer for one's own account earns no further guesses at others'.
+    /// Takes a try back that turned out right, and forgets the wrong ones of the pair. Those of the
+    /// address stay: a right answer for one's own account earns no further guesses at others'.
     pub(crate) fn succeeded(&self, username: &str, address: &str) {
-        let [pair, _] = keys(username, address);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&pair);
+        let [pair, whole] = keys(username, address);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.remove(&pair);
+        if let Some(failures) = counts.get_mut(&whole) {
+            failures.count = failures.count.saturating_sub(1);
+        }
     }
 }
 
@@ -112,17 +116,17 @@ mod tests {
         // Covers: R29
         let throttle = Throttle::default();
         for _ in 0..3 {
-            throttle.failed("maria", "10.0.0.1", AT);
+            throttle.tried("maria", "10.0.0.1", AT);
             assert_eq!(throttle.wait_secs("maria", "10.0.0.1", AT), None);
         }
         for expected in [1, 2, 4, 8] {
-            throttle.failed("Maria", "10.0.0.1", AT);
+            throttle.tried("Maria", "10.0.0.1", AT);
             let wait = throttle.wait_secs("maria", "10.0.0.1", AT).unwrap();
             assert_eq!(wait, expected + 1);
             assert_eq!(throttle.wait_secs("maria", "10.0.0.1", AT.plus_secs(wait)), None);
         }
         for _ in 0..100 {
-            throttle.failed("maria", "10.0.0.1", AT);
+            throttle.tried("maria", "10.0.0.1", AT);
         }
         assert_eq!(throttle.wait_secs("maria", "10.0.0.1", AT), Some(901));
     }
@@ -131,7 +135,7 @@ mod tests {
     fn a_stranger_elsewhere_cannot_lock_a_person_out() {
         let throttle = Throttle::default();
         for _ in 0..40 {
-            throttle.failed("maria", "203.0.113.9", AT);
+            throttle.tried("maria", "203.0.113.9", AT);
         }
         assert!(throttle.wait_secs("maria", "203.0.113.9", AT).is_some());
         assert_eq!(throttle.wait_secs("maria", "10.0.0.1", AT), None);
@@ -141,24 +145,35 @@ mod tests {
     fn one_address_cannot_try_many_usernames() {
         let throttle = Throttle::default();
         for number in 0..60 {
-            throttle.failed(&format!("user{number}"), "203.0.113.9", AT);
+            throttle.tried(&format!("user{number}"), "203.0.113.9", AT);
         }
         assert!(throttle.wait_secs("somebody-else", "203.0.113.9", AT).is_some());
+    }
+
+    #[test]
+    fn many_people_signing_in_from_one_address_wait_for_nothing() {
+        let throttle = Throttle::default();
+        for number in 0..500 {
+            let username = format!("user{number}");
+            assert_eq!(throttle.wait_secs(&username, "10.0.0.1", AT), None);
+            throttle.tried(&username, "10.0.0.1", AT);
+            throttle.succeeded(&username, "10.0.0.1");
+        }
     }
 
     #[test]
     fn a_right_answer_and_an_hour_forgive() {
         let throttle = Throttle::default();
         for _ in 0..10 {
-            throttle.failed("maria", "a", AT);
+            throttle.tried("maria", "a", AT);
         }
         throttle.succeeded("maria", "a");
         assert_eq!(throttle.wait_secs("maria", "a", AT), None);
         for _ in 0..10 {
-            throttle.failed("maria", "a", AT);
+            throttle.tried("maria", "a", AT);
         }
         let later = AT.plus_secs(FORGET_AFTER_SECS + 1);
-        throttle.failed("maria", "a", later);
+        throttle.tried("maria", "a", later);
         assert_eq!(throttle.wait_secs("maria", "a", later), None);
     }
 }

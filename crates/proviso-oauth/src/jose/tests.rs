@@ -137,3 +137,53 @@ fn private_and_symmetric_keys_are_no_public_key_set() {
         assert!(KeySet::parse(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn every_algorithm_that_client_keys_may_use_verifies() {
+    // Covers: SMART 310 (RS384, ES384), F9 (PS256)
+    let random = SystemRandom::new();
+    let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let p384 = EcdsaKeyPair::generate(&signature::ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
+    let parts = RsaPublicKeyComponents::<Vec<u8>>::from(rsa.public_key());
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let point = p384.public_key().as_ref();
+    let jwks = serde_json::json!({ "keys": [
+        { "kty": "RSA", "kid": "r", "n": text(&parts.n), "e": text(&parts.e) },
+        {
+            "kty": "EC", "crv": "P-384", "kid": "e", "alg": "ES384",
+            "x": text(&point[1..49]), "y": text(&point[49..]),
+        },
+    ] });
+    let keys = KeySet::parse(&jwks.to_string()).unwrap();
+    let rsa_sign = |encoding: &'static dyn signature::RsaEncoding, message: &[u8]| {
+        let mut out = vec![0; rsa.public_modulus_len()];
+        rsa.sign(encoding, &random, message, &mut out).unwrap();
+        out
+    };
+    for algorithm in [
+        SignatureAlgorithm::Rs256,
+        SignatureAlgorithm::Rs384,
+        SignatureAlgorithm::Ps256,
+        SignatureAlgorithm::Es384,
+    ] {
+        let kid = if algorithm == SignatureAlgorithm::Es384 { "e" } else { "r" };
+        let header = serde_json::json!({ "alg": algorithm.name(), "kid": kid });
+        let signed = format!("{}.e30", text(header.to_string().as_bytes()));
+        let signature = match algorithm {
+            SignatureAlgorithm::Rs384 => rsa_sign(&signature::RSA_PKCS1_SHA384, signed.as_bytes()),
+            SignatureAlgorithm::Ps256 => rsa_sign(&signature::RSA_PSS_SHA256, signed.as_bytes()),
+            SignatureAlgorithm::Es384 => {
+                p384.sign(&random, signed.as_bytes()).unwrap().as_ref().to_vec()
+            }
+            SignatureAlgorithm::Rs256 | SignatureAlgorithm::Es256 | SignatureAlgorithm::EdDsa => {
+                rsa_sign(&signature::RSA_PKCS1_SHA256, signed.as_bytes())
+            }
+        };
+        let token = format!("{signed}.{}", text(&signature));
+        let all = SignatureAlgorithm::ALL;
+        let verified = keys.verify::<serde_json::Value>(&token, all, &[""]);
+        assert!(verified.is_ok(), "{} {verified:?}", algorithm.name());
+        // The same signature under another name of the family is refused.
+        assert!(keys.verify::<serde_json::Value>(&token, &[], &[""]).is_err());
+    }
+}
