@@ -22,6 +22,9 @@ const BATCHES_MAX: usize = 1024;
 /// LIMIT: how many operations one transaction takes before it stops taking batches.
 const OPS_MAX: usize = 8192;
 
+/// After how many operations the write-ahead log is copied back when nobody waits.
+const COPY_BACK_OPS: usize = 512;
+
 /// A batch and whom to tell how it went.
 #[derive(Debug)]
 pub(super) struct Command {
@@ -84,31 +87,53 @@ impl Writer {
     }
 
     pub(super) fn run(mut self, commands: &Receiver<Command>) {
-        while let Ok(first) = commands.recv() {
-            let mut ops = first.batch.ops.len();
-            let mut group = vec![first];
-            while group.len() < BATCHES_MAX && ops < OPS_MAX {
-                match commands.try_recv() {
-                    Ok(command) => {
-                        ops += command.batch.ops.len();
-                        group.push(command);
+        let mut uncopied = 0;
+        loop {
+            let first = match commands.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => {
+                    // Copying the write-ahead log back is what makes a commit slow: it is done
+                    // while nobody waits.
+                    if uncopied >= COPY_BACK_OPS {
+                        self.copy_back("PRAGMA wal_checkpoint(PASSIVE)");
+                        uncopied = 0;
                     }
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                    let Ok(command) = commands.recv() else { break };
+                    command
                 }
-            }
-            let (batches, replies): (Vec<_>, Vec<_>) =
-                group.into_iter().map(|command| (command.batch, command.reply)).unzip();
-            let answers = self.commit(&batches).unwrap_or_else(|why| {
-                tracing::error!(reason = %why, "a commit failed; nothing was released");
-                vec![Err(why); batches.len()]
-            });
-            for (reply, answer) in replies.into_iter().zip(answers) {
-                // Nobody waits any more when the request was dropped; the batch is durable anyway.
-                drop(reply.send(answer));
-            }
+            };
+            uncopied += self.run_group(first, commands);
         }
-        // What is in the WAL is copied back, so that the database is one file when nobody uses it.
-        if let Err(why) = self.db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+        // The database is one file when nobody uses it.
+        self.copy_back("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+
+    /// Commits a batch and those that wait behind it, tells everyone, and says how many operations
+    /// that were.
+    fn run_group(&mut self, first: Command, commands: &Receiver<Command>) -> usize {
+        let mut ops = first.batch.ops.len();
+        let mut group = vec![first];
+        while group.len() < BATCHES_MAX && ops < OPS_MAX {
+            let Ok(command) = commands.try_recv() else { break };
+            ops += command.batch.ops.len();
+            group.push(command);
+        }
+        let (batches, replies): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|command| (command.batch, command.reply)).unzip();
+        let answers = self.commit(&batches).unwrap_or_else(|why| {
+            tracing::error!(reason = %why, "a commit failed; nothing was released");
+            vec![Err(why); batches.len()]
+        });
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            // Nobody waits any more when the request was dropped; the batch is durable anyway.
+            drop(reply.send(answer));
+        }
+        ops
+    }
+
+    fn copy_back(&self, statement: &str) {
+        if let Err(why) = self.db.execute_batch(statement) {
             tracing::warn!(reason = %why, "the write-ahead log could not be copied back");
         }
     }
