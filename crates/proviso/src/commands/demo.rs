@@ -65,7 +65,7 @@ fn greet(origin: &str, arguments: &DemoArgs) {
     line("");
     line("What to try first:");
     line("  1. Open the first address and connect Glucose Coach as maria.");
-    line("  2. Leave only medications and laboratory results ticked; choose Share.");
+    line("  2. Tick medications and laboratory results; choose Share.");
     line("  3. Look at Activity in the portal, stop sharing, and ask for the data again.");
     line("");
     line(&format!(
