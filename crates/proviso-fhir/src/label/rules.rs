@@ -95,6 +95,7 @@ pub struct WordRule {
     /// Phrases: stems of neighbouring words, lower case, separated by one space. A stem matches
     /// every word that starts with it; a stem that ends in `=` matches only the whole word, one
     /// that ends in `^` only the whole word in capitals. The first stem has three letters or more.
+    /// Letters with accents part words, here as in the text.
     pub phrases: &'static [&'static str],
     /// What the rule was written from.
     pub source: &'static str,
@@ -106,7 +107,7 @@ const LOINC: &str = "LOINC 2.78, single terms";
 const SNOMED: &str = "SNOMED CT, single concepts of the US free set";
 const RXNORM: &str = "RxNorm ingredients and clinical drugs (NLM)";
 const HCPCS: &str = "HCPCS level II, section H (CMS, public domain)";
-const WORDS: &str = "own word list over displays, titles and texts";
+const WORDS: &str = "own word list, English and Spanish, over displays, titles and texts";
 
 const fn rule(
     id: &'static str,
@@ -636,6 +637,15 @@ pub const WORD_RULES: &[WordRule] = &[
             "atomoxetine",
             "lisdexamfetamine",
             "dextroamphetamine",
+            // Spanish.
+            "depresi",
+            "ansiedad",
+            "psiquiatr",
+            "psicolog",
+            "psicoter",
+            "psicosis",
+            "esquizofren",
+            "salud mental",
         ],
     ),
     words(
@@ -711,6 +721,15 @@ pub const WORD_RULES: &[WordRule] = &[
             "part 2 program",
             "urine drug screen",
             "drug screen",
+            // Spanish.
+            "drogadic",
+            "toxicoman",
+            "sobredosis",
+            "consumo de alcohol",
+            "consumo de drogas",
+            "abuso de alcohol",
+            "abuso de drogas",
+            "abuso de sustancias",
         ],
     ),
     words(
@@ -747,6 +766,11 @@ pub const WORD_RULES: &[WordRule] = &[
             "cobicistat",
             "pre exposure prophylaxis",
             "preexposure prophylaxis",
+            // Spanish.
+            "vih=",
+            "sida^",
+            "inmunodeficiencia humana",
+            "antirretroviral",
         ],
     ),
     words(
@@ -796,6 +820,12 @@ pub const WORD_RULES: &[WordRule] = &[
             "sexual dysfunction",
             "gender dysphoria",
             "menstrua",
+            // Spanish.
+            "embaraz",
+            "aborto",
+            "anticoncep",
+            "cesarea",
+            "orientaci n sexual",
         ],
     ),
     words(
@@ -818,6 +848,10 @@ pub const WORD_RULES: &[WordRule] = &[
             "stis=",
             "std=",
             "stds=",
+            // Spanish.
+            "clamidia",
+            "gonorrea",
+            "transmisi n sexual",
         ],
     ),
     words(
@@ -846,6 +880,11 @@ pub const WORD_RULES: &[WordRule] = &[
             "strangulation",
             "afraid of your partner",
             "human trafficking",
+            // Spanish.
+            "violencia",
+            "maltrato",
+            "abuso sexual",
+            "violaci",
         ],
     ),
     words(

@@ -196,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn spanish_words_are_known_with_their_accents() {
+        check("Depresión y ansiedad", &[SensitiveKind::MentalHealth]);
+        check(
+            "prueba de VIH; infección de transmisión sexual",
+            &[SensitiveKind::Hiv, SensitiveKind::Sti],
+        );
+        check("control de embarazo", &[SensitiveKind::Reproductive]);
+        check("La presión ha sido normal esta vida", &[]);
+    }
+
+    #[test]
     fn ordinary_clinical_text_has_no_kind() {
         check("Hemoglobin A1c/Hemoglobin.total in Blood", &[]);
         check("Type 2 diabetes mellitus without complications", &[]);
