@@ -2,6 +2,8 @@
 
 // Marked as test code, so that lints know that failing loudly is the point.
 #[cfg(test)]
+mod at_rest;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod sign_in;

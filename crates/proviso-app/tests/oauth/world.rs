@@ -99,7 +99,11 @@ impl World {
     pub(crate) async fn new() -> Self {
         let faults = Faults::default();
         let options = OpenOptions::new(TenantId::default_tenant()).with_faults(faults.clone());
-        let store = Store::model(options);
+        Self::on(Store::model(options), faults).await
+    }
+
+    /// The same world on a store that is empty yet.
+    pub(crate) async fn on(store: Store, faults: Faults) -> Self {
         let entropy = Arc::new(SystemEntropy::default());
         let hash = hash_password(PASSWORD, &*entropy).unwrap();
         let pkcs8 = generate_pkcs8(SignatureAlgorithm::Es256).unwrap();
@@ -140,15 +144,15 @@ impl World {
         }
         store.commit(batch).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(NOW));
-        let app = App::open(
-            store,
-            MasterKey::from_bytes([7; 32]),
-            Arc::clone(&clock) as _,
-            entropy,
-            Settings::demo(BASE),
-        )
-        .await
-        .unwrap();
+        let app = open(store, &clock).await;
+        Self { app, clock, faults, service_key }
+    }
+
+    /// The server after a restart on a store.
+    pub(crate) async fn restarted(self, store: impl FnOnce() -> Store) -> Self {
+        let Self { app, clock, faults, service_key } = self;
+        drop(app);
+        let app = open(store(), &clock).await;
         Self { app, clock, faults, service_key }
     }
 
@@ -237,6 +241,18 @@ impl World {
         ])
         .await
     }
+}
+
+async fn open(store: Store, clock: &Arc<ManualClock>) -> Arc<App> {
+    App::open(
+        store,
+        MasterKey::from_bytes([7; 32]),
+        Arc::clone(clock) as _,
+        Arc::new(SystemEntropy::default()),
+        Settings::demo(BASE),
+    )
+    .await
+    .unwrap()
 }
 
 pub(crate) fn via() -> Via {
