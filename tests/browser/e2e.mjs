@@ -103,6 +103,10 @@ async function mainJob(browser, width) {
   await page.getByRole('heading', { name: 'The app is refused' }).waitFor();
   await inspect(page, 'demo-refused');
 
+  // And she sees that it tried.
+  await page.goto(`${server}/portal/activity?outcome=denied`);
+  await page.getByText('You stopped sharing').first().waitFor();
+
   await page.goto(`${server}/portal`);
   await inspect(page, 'home');
   await page.getByRole('link', { name: 'Español' }).click();

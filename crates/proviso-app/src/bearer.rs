@@ -10,7 +10,7 @@ use proviso_core::scope::{Scope, ScopeSet};
 use proviso_core::time::At;
 use proviso_oauth::claims::{AccessTokenClaims, UserInfo, fhir_user_url};
 use proviso_oauth::client_auth::CLOCK_SKEW_SECS;
-use proviso_oauth::record::{ClientStatus, Grant};
+use proviso_oauth::record::{ClientStatus, Grant, GrantEndReason};
 use quick_cache::sync::Cache;
 use sha2::{Digest as _, Sha256};
 
@@ -38,6 +38,15 @@ pub enum BearerError {
     /// The app or the account was disabled.
     #[error("the app or the account was disabled")]
     Disabled,
+}
+
+/// Who holds a token that no longer opens anything.
+#[derive(Debug, Clone)]
+pub struct EndedHolder {
+    /// The app and the person; without any scope.
+    pub caller: Caller,
+    /// Whether the person stopped sharing, as against a time that ran out.
+    pub revoked: bool,
 }
 
 /// Tokens whose signature was verified, by SHA-256 of their text.
@@ -76,6 +85,34 @@ impl App {
             fhir_user: grant.fhir_user.clone(),
             expires_at: At::from_secs(claims.exp),
             grant: grant.id.clone(),
+        })
+    }
+
+    /// Who holds a good token of ours whose connection or sharing choice has ended; for the log, so
+    /// that the patient sees that the app still tried. It opens nothing: it has no scope.
+    pub async fn holder_of_ended(&self, token: &str, at: At) -> Option<EndedHolder> {
+        let claims = self.verified_claims(token, at).ok()?;
+        // A log line without names is worse than one with, but no reason to fail.
+        let grant = self.store.grant(&claims.grant).await.ok()??;
+        if grant.client != claims.client_id {
+            return None;
+        }
+        let account = grant.account.as_ref().and_then(|id| self.live.account(id));
+        Some(EndedHolder {
+            revoked: grant.ended.is_some_and(|end| end.reason == GrantEndReason::ConsentRevoked),
+            caller: Caller {
+                kind: account.map_or(ActorKind::System, |account| account.kind),
+                token: claims.jti.clone(),
+                scopes: Vec::new(),
+                patient: grant.context.patient.clone(),
+                consent: grant.consent().cloned(),
+                purpose: grant.purpose,
+                fhir_user: None,
+                expires_at: At::from_secs(claims.exp),
+                client: grant.client,
+                account: grant.account,
+                grant: grant.id,
+            },
         })
     }
 

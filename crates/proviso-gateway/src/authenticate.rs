@@ -3,6 +3,7 @@
 use proviso_app::bearer::BearerError;
 use proviso_app::caller::Caller;
 use proviso_core::reason::ReasonCode;
+use proviso_core::time::At;
 
 use crate::door::{Received, too_often};
 use crate::gateway::Gateway;
@@ -22,7 +23,7 @@ pub struct Authenticated {
 /// Verifies the token; nothing is looked at but credentials.
 pub async fn authenticate(gateway: &Gateway, received: Received) -> Result<Authenticated, Stopped> {
     let mut trail = Trail::of(&received);
-    let caller = match caller(gateway, &received).await {
+    let caller = match caller(gateway, &received, &mut trail).await {
         Ok(caller) => caller,
         Err(refusal) => return Err(Stopped::new(refusal, trail)),
     };
@@ -33,7 +34,11 @@ pub async fn authenticate(gateway: &Gateway, received: Received) -> Result<Authe
     Ok(Authenticated { received, caller, trail })
 }
 
-async fn caller(gateway: &Gateway, received: &Received) -> Result<Caller, Refusal> {
+async fn caller(
+    gateway: &Gateway,
+    received: &Received,
+    trail: &mut Trail,
+) -> Result<Caller, Refusal> {
     // RFC 6750 §2.3: tokens in URLs end up in logs and histories; ours are not taken from there.
     let pairs = query::pairs(&received.query).ok_or(Problem::SearchRefused)?;
     if pairs.iter().any(|(name, _)| name == "access_token") {
@@ -46,15 +51,35 @@ async fn caller(gateway: &Gateway, received: &Received) -> Result<Caller, Refusa
         .map_err(|_| Problem::CredentialsAmbiguous)?
         .ok_or(Problem::TokenMissing)?;
     let token = bearer(header.expose()).ok_or(Problem::TokenInvalid)?;
-    gateway.app.authenticate_bearer(token, received.at).await.map_err(refuse_bearer)
+    match gateway.app.authenticate_bearer(token, received.at).await {
+        Ok(caller) => Ok(caller),
+        Err(error) => Err(refuse_bearer(gateway, received.at, token, error, trail).await),
+    }
 }
 
-/// Why a token opens nothing is for the log and not for whoever holds it.
-fn refuse_bearer(error: BearerError) -> Refusal {
+/// Why a token opens nothing is for the log and not for whoever holds it. Whoever stopped sharing
+/// sees there that the app still tried.
+async fn refuse_bearer(
+    gateway: &Gateway,
+    at: At,
+    token: &str,
+    error: BearerError,
+    trail: &mut Trail,
+) -> Refusal {
     let reason = match error {
         BearerError::Invalid | BearerError::Expired | BearerError::Audience => None,
-        BearerError::GrantEnded => Some(ReasonCode::ConsentNotInForce),
-        BearerError::ConsentEnded => Some(ReasonCode::ConsentRevoked),
+        BearerError::GrantEnded | BearerError::ConsentEnded => {
+            let holder = gateway.app.holder_of_ended(token, at).await;
+            let revoked = holder.as_ref().is_some_and(|holder| holder.revoked);
+            if let Some(holder) = holder {
+                trail.was_held_by(holder.caller);
+            }
+            Some(if revoked || error == BearerError::ConsentEnded {
+                ReasonCode::ConsentRevoked
+            } else {
+                ReasonCode::ConsentNotInForce
+            })
+        }
         BearerError::Disabled => Some(ReasonCode::AccountDisabled),
     };
     let mut refusal = Refusal::from(Problem::TokenInvalid);

@@ -75,7 +75,11 @@ impl Outcome {
     pub(crate) fn refused(mut trail: Trail, refusal: &Refusal) -> Self {
         trail.release_nothing();
         trail.reasons.extend(refusal.reasons.iter().copied());
-        let outcome = outcome_of(refusal.problem, trail.withheld > 0);
+        let outcome = if trail.is_of_former_caller() {
+            AuditOutcome::Denied
+        } else {
+            outcome_of(refusal.problem, trail.withheld > 0)
+        };
         Self::new(Answer::refusing(refusal, &trail.request), trail, outcome)
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use proviso_app::caller::Caller;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::category::{CategorySet, SensitiveSet};
+use proviso_core::category_rules::categories_of_type;
 use proviso_core::decision::{AccessPlan, Belonging, Labels};
 use proviso_core::id::{AuditEntryId, DecisionId, PatientId, RequestId, ResourceId};
 use proviso_core::interaction::Interaction;
@@ -28,6 +29,8 @@ pub struct Trail {
     network: Option<String>,
     trace: Option<String>,
     caller: Option<Caller>,
+    /// Whose ended token was shown; for the log only.
+    former: Option<Caller>,
     plan: Option<PlanNote>,
     pub(crate) interaction: Option<Interaction>,
     pub(crate) resource_type: Option<ResourceType>,
@@ -57,6 +60,7 @@ impl Trail {
             network: received.network.clone(),
             trace: received.headers.trace.clone(),
             caller: None,
+            former: None,
             plan: None,
             interaction: None,
             resource_type: None,
@@ -73,6 +77,16 @@ impl Trail {
 
     pub(crate) fn caller_is(&mut self, caller: &Caller) {
         self.caller = Some(caller.clone());
+    }
+
+    /// Notes who showed a token that has ended. It is nobody's identity any more.
+    pub(crate) fn was_held_by(&mut self, former: Caller) {
+        self.former = Some(former);
+    }
+
+    /// Whether somebody was refused whose access had ended.
+    pub(crate) const fn is_of_former_caller(&self) -> bool {
+        self.former.is_some()
     }
 
     pub(crate) fn caller(&self) -> Option<&Caller> {
@@ -127,6 +141,15 @@ impl Trail {
         &self.patients
     }
 
+    /// The kinds of record that left, or for a refusal those that were asked for.
+    fn kinds(&self, outcome: AuditOutcome) -> CategorySet {
+        if self.categories.is_empty() && outcome != AuditOutcome::Success {
+            self.resource_type.map_or(CategorySet::EMPTY, categories_of_type)
+        } else {
+            self.categories
+        }
+    }
+
     /// The entry for the log.
     pub(crate) fn entry(
         &self,
@@ -135,7 +158,7 @@ impl Trail {
         outcome: AuditOutcome,
         status: u16,
     ) -> AuditEntry {
-        let caller = self.caller.as_ref();
+        let caller = self.caller.as_ref().or(self.former.as_ref());
         let mut patients = self.patients.clone();
         // A refusal about nobody in particular still concerns the patient in context.
         if patients.is_empty() {
@@ -160,7 +183,7 @@ impl Trail {
             interaction: self.interaction.clone(),
             resource_type: self.resource_type,
             resources: self.resources.clone(),
-            categories: self.categories,
+            categories: self.kinds(outcome),
             sensitive: self.sensitive,
             released: self.released,
             withheld: self.withheld,

@@ -158,7 +158,7 @@ duration-30-days = For 30 days
 duration-1-year = For one year
     .what = Access ends by itself on { $until }.
 duration-until-stopped = Until I stop it
-    .what = Access goes on until you stop it. We remind you once a year.
+    .what = Access goes on until you stop it.
 
 ## Sign in
 
@@ -224,7 +224,7 @@ picker-none = There is no person whose records you could share.
 
 consent-title = { $app } asks to see your health records
 consent-title-proxy = { $app } asks to see the health records of { $patient }
-consent-intro = You decide what it sees and for how long. Nothing is ticked for you. If you do not share, your care does not change.
+consent-intro = You decide what it sees and for how long. No box is ticked unless you tick it. If you do not share, your care does not change.
 consent-acting = You act for { $patient }. You decide about their records, not about your own.
 consent-errors = Before you can share
 consent-error-category = Tick at least one kind of record, or choose “Don’t share”.

@@ -157,7 +157,7 @@ duration-30-days = Durante 30 días
 duration-1-year = Durante un año
     .what = El acceso termina por sí solo el { $until }.
 duration-until-stopped = Hasta que yo lo pare
-    .what = El acceso sigue hasta que usted lo pare. Se lo recordamos una vez al año.
+    .what = El acceso sigue hasta que usted lo pare.
 
 ## Iniciar sesión
 
@@ -223,7 +223,7 @@ picker-none = No hay ninguna persona cuyos datos pueda compartir.
 
 consent-title = { $app } pide ver sus datos de salud
 consent-title-proxy = { $app } pide ver los datos de salud de { $patient }
-consent-intro = Usted decide qué ve y durante cuánto tiempo. No hay nada marcado de antemano. Si no comparte, su atención no cambia.
+consent-intro = Usted decide qué ve y durante cuánto tiempo. Ninguna casilla está marcada si usted no la marca. Si no comparte, su atención no cambia.
 consent-acting = Usted actúa por { $patient }. Decide sobre los datos de esa persona, no sobre los suyos.
 consent-errors = Antes de poder compartir
 consent-error-category = Marque al menos un tipo de datos, o elija «No compartir».

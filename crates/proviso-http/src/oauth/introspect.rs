@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use proviso_app::introspect::TokenUseError;
 
-use super::{AppForm, BASIC, refusal};
+use super::{AppForm, BASIC, BEARER_REFUSED, refusal};
 use crate::answer::secret_json;
 use crate::state::HttpState;
 
@@ -12,6 +13,11 @@ pub(crate) async fn submit(State(state): State<HttpState>, form: AppForm) -> Res
     let AppForm { params, authorization, via } = form;
     match state.app.introspect(authorization.as_deref(), &params, &via).await {
         Ok(introspection) => secret_json(StatusCode::OK, introspection.to_json()),
-        Err(error) => refusal(error.status(), error.to_json(), BASIC),
+        Err(error) => {
+            // RFC 9110 §11.6.1: the challenge names the scheme by which the asker may get in.
+            let scheme =
+                if matches!(error, TokenUseError::Bearer(_)) { BEARER_REFUSED } else { BASIC };
+            refusal(error.status(), error.to_json(), scheme)
+        }
     }
 }

@@ -79,3 +79,5 @@ pub(crate) fn refusal(status: u16, body: String, scheme: &'static str) -> Respon
 }
 
 pub(crate) const BASIC: &str = r#"Basic realm="proviso", charset="UTF-8""#;
+/// The challenge to a bearer token that is not good (RFC 6750 §3.1).
+pub(crate) const BEARER_REFUSED: &str = r#"Bearer realm="proviso", error="invalid_token""#;

@@ -4,13 +4,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::{authorization, refusal};
+use super::{BEARER_REFUSED, authorization, refusal};
 use crate::answer::secret_json;
 use crate::state::HttpState;
 
 // RFC 6750 §3: without credentials the challenge names no error.
 const NO_TOKEN: &str = r#"Bearer realm="proviso""#;
-const BAD_TOKEN: &str = r#"Bearer realm="proviso", error="invalid_token""#;
 
 /// The token comes in the header only: not in the query (R19), and a body is not read.
 pub(crate) async fn show(State(state): State<HttpState>, headers: HeaderMap) -> Response {
@@ -30,7 +29,7 @@ pub(crate) async fn show(State(state): State<HttpState>, headers: HeaderMap) -> 
         },
         Err(error) => {
             let body = proviso_oauth::token::error_json("invalid_token", &error.to_string());
-            refusal(401, body, BAD_TOKEN)
+            refusal(401, body, BEARER_REFUSED)
         }
     }
 }
