@@ -48,62 +48,47 @@ pub(super) const fn method_from_code(code: i64) -> Option<RecordMethod> {
     }
 }
 
-const KINDS: [(AuditKind, &str); 13] = [
-    (AuditKind::Access, "access"),
-    (AuditKind::SignIn, "sign-in"),
-    (AuditKind::SignOut, "sign-out"),
-    (AuditKind::Authorization, "authorization"),
-    (AuditKind::Token, "token"),
-    (AuditKind::TokenRevocation, "token-revocation"),
-    (AuditKind::Introspection, "introspection"),
-    (AuditKind::Consent, "consent"),
-    (AuditKind::ClientRegistration, "client-registration"),
-    (AuditKind::PortalView, "portal-view"),
-    (AuditKind::Key, "key"),
-    (AuditKind::Import, "import"),
-    (AuditKind::Administration, "administration"),
-];
+/// Writes both directions from one list; a value that is added to the enum must be added here.
+macro_rules! codes {
+    ($type:ident, $to:ident, $from:ident, { $($variant:ident = $code:literal,)+ }) => {
+        pub(super) const fn $to(value: $type) -> &'static str {
+            match value { $($type::$variant => $code,)+ }
+        }
 
-const OUTCOMES: [(AuditOutcome, &str); 4] = [
-    (AuditOutcome::Success, "success"),
-    (AuditOutcome::Denied, "denied"),
-    (AuditOutcome::Failure, "failure"),
-    (AuditOutcome::Error, "error"),
-];
-
-const RELATIONSHIPS: [(RelationshipKind, &str); 3] = [
-    (RelationshipKind::Care, "care"),
-    (RelationshipKind::Shift, "shift"),
-    (RelationshipKind::Proxy, "proxy"),
-];
-
-fn code_of<T: Copy + PartialEq>(table: &[(T, &'static str)], value: T) -> &'static str {
-    table.iter().find(|(entry, _)| *entry == value).map_or("", |(_, code)| *code)
+        pub(super) fn $from(code: &str) -> Option<$type> {
+            match code { $($code => Some($type::$variant),)+ _ => None }
+        }
+    };
 }
 
-fn value_of<T: Copy>(table: &[(T, &'static str)], code: &str) -> Option<T> {
-    table.iter().find(|(_, entry)| *entry == code).map(|(value, _)| *value)
-}
+codes!(AuditKind, kind_code, kind_from_code, {
+    Access = "access",
+    SignIn = "sign-in",
+    SignOut = "sign-out",
+    Authorization = "authorization",
+    Token = "token",
+    TokenRevocation = "token-revocation",
+    Introspection = "introspection",
+    Consent = "consent",
+    ClientRegistration = "client-registration",
+    PortalView = "portal-view",
+    Key = "key",
+    Import = "import",
+    Administration = "administration",
+});
 
-pub(super) fn kind_code(kind: AuditKind) -> &'static str {
-    code_of(&KINDS, kind)
-}
+codes!(AuditOutcome, outcome_code, outcome_from_code, {
+    Success = "success",
+    Denied = "denied",
+    Failure = "failure",
+    Error = "error",
+});
 
-pub(super) fn kind_from_code(code: &str) -> Option<AuditKind> {
-    value_of(&KINDS, code)
-}
-
-pub(super) fn outcome_code(outcome: AuditOutcome) -> &'static str {
-    code_of(&OUTCOMES, outcome)
-}
-
-pub(super) fn outcome_from_code(code: &str) -> Option<AuditOutcome> {
-    value_of(&OUTCOMES, code)
-}
-
-pub(super) fn relationship_code(kind: RelationshipKind) -> &'static str {
-    code_of(&RELATIONSHIPS, kind)
-}
+codes!(RelationshipKind, relationship_code, relationship_from_code, {
+    Care = "care",
+    Shift = "shift",
+    Proxy = "proxy",
+});
 
 /// A value as the text of its `body` column.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, CommitError> {
@@ -127,17 +112,25 @@ pub(super) fn bad(table: &'static str, column: &'static str, row: &str) -> Incon
 mod tests {
     use super::*;
 
+    /// Codes in columns are those that the values have in JSON.
+    fn check<T: Serialize + Copy + std::fmt::Debug + PartialEq>(
+        code: impl Fn(T) -> &'static str,
+        value: impl Fn(&str) -> Option<T>,
+        all: &[&str],
+    ) {
+        for text in all {
+            let value = value(text).unwrap();
+            assert_eq!(code(value), *text);
+            assert_eq!(serde_json::to_value(value).unwrap(), *text);
+        }
+        assert_eq!(value("something else"), None);
+    }
+
     #[test]
-    fn every_code_is_the_one_of_the_audit_entry_itself() {
-        for (kind, code) in KINDS {
-            assert_eq!(serde_json::to_value(kind).unwrap(), code);
-        }
-        for (outcome, code) in OUTCOMES {
-            assert_eq!(serde_json::to_value(outcome).unwrap(), code);
-        }
-        for (kind, code) in RELATIONSHIPS {
-            assert_eq!(serde_json::to_value(kind).unwrap(), code);
-        }
+    fn every_code_is_the_one_of_the_value_itself() {
+        check(kind_code, kind_from_code, &["access", "sign-in", "token-revocation", "import"]);
+        check(outcome_code, outcome_from_code, &["success", "denied", "failure", "error"]);
+        check(relationship_code, relationship_from_code, &["care", "shift", "proxy"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use proviso_oauth::record::{
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use serde::de::DeserializeOwned;
 
-use super::codes::{bad, from_json, uint};
+use super::codes::{bad, from_json, relationship_from_code, uint};
 use crate::choice::{Objection, StoredConsent};
 use crate::error::{Inconsistency, ReadError};
 
@@ -134,9 +134,22 @@ impl Reads<'_> {
 
     pub(crate) fn relationships(&self) -> Result<Vec<Relationship>, ReadError> {
         // Index: the primary key, in order; kinds are few and sorted afterwards.
-        let sql = "SELECT account, body FROM relationship WHERE tenant = ?1
-                   ORDER BY account, patient, kind";
-        let mut all: Vec<Relationship> = self.values("relationship", sql, (self.tenant,))?;
+        let rows = self.rows(
+            "SELECT account, kind, body FROM relationship WHERE tenant = ?1
+             ORDER BY account, patient",
+            (self.tenant,),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let read = |(account, kind, body): (String, String, String)| {
+            let relationship: Relationship = from_json("relationship", &account, &body)?;
+            // A relationship filed under another kind would be replaced at the wrong moment.
+            if relationship_from_code(&kind) == Some(relationship.kind) {
+                Ok(relationship)
+            } else {
+                Err(bad("relationship", "kind", &account))
+            }
+        };
+        let mut all = rows.into_iter().map(read).collect::<Result<Vec<_>, Inconsistency>>()?;
         all.sort_by(|a, b| (&a.account, &a.patient, a.kind).cmp(&(&b.account, &b.patient, b.kind)));
         Ok(all)
     }
