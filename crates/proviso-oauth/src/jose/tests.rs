@@ -1,3 +1,7 @@
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{self, EcdsaKeyPair, KeyPair as _, RsaKeyPair, RsaPublicKeyComponents};
+
 use super::*;
 
 const OWN: [SignatureAlgorithm; 3] =
