@@ -103,6 +103,15 @@ impl Browser {
         self.request(Method::GET, url, None).await
     }
 
+    /// Posts fields to an address, as a form on another site would.
+    ///
+    /// # Errors
+    /// When the page cannot be fetched.
+    pub async fn post(&mut self, url: &str, fields: &[(&str, &str)]) -> anyhow::Result<&Answer> {
+        let url = self.resolve(url)?;
+        self.request(Method::POST, url, Some(form_encode(fields))).await
+    }
+
     fn resolve(&self, url: &str) -> anyhow::Result<Url> {
         if self.url.cannot_be_a_base() { Ok(Url::parse(url)?) } else { Ok(self.url.join(url)?) }
     }

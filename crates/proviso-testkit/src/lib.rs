@@ -8,4 +8,5 @@ pub mod gateway_cases;
 pub mod gateway_world;
 pub mod http_client;
 pub mod process;
+pub mod signing;
 pub mod smart_app;

@@ -1,13 +1,30 @@
-//! A SMART app (public client, standalone launch) that talks plain HTTP.
+//! A SMART app that talks plain HTTP and does what the public conformance suites do.
+
+use std::sync::Arc;
 
 use aws_lc_rs::rand::SecureRandom as _;
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::browser::Browser;
 use crate::http_client::{Answer, HttpClient};
+use crate::signing::SigningKey;
+
+/// Where every app of the demo may be reached from outside.
+pub const LOOPBACK: &str = "http://127.0.0.1:9123";
+
+/// How an app proves who it is.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// It cannot: it only names itself.
+    Public,
+    /// By its secret, in the `Authorization` header.
+    Secret(String),
+    /// By a signed assertion.
+    Key(Arc<SigningKey>),
+}
 
 /// What an app is registered as.
 #[derive(Debug, Clone)]
@@ -20,7 +37,10 @@ pub struct SmartApp {
     pub redirect_uri: String,
     /// What it asks for.
     pub scope: String,
-    client: HttpClient,
+    /// How it proves who it is.
+    pub proof: Proof,
+    /// What it sends with.
+    pub client: HttpClient,
 }
 
 /// One launch on its way.
@@ -59,15 +79,21 @@ impl Tokens {
 }
 
 impl SmartApp {
-    /// `glucose-coach` as the demo world registers it, with the redirect of outside tools.
-    pub fn glucose_coach(origin: &str, scope: &str) -> Self {
+    /// An app with the redirect URI of outside tools.
+    pub fn new(origin: &str, client_id: &str, proof: Proof, scope: &str) -> Self {
         Self {
             origin: origin.to_owned(),
-            client_id: "glucose-coach".to_owned(),
-            redirect_uri: "http://127.0.0.1:9123/callback".to_owned(),
+            client_id: client_id.to_owned(),
+            redirect_uri: format!("{LOOPBACK}/callback"),
             scope: scope.to_owned(),
+            proof,
             client: HttpClient::default(),
         }
+    }
+
+    /// `glucose-coach` as the demo world registers it, with the redirect of outside tools.
+    pub fn glucose_coach(origin: &str, scope: &str) -> Self {
+        Self::new(origin, "glucose-coach", Proof::Public, scope)
     }
 
     /// The FHIR base URL.
@@ -75,17 +101,29 @@ impl SmartApp {
         format!("{}/fhir/r4", self.origin)
     }
 
+    /// The token endpoint.
+    pub fn token_endpoint(&self) -> String {
+        format!("{}/oauth/token", self.origin)
+    }
+
     /// Makes a standalone launch.
     ///
     /// # Errors
     /// When there is no randomness.
     pub fn launch(&self) -> anyhow::Result<Launch> {
+        self.launch_with(&[])
+    }
+
+    /// Makes a launch in which parameters are added, replaced, or (`None`) left out.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn launch_with(&self, changes: &[(&str, Option<&str>)]) -> anyhow::Result<Launch> {
         let verifier = random_text()?;
         let state = random_text()?;
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
         let base = self.base();
-        let mut url = Url::parse(&format!("{}/oauth/authorize", self.origin))?;
-        url.query_pairs_mut().extend_pairs([
+        let usual = [
             ("response_type", "code"),
             ("client_id", &self.client_id),
             ("redirect_uri", &self.redirect_uri),
@@ -94,8 +132,20 @@ impl SmartApp {
             ("aud", &base),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
-        ]);
-        Ok(Launch { url: url.to_string(), verifier, state })
+        ];
+        let mut url = Url::parse(&format!("{}/oauth/authorize", self.origin))?;
+        let changed = |name: &str| changes.iter().any(|(other, _)| *other == name);
+        url.query_pairs_mut()
+            .extend_pairs(usual.iter().filter(|(name, _)| !changed(name)))
+            .extend_pairs(changes.iter().filter_map(|(name, value)| value.map(|v| (name, v))));
+        let sent = |name: &str| {
+            changes.iter().find(|(other, _)| *other == name).map(|(_, value)| value.unwrap_or(""))
+        };
+        Ok(Launch {
+            url: url.to_string(),
+            verifier,
+            state: sent("state").map_or(state.clone(), str::to_owned),
+        })
     }
 
     /// Takes the `code` out of the address the browser was sent back to, checking `state` and
@@ -118,15 +168,13 @@ impl SmartApp {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn exchange(&self, launch: &Launch, code: &str) -> anyhow::Result<Answer> {
-        let url = format!("{}/oauth/token", self.origin);
-        let fields = [
+        self.token(&[
             ("grant_type", "authorization_code"),
             ("code", code),
             ("redirect_uri", &self.redirect_uri),
-            ("client_id", &self.client_id),
             ("code_verifier", &launch.verifier),
-        ];
-        self.client.post_form(&url, &[], &fields).await
+        ])
+        .await
     }
 
     /// Uses a refresh token.
@@ -134,13 +182,41 @@ impl SmartApp {
     /// # Errors
     /// When the server cannot be reached.
     pub async fn refresh(&self, refresh_token: &str) -> anyhow::Result<Answer> {
-        let url = format!("{}/oauth/token", self.origin);
-        let fields = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh_token),
-            ("client_id", &self.client_id),
-        ];
-        self.client.post_form(&url, &[], &fields).await
+        self.token(&[("grant_type", "refresh_token"), ("refresh_token", refresh_token)]).await
+    }
+
+    /// Posts to the token endpoint, proving who it is.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn token(&self, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+        self.post(&self.token_endpoint(), fields).await
+    }
+
+    /// Posts a form to an endpoint of the authorization server, proving who it is as the
+    /// certification kit does: a public app sends `client_id` and its origin, one with a secret
+    /// uses the header and nothing else, one with a key sends no `client_id`.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn post(&self, url: &str, fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+        let mut fields = fields.to_vec();
+        match &self.proof {
+            Proof::Public => {
+                fields.push(("client_id", &self.client_id));
+                self.client.post_form(url, &[("origin", LOOPBACK)], &fields).await
+            }
+            Proof::Secret(secret) => {
+                let header = basic(&self.client_id, secret);
+                self.client.post_form(url, &[("authorization", &header)], &fields).await
+            }
+            Proof::Key(key) => {
+                let assertion = key.assertion(&self.client_id, &self.token_endpoint())?;
+                fields.push(("client_assertion_type", ASSERTION_TYPE));
+                fields.push(("client_assertion", &assertion));
+                self.client.post_form(url, &[], &fields).await
+            }
+        }
     }
 
     /// Reads from the FHIR API.
@@ -153,7 +229,7 @@ impl SmartApp {
         self.client.get(&format!("{}/{path}", self.base()), &headers).await
     }
 
-    /// The whole flow of a patient: sign in, choose, come back with tokens.
+    /// The whole flow of a person: sign in, choose, come back with tokens.
     ///
     /// # Errors
     /// When any step fails.
@@ -163,21 +239,92 @@ impl SmartApp {
         username: &str,
         choices: &[(&str, &str)],
     ) -> anyhow::Result<Tokens> {
-        let launch = self.launch()?;
-        browser.stop_at = Some(self.redirect_uri.clone());
-        browser.go(&launch.url).await?;
-        if browser.form_with("password").is_ok() {
-            browser.sign_in(username, "proviso-demo").await?;
-        }
-        let form = browser.form_with("decision")?;
-        let mut fields: Vec<(&str, &str)> = choices.to_vec();
-        fields.push(("decision", "allow"));
-        browser.submit(&form, &fields).await?;
-        let code = self.code(&launch, &browser.url)?;
-        let answer = self.exchange(&launch, &code).await?;
+        self.connect_with(&self.launch()?, browser, username, choices).await
+    }
+
+    /// The same for a launch that was made before.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn connect_with(
+        &self,
+        launch: &Launch,
+        browser: &mut Browser,
+        username: &str,
+        choices: &[(&str, &str)],
+    ) -> anyhow::Result<Tokens> {
+        let code = self.code_for(launch, browser, username, choices).await?;
+        let answer = self.exchange(launch, &code).await?;
         anyhow::ensure!(answer.status == 200, "token: {} {}", answer.status, answer.text());
         Ok(Tokens { body: answer.json()? })
     }
+
+    /// The flow up to the code.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn code_for(
+        &self,
+        launch: &Launch,
+        browser: &mut Browser,
+        username: &str,
+        choices: &[(&str, &str)],
+    ) -> anyhow::Result<String> {
+        browser.stop_at = Some(self.redirect_uri.clone());
+        browser.go(&launch.url).await?;
+        self.answer(browser, username, choices).await?;
+        self.code(launch, &browser.url)
+    }
+
+    /// Answers what the server asks after a launch: sign-in, which patient (`patient` of the
+    /// choices), what to share.
+    ///
+    /// # Errors
+    /// When any step fails.
+    pub async fn answer(
+        &self,
+        browser: &mut Browser,
+        username: &str,
+        choices: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        if browser.form_with("password").is_ok() {
+            browser.sign_in(username, "proviso-demo").await?;
+        }
+        if let Ok(form) = browser.form_with("patient") {
+            let patient = choices.iter().find(|(name, _)| *name == "patient");
+            let (_, patient) = patient.ok_or_else(|| anyhow::anyhow!("asked for the patient"))?;
+            browser.submit(&form, &[("patient", patient), ("decision", "continue")]).await?;
+        }
+        let form = browser.form_with("decision")?;
+        let offered = form.controls.iter().filter(|control| control.name() == "category");
+        let mut fields: Vec<(&str, &str)> = Vec::new();
+        for choice in choices {
+            match choice {
+                ("patient", _) => {}
+                &EVERY_KIND => fields.extend(offered.clone().map(|c| ("category", c.value()))),
+                other => fields.push(*other),
+            }
+        }
+        fields.push(("decision", "allow"));
+        browser.submit(&form, &fields).await?;
+        Ok(())
+    }
+}
+
+/// The one type of assertion (RFC 7523 §2.2).
+pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// A Basic header, the parts not form-encoded first, as many apps send it.
+pub fn basic(id: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// The choice of every kind of record that the page offers.
+const EVERY_KIND: (&str, &str) = ("category", "*");
+
+/// Every kind of record that the page offers, for a year, also while away; no sensitive kinds.
+pub fn everything() -> Vec<(&'static str, &'static str)> {
+    vec![EVERY_KIND, ("duration", "1-year"), ("offline", "yes")]
 }
 
 /// The secret of a confidential app, from `demo-clients.json`.

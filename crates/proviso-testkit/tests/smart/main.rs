@@ -1,0 +1,14 @@
+//! What public conformance suites ask of a SMART authorization server, asked of the built binary
+//! over HTTP: the Inferno kits (SMART App Launch 2.2, ONC (g)(10), US Core granular scopes), the
+//! rules of RFC 9700, and the SHALLs of SMART App Launch 2.2 that no suite checks.
+
+mod backend;
+mod discovery;
+mod ehr_launch;
+mod g10;
+mod granular;
+mod identity;
+mod introspection;
+mod refresh;
+mod standalone;
+mod world;
