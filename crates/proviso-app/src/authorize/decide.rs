@@ -17,7 +17,8 @@ use proviso_oauth::record::{
 };
 use proviso_store::{Batch, Op, Precondition};
 
-use super::{Access, PageRefusal, Step, access_of, context, is_fresh, offered_sensitive};
+use super::page::offered_sensitive;
+use super::{Access, PageRefusal, Step, access_of, context, is_fresh};
 use crate::App;
 use crate::failure::Failure;
 use crate::session::SignedIn;

@@ -6,27 +6,26 @@
 
 mod context;
 mod decide;
+mod page;
+mod refuse;
 mod silent;
 
 use std::sync::Arc;
 
-use proviso_core::audit::{AuditKind, AuditOutcome};
-use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
-use proviso_core::consent::{Capacity, OfflineAccess};
-use proviso_core::id::{AuthorizationRequestId, PatientId, ResourceId};
-use proviso_core::scope::{Scope, requested_categories};
-use proviso_oauth::authorize::{self, AuthorizeError, PageError, Refusal, ReturnAddress};
+use proviso_core::id::{AuthorizationRequestId, PatientId};
+use proviso_core::scope::Scope;
+use proviso_oauth::authorize::{self, AuthorizeError, PageError};
 use proviso_oauth::params::Params;
 use proviso_oauth::record::{
     AuthorizationRequest, AuthorizationStage, Client, ClientStatus, LaunchContext, Prompt,
     TokenHash,
 };
-use proviso_oauth::token::scope_text;
 use proviso_store::{Batch, Op, Precondition};
 
 use self::context::Settled;
 pub use self::context::{PatientCandidate, PatientRelation};
 pub use self::decide::{Answer, ChoiceProblem, ConsentChoice, Decided};
+pub use self::page::{ConsentModel, OperationalModel};
 use crate::App;
 use crate::failure::Failure;
 use crate::session::SignedIn;
@@ -93,66 +92,6 @@ pub enum Step {
     /// The page on which staff let an app act within their role; then
     /// [`App::decide_authorization`].
     Operational(Box<OperationalModel>),
-}
-
-/// Everything the consent page is made from.
-#[derive(Debug, Clone)]
-pub struct ConsentModel {
-    /// The request to answer.
-    pub request: AuthorizationRequestId,
-    /// The app that asks.
-    pub client: Arc<Client>,
-    /// Host of the redirect URI.
-    pub returns_to: String,
-    /// Whose data.
-    pub patient: PatientId,
-    /// Their name.
-    pub patient_name: String,
-    /// Whether the patient or a proxy decides.
-    pub capacity: Capacity,
-    /// What for.
-    pub purpose: PurposeOfUse,
-    /// Kinds of record asked for.
-    pub categories: CategorySet,
-    /// Kinds that are ticked at first. None: a box ticked beforehand is no choice (CJEU C-673/17).
-    pub preselected: CategorySet,
-    /// Sensitive kinds that may be named; never ticked at first.
-    pub sensitive: SensitiveSet,
-    /// Whether the app asks to go on while the person is away.
-    pub offline: OfflineAccess,
-    /// Whether it asks to create or change records.
-    pub writes: bool,
-    /// Whether it asks to delete records.
-    pub deletes: bool,
-    /// Whether it asks who the person is.
-    pub identity: bool,
-    /// The scopes, for those who read them.
-    pub scope_text: String,
-    /// The terms.
-    pub policy_uri: String,
-}
-
-/// Everything the page for staff is made from.
-#[derive(Debug, Clone)]
-pub struct OperationalModel {
-    /// The request to answer.
-    pub request: AuthorizationRequestId,
-    /// The app that asks.
-    pub client: Arc<Client>,
-    /// Host of the redirect URI.
-    pub returns_to: String,
-    /// The patient in context.
-    pub patient: Option<PatientId>,
-    /// Their name.
-    pub patient_name: Option<String>,
-    /// The visit in context.
-    pub encounter: Option<ResourceId>,
-    /// Kinds of record the app may look at, within the person's role.
-    pub view: CategorySet,
-    /// Kinds of record the app may change.
-    pub write: CategorySet,
-    /// The scopes, for those who read them.
-    pub scope_text: String,
 }
 
 /// Which of the two access modes of design §5 a request belongs to.
@@ -339,64 +278,6 @@ impl App {
         self.page(request, client, person, context, access).await
     }
 
-    async fn page(
-        &self,
-        request: AuthorizationRequest,
-        client: Arc<Client>,
-        person: &SignedIn,
-        context: LaunchContext,
-        access: Access,
-    ) -> Result<Step, Failure> {
-        let scopes = &request.requested.scopes;
-        let returns_to = host_of(&request.requested.redirect_uri);
-        let patient_name = match &context.patient {
-            Some(patient) => Some(self.patient_name(patient).await?),
-            None => None,
-        };
-        match (access, context.patient) {
-            (Access::PatientDirected, Some(patient)) => {
-                let capacity = context::capacity_of(&person.account, &patient);
-                Ok(Step::Consent(Box::new(ConsentModel {
-                    returns_to,
-                    patient_name: patient_name.unwrap_or_default(),
-                    capacity,
-                    purpose: client.purpose,
-                    categories: requested_categories(scopes),
-                    preselected: CategorySet::EMPTY,
-                    sensitive: offered_sensitive(capacity),
-                    offline: if scopes.contains(&Scope::OfflineAccess) {
-                        OfflineAccess::Allowed
-                    } else {
-                        OfflineAccess::Refused
-                    },
-                    writes: any_permission(scopes, |p| p.create || p.update),
-                    deletes: any_permission(scopes, |p| p.delete),
-                    identity: scopes.iter().any(|scope| {
-                        matches!(scope, Scope::OpenId | Scope::FhirUser | Scope::Profile)
-                    }),
-                    scope_text: scope_text(scopes),
-                    policy_uri: self.settings.policy_uri.clone(),
-                    request: request.id,
-                    patient,
-                    client,
-                })))
-            }
-            (Access::PatientDirected | Access::Operational, patient) => {
-                Ok(Step::Operational(Box::new(OperationalModel {
-                    returns_to,
-                    patient,
-                    patient_name,
-                    encounter: context.encounter,
-                    view: categories_with(scopes, |p| p.read || p.search),
-                    write: categories_with(scopes, |p| p.create || p.update || p.delete),
-                    scope_text: scope_text(scopes),
-                    request: request.id,
-                    client,
-                })))
-            }
-        }
-    }
-
     /// Saves a stage, unless somebody else moved the request on first.
     async fn save_stage(
         &self,
@@ -417,83 +298,6 @@ impl App {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Answers a stored request with an error, for good.
-    async fn fail(
-        &self,
-        request: AuthorizationRequest,
-        person: Option<&SignedIn>,
-        error: AuthorizeError,
-        via: &Via,
-    ) -> Result<Step, Failure> {
-        let outcome = if error == AuthorizeError::AccessDenied {
-            AuditOutcome::Denied
-        } else {
-            AuditOutcome::Failure
-        };
-        let mut entry = self.draft_entry(via, AuditKind::Authorization, outcome, error.code())?;
-        entry.client = Some(request.requested.client.clone());
-        entry.account = person.map(|person| person.account.id.clone());
-        entry.session = person.map(|person| person.session.id.clone());
-        let url = ReturnAddress::of(&request).with_error(error, self.urls().issuer());
-        let expect = Some(request.revision);
-        let mut request = request;
-        request.revision += 1;
-        request.stage = match person {
-            Some(person) => AuthorizationStage::Decided {
-                account: person.account.id.clone(),
-                at: entry.at,
-                grant: None,
-            },
-            // Nobody answered it; it simply may not be used again.
-            None => request.stage,
-        };
-        if person.is_none() {
-            request.expires_at = entry.at;
-        }
-        let put = Op::PutAuthorizationRequest { request, expect };
-        match self.commit(Batch::new().with(put), entry).await {
-            Ok(_) => Ok(Step::Return { url }),
-            Err(error) if error.precondition() == Some(&Precondition::Changed) => {
-                Ok(Step::Refused { why: PageRefusal::ChangedElsewhere, return_link: None })
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Refuses a request that never was one.
-    async fn refuse(
-        &self,
-        refusal: Refusal,
-        client: Option<&Client>,
-        signed_in: Option<&SignedIn>,
-        via: &Via,
-    ) -> Result<Step, Failure> {
-        let action = match &refusal {
-            Refusal::Page(error) => error.code(),
-            Refusal::Return { error, .. } => error.code(),
-        };
-        let mut entry =
-            self.draft_entry(via, AuditKind::Authorization, AuditOutcome::Failure, action)?;
-        entry.client = client.map(|client| client.id.clone());
-        entry.account = signed_in.map(|person| person.account.id.clone());
-        entry.session = signed_in.map(|person| person.session.id.clone());
-        self.commit(Batch::new(), entry).await?;
-        Ok(match refusal {
-            Refusal::Page(error) => Step::Refused { why: error.into(), return_link: None },
-            Refusal::Return { to, error, silent } => {
-                let url = to.with_error(error, self.urls().issuer());
-                // R24: a browser in which nobody is signed in is not sent anywhere by a link that
-                // a stranger may have made; the person may go by their own click. Silent requests
-                // are the exception that RFC 9700 §4.11.2 names.
-                if silent || signed_in.is_some() {
-                    Step::Return { url }
-                } else {
-                    Step::Refused { why: PageRefusal::App(error), return_link: Some(url) }
-                }
-            }
-        })
     }
 }
 
@@ -538,40 +342,4 @@ fn access_of(person: &SignedIn, scopes: &[Scope]) -> Option<Access> {
         | ActorKind::SupportAgent
         | ActorKind::System => None,
     }
-}
-
-/// Sensitive kinds that the consent page offers. A teenager's confidential care is not a proxy's
-/// to share (design §5).
-fn offered_sensitive(capacity: Capacity) -> SensitiveSet {
-    match capacity {
-        Capacity::Patient => SensitiveSet::all(),
-        Capacity::Proxy | Capacity::LegalAuthority => {
-            SensitiveSet::all().without(SensitiveKind::Adolescent)
-        }
-    }
-}
-
-fn any_permission(
-    scopes: &[Scope],
-    wanted: impl Fn(proviso_core::scope::Permissions) -> bool,
-) -> bool {
-    scopes.iter().filter_map(Scope::as_resource).any(|scope| wanted(scope.permissions))
-}
-
-fn categories_with(
-    scopes: &[Scope],
-    wanted: impl Fn(proviso_core::scope::Permissions) -> bool,
-) -> CategorySet {
-    let fitting: Vec<Scope> = scopes
-        .iter()
-        .filter(|scope| scope.as_resource().is_some_and(|resource| wanted(resource.permissions)))
-        .cloned()
-        .collect();
-    requested_categories(&fitting)
-}
-
-/// The part of a redirect URI by which a person may know the app's place.
-fn host_of(redirect_uri: &str) -> String {
-    let rest = redirect_uri.split_once("://").map_or(redirect_uri, |(_, rest)| rest);
-    rest.split(['/', '?', '#']).next().unwrap_or(rest).to_owned()
 }

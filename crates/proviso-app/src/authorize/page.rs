@@ -1,0 +1,166 @@
+//! What the pages of a request are made from.
+
+use std::sync::Arc;
+
+use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
+use proviso_core::consent::{Capacity, OfflineAccess};
+use proviso_core::id::{AuthorizationRequestId, PatientId, ResourceId};
+use proviso_core::scope::{Permissions, Scope, requested_categories};
+use proviso_oauth::record::{AuthorizationRequest, Client, LaunchContext};
+use proviso_oauth::token::scope_text;
+
+use super::{Access, Step, context};
+use crate::App;
+use crate::failure::Failure;
+use crate::session::SignedIn;
+
+/// Everything the consent page is made from.
+#[derive(Debug, Clone)]
+pub struct ConsentModel {
+    /// The request to answer.
+    pub request: AuthorizationRequestId,
+    /// The app that asks.
+    pub client: Arc<Client>,
+    /// Host of the redirect URI.
+    pub returns_to: String,
+    /// Whose data.
+    pub patient: PatientId,
+    /// Their name.
+    pub patient_name: String,
+    /// Whether the patient or a proxy decides.
+    pub capacity: Capacity,
+    /// What for.
+    pub purpose: PurposeOfUse,
+    /// Kinds of record asked for.
+    pub categories: CategorySet,
+    /// Kinds that are ticked at first. None: a box ticked beforehand is no choice (CJEU C-673/17).
+    pub preselected: CategorySet,
+    /// Sensitive kinds that may be named; never ticked at first.
+    pub sensitive: SensitiveSet,
+    /// Whether the app asks to go on while the person is away.
+    pub offline: OfflineAccess,
+    /// Whether it asks to create or change records.
+    pub writes: bool,
+    /// Whether it asks to delete records.
+    pub deletes: bool,
+    /// Whether it asks who the person is.
+    pub identity: bool,
+    /// The scopes, for those who read them.
+    pub scope_text: String,
+    /// The terms.
+    pub policy_uri: String,
+}
+
+/// Everything the page for staff is made from.
+#[derive(Debug, Clone)]
+pub struct OperationalModel {
+    /// The request to answer.
+    pub request: AuthorizationRequestId,
+    /// The app that asks.
+    pub client: Arc<Client>,
+    /// Host of the redirect URI.
+    pub returns_to: String,
+    /// The patient in context.
+    pub patient: Option<PatientId>,
+    /// Their name.
+    pub patient_name: Option<String>,
+    /// The visit in context.
+    pub encounter: Option<ResourceId>,
+    /// Kinds of record the app may look at, within the person's role.
+    pub view: CategorySet,
+    /// Kinds of record the app may change.
+    pub write: CategorySet,
+    /// The scopes, for those who read them.
+    pub scope_text: String,
+}
+
+impl App {
+    /// The page on which the person decides.
+    pub(super) async fn page(
+        &self,
+        request: AuthorizationRequest,
+        client: Arc<Client>,
+        person: &SignedIn,
+        context: LaunchContext,
+        access: Access,
+    ) -> Result<Step, Failure> {
+        let scopes = &request.requested.scopes;
+        let returns_to = host_of(&request.requested.redirect_uri);
+        let patient_name = match &context.patient {
+            Some(patient) => Some(self.patient_name(patient).await?),
+            None => None,
+        };
+        match (access, context.patient) {
+            (Access::PatientDirected, Some(patient)) => {
+                let capacity = context::capacity_of(&person.account, &patient);
+                Ok(Step::Consent(Box::new(ConsentModel {
+                    returns_to,
+                    patient_name: patient_name.unwrap_or_default(),
+                    capacity,
+                    purpose: client.purpose,
+                    categories: requested_categories(scopes),
+                    preselected: CategorySet::EMPTY,
+                    sensitive: offered_sensitive(capacity),
+                    offline: if scopes.contains(&Scope::OfflineAccess) {
+                        OfflineAccess::Allowed
+                    } else {
+                        OfflineAccess::Refused
+                    },
+                    writes: any_permission(scopes, |p| p.create || p.update),
+                    deletes: any_permission(scopes, |p| p.delete),
+                    identity: scopes.iter().any(|scope| {
+                        matches!(scope, Scope::OpenId | Scope::FhirUser | Scope::Profile)
+                    }),
+                    scope_text: scope_text(scopes),
+                    policy_uri: self.settings.policy_uri.clone(),
+                    request: request.id,
+                    patient,
+                    client,
+                })))
+            }
+            (Access::PatientDirected | Access::Operational, patient) => {
+                Ok(Step::Operational(Box::new(OperationalModel {
+                    returns_to,
+                    patient,
+                    patient_name,
+                    encounter: context.encounter,
+                    view: categories_with(scopes, |p| p.read || p.search),
+                    write: categories_with(scopes, |p| p.create || p.update || p.delete),
+                    scope_text: scope_text(scopes),
+                    request: request.id,
+                    client,
+                })))
+            }
+        }
+    }
+}
+
+/// Sensitive kinds that the consent page offers. A teenager's confidential care is not a proxy's
+/// to share (design §5).
+pub(super) fn offered_sensitive(capacity: Capacity) -> SensitiveSet {
+    match capacity {
+        Capacity::Patient => SensitiveSet::all(),
+        Capacity::Proxy | Capacity::LegalAuthority => {
+            SensitiveSet::all().without(SensitiveKind::Adolescent)
+        }
+    }
+}
+
+fn any_permission(scopes: &[Scope], wanted: impl Fn(Permissions) -> bool) -> bool {
+    scopes.iter().filter_map(Scope::as_resource).any(|scope| wanted(scope.permissions))
+}
+
+fn categories_with(scopes: &[Scope], wanted: impl Fn(Permissions) -> bool) -> CategorySet {
+    let fitting: Vec<Scope> = scopes
+        .iter()
+        .filter(|scope| scope.as_resource().is_some_and(|resource| wanted(resource.permissions)))
+        .cloned()
+        .collect();
+    requested_categories(&fitting)
+}
+
+/// The part of a redirect URI by which a person may know the app's place.
+fn host_of(redirect_uri: &str) -> String {
+    let rest = redirect_uri.split_once("://").map_or(redirect_uri, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest).to_owned()
+}
