@@ -128,7 +128,6 @@ struct EntryHeaders {
     if_match: Option<String>,
     if_none_match: Option<String>,
     if_none_exist: Option<String>,
-    if_modified_since: Option<String>,
     minimal: bool,
 }
 
@@ -204,7 +203,6 @@ fn entry_headers(headers: &Wanted) -> Result<EntryHeaders, Refusal> {
         if_match: one(&headers.if_match)?,
         if_none_match: one(&headers.if_none_match)?,
         if_none_exist: one(&headers.if_none_exist)?,
-        if_modified_since: one(&headers.if_modified_since)?,
         minimal: headers
             .prefer
             .as_deref()
@@ -247,8 +245,11 @@ fn asked(
     headers: &EntryHeaders,
 ) -> Result<(ResourceType, Asked), Refusal> {
     // Conditional forms ask about the store, not about a resource; until they run over the
-    // caller's view they are refused, never ignored.
-    if headers.if_none_exist.is_some() || headers.if_modified_since.is_some() {
+    // caller's view they are refused, never ignored. `If-Modified-Since` may be ignored: a whole
+    // answer is always right (RFC 9110 §13.1.3).
+    let is_get = line.body == BodyKind::None && line.interaction != Interaction::Delete;
+    let creates_only = headers.if_none_match.is_some() && !is_get;
+    if headers.if_none_exist.is_some() || creates_only {
         return Err(Problem::NotOffered.into());
     }
     let own = query.to_owned();
@@ -447,7 +448,6 @@ fn entry_parts(entry: &IncomingEntry<'_>) -> Result<EntryParts, Refusal> {
         if_match: request.if_match.clone(),
         if_none_match: request.if_none_match.clone(),
         if_none_exist: request.if_none_exist.clone(),
-        if_modified_since: request.if_modified_since.clone(),
         minimal: false,
     };
     Ok((line, query, body, headers))

@@ -11,7 +11,7 @@ use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING,
+    IF_MATCH, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING,
 };
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Limited};
@@ -55,7 +55,6 @@ pub(crate) struct Wanted {
     pub(crate) if_match: Once<String>,
     pub(crate) if_none_match: Once<String>,
     pub(crate) if_none_exist: Once<String>,
-    pub(crate) if_modified_since: Once<String>,
     pub(crate) prefer: Option<String>,
     pub(crate) origin: Option<String>,
     /// W3C trace id.
@@ -172,7 +171,6 @@ fn wanted(headers: &HeaderMap) -> Wanted {
         if_match: once(headers, &IF_MATCH),
         if_none_match: once(headers, &IF_NONE_MATCH),
         if_none_exist: once(headers, &IF_NONE_EXIST),
-        if_modified_since: once(headers, &IF_MODIFIED_SINCE),
         prefer: joined(headers, &PREFER),
         origin: joined(headers, &ORIGIN),
         trace: joined(headers, &TRACEPARENT).and_then(|text| trace_id(&text)),

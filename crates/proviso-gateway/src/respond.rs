@@ -12,7 +12,7 @@ use proviso_core::time::At;
 use crate::audit::Audited;
 use crate::gateway::Gateway;
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Turns an audited answer into a response.
 pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {

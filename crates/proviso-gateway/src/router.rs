@@ -17,7 +17,7 @@ use crate::classify::check_accept;
 use crate::door::receive;
 use crate::gateway::Gateway;
 use crate::pipeline;
-use crate::respond::{nothing_at_all, respond};
+use crate::respond::{X_REQUEST_ID, nothing_at_all, respond};
 
 /// The FHIR API, for `nest_service("/fhir/r4", …)`: that also takes the base with a slash at its
 /// end, to which batches are posted.
@@ -65,6 +65,12 @@ async fn preflight(
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
     headers.insert(VARY, HeaderValue::from_static("Origin"));
+    if let Ok(entropy) = gateway.app.entropy().for_id() {
+        let id = RequestId::generate(gateway.app.now(), entropy);
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+    }
     let text = origin.as_ref().and_then(|origin| origin.to_str().ok());
     let known = match text {
         Some(text) => metadata || gateway.app.is_registered_origin(text).await.unwrap_or(false),

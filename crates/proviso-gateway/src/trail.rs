@@ -41,6 +41,9 @@ pub struct Trail {
     sensitive: SensitiveSet,
     released: u32,
     pub(crate) withheld: u32,
+    /// Why what left could leave.
+    grounds: BTreeSet<ReasonCode>,
+    /// Why what stayed had to stay.
     pub(crate) reasons: BTreeSet<ReasonCode>,
 }
 
@@ -71,6 +74,7 @@ impl Trail {
             sensitive: SensitiveSet::EMPTY,
             released: 0,
             withheld: 0,
+            grounds: BTreeSet::new(),
             reasons: BTreeSet::new(),
         }
     }
@@ -105,7 +109,7 @@ impl Trail {
     pub(crate) fn release(&mut self, judged: &Judged) {
         self.released = self.released.saturating_add(1);
         self.note(judged);
-        self.reasons.extend(&judged.decision.reasons);
+        self.grounds.extend(&judged.decision.reasons);
     }
 
     /// Notes a resource that matched and stays.
@@ -164,8 +168,15 @@ impl Trail {
         if patients.is_empty() {
             patients.extend(caller.and_then(|caller| caller.patient.clone()));
         }
-        let mut reasons: Vec<ReasonCode> = self.reasons.iter().copied().collect();
+        // A permit names its basis, a refusal what stood in the way; never the one for the other.
+        let mut reasons: Vec<ReasonCode> = match outcome {
+            AuditOutcome::Success => self.grounds.iter().copied().collect(),
+            AuditOutcome::Denied | AuditOutcome::Failure | AuditOutcome::Error => {
+                self.reasons.iter().copied().collect()
+            }
+        };
         if reasons.is_empty()
+            && outcome == AuditOutcome::Success
             && let Some(plan) = &self.plan
         {
             reasons.push(plan.basis);

@@ -53,6 +53,9 @@ pub(crate) enum UpstreamError {
     /// Nothing there, or it broke off.
     #[error("the upstream could not be reached")]
     Down,
+    /// It answered that it cannot answer.
+    #[error("the upstream failed")]
+    Failing,
     /// It took too long.
     #[error("the upstream did not answer in time")]
     TimedOut,
@@ -213,7 +216,7 @@ impl HttpUpstream {
             return Err(UpstreamError::Unacceptable("a redirect"));
         }
         if head.status.is_server_error() {
-            return Err(UpstreamError::Down);
+            return Err(UpstreamError::Failing);
         }
         let body = Limited::new(body, self.answer_bytes_max).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {

@@ -88,7 +88,7 @@ impl From<UpstreamError> for Refusal {
         tracing::warn!(%error, "upstream");
         match error {
             UpstreamError::TimedOut => Problem::UpstreamTimeout.into(),
-            UpstreamError::Down | UpstreamError::Unacceptable(_) => {
+            UpstreamError::Down | UpstreamError::Failing | UpstreamError::Unacceptable(_) => {
                 Problem::UpstreamUnavailable.into()
             }
         }
