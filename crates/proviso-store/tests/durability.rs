@@ -8,7 +8,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use proviso_core::resource_type::ResourceType;
-use proviso_store::{AuditQuery, Batch, CommitError, Expect, ExpectSetting, Op, OpenError, Store};
+use proviso_store::{
+    AuditQuery, Batch, CandidateQuery, Clause, CommitError, Expect, ExpectSetting, Op, OpenError,
+    OpenOptions, Store,
+};
 use world::{audit, observation, options, record};
 
 /// Names the database for the process that is going to be killed.
@@ -293,4 +296,41 @@ async fn readers_see_a_commit_as_soon_as_it_is_acknowledged() {
         let found = store.record(ResourceType::PATIENT, &"p".parse().unwrap(), None).await;
         assert_eq!(found.unwrap().unwrap().version, version);
     }
+}
+
+#[tokio::test]
+async fn a_tenant_never_sees_the_rows_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tenants.db");
+    let open = |tenant: &str| {
+        let options = OpenOptions::new(tenant.parse().unwrap()).with_signer(world::signer());
+        Store::open_sqlite(&path, options).unwrap()
+    };
+    let first = open("first");
+    for number in 0..3 {
+        first.commit(batch(number)).await.unwrap();
+    }
+    drop(first);
+    let second = open("second");
+    let id = "r1".parse().unwrap();
+    assert_eq!(second.setting("s1").await.unwrap(), None);
+    assert_eq!(second.record(ResourceType::OBSERVATION, &id, None).await.unwrap(), None);
+    assert_eq!(second.count_records().await.unwrap(), 0);
+    assert_eq!(second.checkpoint().await.unwrap(), None);
+    let everything = CandidateQuery {
+        as_of: u64::MAX,
+        resource_type: ResourceType::OBSERVATION,
+        clauses: vec![Clause::AnyKey(vec![1])],
+        after: None,
+        limit: 10,
+    };
+    assert_eq!(second.candidates(everything.clone()).await.unwrap(), vec![]);
+    // The same names, a log of its own, and sequence numbers that go on counting.
+    let receipt = second.commit(batch(1)).await.unwrap();
+    assert_eq!((receipt.record_seqs, receipt.audit_indexes), (vec![4], vec![0]));
+    drop(second);
+    let first = open("first");
+    assert_eq!(first.candidates(everything).await.unwrap().len(), 3);
+    assert_eq!(first.checkpoint().await.unwrap().unwrap().size, 3);
+    assert!(folder.path().join("audit-first.checkpoint").exists());
 }
