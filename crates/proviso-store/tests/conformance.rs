@@ -591,6 +591,7 @@ async fn a_page_looks_the_same_while_others_write() {
         };
         assert_eq!(versions(then, Clause::AnyKey(vec![1])).await, ["a/1", "b/1"]);
         assert_eq!(versions(now, Clause::AnyKey(vec![1])).await, ["c/1"]);
+        assert_eq!(versions(u64::MAX, Clause::AnyKey(vec![1])).await, ["c/1"]);
         let day = |day| Clause::Range { param: 1, low: day, high: day };
         assert_eq!(versions(then, day(1)).await, ["a/1", "b/1"]);
         assert_eq!(versions(now, day(9)).await, ["a/2"]);

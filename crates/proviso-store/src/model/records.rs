@@ -134,9 +134,11 @@ impl State {
     }
 
     pub(crate) fn candidates(&self, query: &CandidateQuery) -> Vec<StoredRecord> {
+        // Below the end of the versions that are current now, which is the largest number.
+        let as_of = query.as_of.min(u64::MAX - 1);
         let mut found: Vec<StoredRecord> = (1..)
             .zip(&self.records)
-            .filter(|(seq, record)| *seq <= query.as_of && query.as_of < record.to)
+            .filter(|(seq, record)| *seq <= as_of && as_of < record.to)
             .filter(|(_, record)| {
                 record.version.resource_type == query.resource_type
                     && record.version.body.is_some()

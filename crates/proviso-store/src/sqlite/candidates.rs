@@ -183,7 +183,8 @@ impl Reads<'_> {
         vec![
             Value::from(self.tenant),
             Value::from(type_code(query.resource_type)),
-            Value::from(int(query.as_of)),
+            // Below the end of the versions that are current now, which is the largest number.
+            Value::from(int(query.as_of).min(i64::MAX - 1)),
         ]
     }
 
