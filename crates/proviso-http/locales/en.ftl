@@ -449,6 +449,7 @@ activity-access-delete = { $outcome ->
    *[error] { $who } tried to delete { $kinds }. Something failed here, and nothing was deleted.
 }
 activity-kinds-unknown = records
+activity-access-stopped = We stopped { $who }.
 activity-kinds-directory = care staff, places or medicines
 activity-times = { $count ->
     [one] once

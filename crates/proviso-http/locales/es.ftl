@@ -448,6 +448,7 @@ activity-access-delete = { $outcome ->
    *[error] { $who } intentó borrar { $kinds }. Algo falló aquí y no se borró nada.
 }
 activity-kinds-unknown = datos
+activity-access-stopped = Paramos a { $who }.
 activity-kinds-directory = personal, lugares o medicamentos
 activity-times = { $count ->
     [one] una vez

@@ -18,10 +18,7 @@ pub const HEALTH_PATHS: &[&str] = &[LIVE, READY];
 /// The health endpoints. `live` says that the process runs; `ready` also asks the store, so that
 /// no traffic comes to a node that could only answer 503.
 pub fn health_router(app: Arc<App>) -> Router {
-    Router::new()
-        .route(LIVE, get(live))
-        .route(READY, get(ready))
-        .with_state(app)
+    Router::new().route(LIVE, get(live)).route(READY, get(ready)).with_state(app)
 }
 
 async fn live() -> Response {

@@ -87,6 +87,7 @@ fn demo_routes() -> Routes {
 fn endpoints(state: &HttpState) -> Router<HttpState> {
     all(endpoint_routes())
         .method_not_allowed_fallback(wrong_endpoint_method)
+        .layer(from_fn_with_state(state.clone(), oauth::failures::limit))
         .layer(from_fn_with_state(state.clone(), cors::registered_origins))
 }
 

@@ -9,6 +9,7 @@ use proviso_oauth::server::ServerUrls;
 
 use crate::demo::DemoApp;
 use crate::frame::World;
+use crate::oauth::failures::Failures;
 
 /// Whether the demonstration app is served beside the control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub struct HttpState {
     pub(crate) app: Arc<App>,
     pub(crate) urls: Arc<ServerUrls>,
     pub(crate) demo: Option<Arc<DemoApp>>,
+    pub(crate) failures: Arc<Failures>,
 }
 
 impl HttpState {
@@ -35,7 +37,7 @@ impl HttpState {
             Demonstration::Served => Some(Arc::new(DemoApp::new(&app.settings().public_url))),
             Demonstration::Off => None,
         };
-        Self { app, urls, demo }
+        Self { app, urls, demo, failures: Arc::default() }
     }
 
     pub(crate) const fn world(&self) -> World {

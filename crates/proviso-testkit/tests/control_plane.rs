@@ -193,6 +193,31 @@ async fn bad_input_is_answered_by_the_table() {
     server.kill().await.unwrap();
 }
 
+// Covers: R29
+#[tokio::test]
+async fn guessing_at_the_token_endpoint_is_slowed_down() {
+    let (_folder, server) = demo().await;
+    let http = HttpClient::default();
+    let body = "grant_type=client_credentials&client_id=bill-helper&client_secret=guess";
+    let mut last = None;
+    for _ in 0..=300 {
+        let guess = http.send(Method::POST, &server.url("/oauth/token"), &[FORM], body).await;
+        last = Some(guess.unwrap());
+        if last.as_ref().is_some_and(|answer| answer.status == 429) {
+            break;
+        }
+    }
+    let last = last.unwrap();
+    assert_eq!(last.status, 429, "{}", last.text());
+    let wait: u64 = last.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait));
+    // People signing in are counted by themselves.
+    let mut maria = Browser::open(&server.url("/portal")).await.unwrap();
+    maria.sign_in("maria", "proviso-demo").await.unwrap();
+    assert_eq!(maria.page.status, 200);
+    server.kill().await.unwrap();
+}
+
 // Covers: R23 (the session rotates at sign-in), R4
 #[tokio::test]
 async fn sessions_begin_and_end_with_the_person() {

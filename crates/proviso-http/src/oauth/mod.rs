@@ -1,5 +1,6 @@
 //! The OAuth endpoints that apps call directly: no pages, no cookies.
 
+pub(crate) mod failures;
 pub(crate) mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod register;

@@ -148,7 +148,9 @@ fn kinds(t: Texts, entry: &AuditEntry) -> Option<String> {
 /// The sentence of an entry, the app first where an app acted.
 pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
     let outcome = outcome_code(entry.outcome);
-    let kinds = kinds(t, entry).unwrap_or_else(|| t.say("activity-kinds-unknown"));
+    let stated = kinds(t, entry);
+    let unnamed = stated.is_none();
+    let kinds = stated.unwrap_or_else(|| t.say("activity-kinds-unknown"));
     // The sentence names the app alone; for whom it acts stands beside it under "Who".
     let actor = match (&entry.client, &entry.account) {
         (Some(client), _) => names.app(client),
@@ -159,6 +161,9 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
     let values = [("who", actor.as_str()), ("kinds", kinds.as_str()), ("outcome", outcome)];
     let by_person = [("who", person.as_str()), ("outcome", outcome)];
     match entry.kind {
+        AuditKind::Access if unnamed && entry.outcome == AuditOutcome::Denied => {
+            t.with("activity-access-stopped", &values)
+        }
         AuditKind::Access => t.count(access_key(entry), entry.released.into(), &values),
         AuditKind::SignIn => t.with("activity-sign-in", &by_person),
         AuditKind::SignOut => t.with("activity-sign-out", &by_person),
