@@ -7,7 +7,7 @@ use proviso_app::App;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 
 /// Starts the work, until the server stops.
 pub fn start(app: Arc<App>, mut stop: watch::Receiver<bool>) {

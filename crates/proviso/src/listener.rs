@@ -55,12 +55,15 @@ impl Listener {
     /// When the address is taken or the certificate cannot be used.
     pub async fn bind(address: SocketAddr, tls: Option<&TlsConfig>) -> anyhow::Result<Self> {
         let tls = tls.map(acceptor).transpose()?;
-        let tcp = TcpListener::bind(address).await.map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => anyhow::anyhow!(
-                "{address} is already in use; choose another address with `--listen` or the key \
-                 `listen`"
-            ),
-            _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
+        let tcp = TcpListener::bind(address).await.map_err(|error| {
+            if error.kind() == io::ErrorKind::AddrInUse {
+                anyhow::anyhow!(
+                    "{address} is already in use; choose another address with `--listen` or the \
+                     key `listen`"
+                )
+            } else {
+                anyhow::Error::new(error).context(format!("cannot listen on {address}"))
+            }
         })?;
         Ok(Self { tcp, tls })
     }

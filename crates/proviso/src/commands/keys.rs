@@ -14,7 +14,7 @@ use crate::installation::Installation;
 pub async fn run(command: &KeysCommand) -> anyhow::Result<Ending> {
     match command {
         KeysCommand::Rotate(arguments) => rotate(arguments).await,
-        KeysCommand::List(arguments) => list(arguments).await,
+        KeysCommand::List(arguments) => list(arguments),
     }
 }
 
@@ -27,7 +27,10 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
     if arguments.json {
         console::line(&serde_json::json!({ "active": active }).to_string());
     } else {
-        console::marked(Mark::Good, "new keys are published from the next start on and sign ten minutes from now:");
+        console::marked(
+            Mark::Good,
+            "new keys are published from the next start on and sign ten minutes from now:",
+        );
         for id in active {
             console::line(&format!("      {id}"));
         }
@@ -36,7 +39,7 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
     Ok(Ending::Done)
 }
 
-async fn list(arguments: &KeysArgs) -> anyhow::Result<Ending> {
+fn list(arguments: &KeysArgs) -> anyhow::Result<Ending> {
     let installation = Installation::named_by(&arguments.installation)?;
     anyhow::ensure!(installation.database().exists(), "there are no keys yet; start it once");
     let reader = proviso_store::AuditLogReader::open(

@@ -365,11 +365,10 @@ fn checked_values(table: &toml::Table) -> Result<Values, ConfigError> {
 fn flatten(prefix: &str, table: &toml::Table, out: &mut BTreeMap<String, toml::Value>) {
     for (name, value) in table {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match value {
-            toml::Value::Table(inner) => flatten(&path, inner, out),
-            other => {
-                out.insert(path, other.clone());
-            }
+        if let toml::Value::Table(inner) = value {
+            flatten(&path, inner, out);
+        } else {
+            out.insert(path, value.clone());
         }
     }
 }
@@ -385,9 +384,9 @@ fn check_kind(key: &Key, value: &toml::Value) -> Result<(), ConfigError> {
             Some(number) if (min..=max).contains(&number) => Ok(()),
             _ => invalid(format!("must be a whole number from {min} to {max}")),
         },
-        Kind::Flag => match value {
-            toml::Value::Boolean(_) => Ok(()),
-            _ => invalid("must be `true` or `false`".to_owned()),
+        Kind::Flag => match value.as_bool() {
+            Some(_) => Ok(()),
+            None => invalid("must be `true` or `false`".to_owned()),
         },
         Kind::OneOf(words) => match value.as_str() {
             Some(word) if words.contains(&word) => Ok(()),
