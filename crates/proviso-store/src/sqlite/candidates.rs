@@ -11,7 +11,7 @@ use rusqlite::types::Value;
 
 use super::codes::{int, to_json, type_code};
 use super::read::Reads;
-use super::read_records::{COLUMNS, RawRecord};
+use super::read_records::RawRecord;
 use crate::error::ReadError;
 use crate::record::{CandidateQuery, Clause, StoredRecord};
 
@@ -163,10 +163,12 @@ impl Reads<'_> {
                 conditions.push(sql.condition(clause)?);
             }
         }
+        // Bodies are fetched last, for the rows of the page only.
         let mut text = format!(
-            "SELECT {COLUMNS} FROM record_version v CROSS JOIN record_body b ON b.seq = v.seq
-             WHERE {hint}v.tenant = ?1 AND {hint}v.type = ?2 AND {hint}v.id > {after}
-               AND +v.seq <= ?3 AND v.to_seq > ?3"
+            "SELECT page.seq, page.type, page.id, page.version, page.at, page.method, b.body FROM (
+                 SELECT v.seq, v.type, v.id, v.version, v.at, v.method FROM record_version v
+                 WHERE {hint}v.tenant = ?1 AND {hint}v.type = ?2 AND {hint}v.id > {after}
+                   AND +v.seq <= ?3 AND v.to_seq > ?3 AND v.method <> 3"
         );
         for condition in conditions {
             text.push_str("\n AND ");
@@ -176,6 +178,7 @@ impl Reads<'_> {
         text.push_str(order);
         text.push_str(" LIMIT ");
         text.push_str(&limit);
+        text.push_str(") page CROSS JOIN record_body b ON b.seq = page.seq ORDER BY page.id");
         Ok((text, sql.values))
     }
 

@@ -11,7 +11,7 @@ use crate::error::ReadError;
 use crate::record::{HistoryQuery, RecordMethod, StoredRecord};
 
 /// The columns of a version and its body, in the order that [`RawRecord::read`] expects.
-pub(super) const COLUMNS: &str = "v.seq, v.type, v.id, v.version, v.at, v.method, b.body";
+const COLUMNS: &str = "v.seq, v.type, v.id, v.version, v.at, v.method, b.body";
 
 /// A row before it has been found to make sense.
 pub(super) struct RawRecord {
