@@ -2,6 +2,7 @@
 
 use proviso_fhir::bundle::{Bundle, BundleType, Entry, EntryResponse, SearchMode};
 use proviso_fhir::json::Doc;
+use proviso_fhir::search::COUNT_MAX;
 
 use crate::answer::Answer;
 use crate::forward::{HistoryPage, Page};
@@ -93,7 +94,8 @@ fn full_url(base: &str, doc: &Doc) -> Option<String> {
     Some(format!("{base}/{}/{}", doc.resource_type()?, doc.id()?))
 }
 
-/// The caller's own query comes back as it was asked; how it was narrowed does not (leak 44).
+/// The caller's own query comes back as it was asked; how it was narrowed does not (leak 44). Only
+/// a page size beyond the limit is named as it was used (FHIR R4 search.html §3.1.1.1.5).
 fn links(
     base: &str,
     path: &str,
@@ -103,9 +105,17 @@ fn links(
     let own = if own_query.is_empty() {
         format!("{base}/{path}")
     } else {
-        format!("{base}/{path}?{own_query}")
+        let used: Vec<&str> = own_query.split('&').map(capped).collect();
+        format!("{base}/{path}?{}", used.join("&"))
     };
     let mut links = vec![("self", own)];
     links.extend(next.map(|next| ("next", next)));
     links
+}
+
+fn capped(part: &str) -> &str {
+    const MOST: &str = "_count=1000";
+    const _: () = assert!(COUNT_MAX == 1000, "the text above says the same");
+    let asked = part.strip_prefix("_count=").and_then(|number| number.parse::<u64>().ok());
+    if asked.is_some_and(|asked| asked > u64::from(COUNT_MAX)) { MOST } else { part }
 }

@@ -7,12 +7,13 @@
 use std::net::SocketAddr;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, OriginalUri};
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
     IF_MATCH, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING,
 };
+use http::request::Parts;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Limited};
 use proviso_core::id::RequestId;
@@ -97,9 +98,9 @@ pub(crate) async fn receive(
     if let Some(address) = &address {
         gateway.rates.check_address(address).map_err(too_often)?;
     }
-    let path = head.uri.path();
+    let path = as_sent(&head);
     let query = head.uri.query().unwrap_or("");
-    check_sizes(path, query, &head.headers, limits)?;
+    check_sizes(&path, query, &head.headers, limits)?;
     // RFC 9112 §6.1: both at once is how one request is smuggled inside another.
     if head.headers.contains_key(TRANSFER_ENCODING) && head.headers.contains_key(CONTENT_LENGTH) {
         return Err(Problem::BodyMalformed.into());
@@ -118,13 +119,25 @@ pub(crate) async fn receive(
     Ok(Received {
         request: id,
         at,
-        path: path.to_owned(),
         query: query.to_owned(),
+        path,
         headers: wanted(&head.headers),
         method: head.method,
         body,
         network: address,
     })
+}
+
+/// The path below the FHIR base. The router that mounts us drops an empty segment behind the base;
+/// it is put back, so that the path is judged as it was sent (leak 10).
+fn as_sent(head: &Parts) -> String {
+    let below = head.uri.path();
+    let swallowed = head
+        .extensions
+        .get::<OriginalUri>()
+        .and_then(|OriginalUri(whole)| whole.path().strip_suffix(below))
+        .is_some_and(|base| base.ends_with('/'));
+    if swallowed { format!("/{below}") } else { below.to_owned() }
 }
 
 pub(crate) fn too_often(wait: TooOften) -> Refusal {
