@@ -39,6 +39,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
     App {
         audit: Sealer::new(&keys).unwrap(),
         auth: AuthMemory::new(),
+        around: Arc::default(),
         live: Live::load(&store).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
         entropy: Arc::new(entropy),
