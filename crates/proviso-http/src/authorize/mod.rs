@@ -280,13 +280,15 @@ fn operational_request(model: &OperationalModel) -> OperationalRequest {
 }
 
 fn refused(visit: &Visit, why: PageRefusal, return_link: Option<String>) -> Response {
-    let problem = match why {
+    match why {
         PageRefusal::Ended | PageRefusal::OtherBrowser | PageRefusal::ChangedElsewhere => {
-            Problem::RequestGone
+            Problem::RequestGone.page(visit)
         }
-        PageRefusal::Request(_) | PageRefusal::App(_) => Problem::Authorize,
-    };
-    problem.page_with_return(visit, Some(why.to_string()), return_link)
+        // The detail is for the makers of the app, hence in the language of the standards.
+        PageRefusal::Request(_) | PageRefusal::App(_) => {
+            Problem::Authorize.page_with_return(visit, Some(why.to_string()), return_link)
+        }
+    }
 }
 
 pub(crate) fn failed(visit: &Visit, error: &dyn std::error::Error) -> Response {

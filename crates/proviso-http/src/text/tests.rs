@@ -135,3 +135,49 @@ fn counts_follow_the_language() {
     assert_eq!(english.count("home-apps-count", 1, &[]), "One app can see records.");
     assert_eq!(english.count("home-apps-count", 7, &[]), "7 apps can see records.");
 }
+
+/// Key and text of every line of a catalogue, selectors included.
+fn lines(language: Language) -> Vec<(String, String)> {
+    let mut key = String::new();
+    let mut found = Vec::new();
+    for line in language.source().lines().filter(|line| !line.starts_with('#')) {
+        if line.starts_with(|c: char| c.is_ascii_lowercase()) {
+            line.split(" =").next().unwrap().clone_into(&mut key);
+        }
+        if let Some((_, text)) = line.split_once(" = ").or_else(|| line.split_once("] ")) {
+            found.push((key.clone(), text.to_owned()));
+        }
+    }
+    found
+}
+
+// Covers: style §11, reading age about 12
+#[test]
+fn sentences_are_short() {
+    for language in Language::ALL {
+        for (key, text) in lines(language) {
+            for sentence in text.split_inclusive(['.', '?', '!']) {
+                let words = sentence.split_whitespace().filter(|word| *word != "{").count();
+                assert!(words <= 28, "{} `{key}` has {words} words: {sentence}", language.tag());
+            }
+        }
+    }
+}
+
+// Covers: glossary, the words that patients do not read
+#[test]
+fn texts_use_the_words_of_the_glossary() {
+    const NEVER: &[&str] = &["scope", "resource", "oauth", "fhir", "token", "client", "endpoint"];
+    for language in Language::ALL {
+        for (key, text) in lines(language) {
+            // The demonstration app is another party and talks to developers.
+            if key.starts_with("demo-") {
+                continue;
+            }
+            let words = text.to_lowercase();
+            for word in words.split(|c: char| !c.is_alphabetic()) {
+                assert!(!NEVER.contains(&word), "{} `{key}` says `{word}`", language.tag());
+            }
+        }
+    }
+}
