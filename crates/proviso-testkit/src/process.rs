@@ -70,7 +70,7 @@ impl Server {
         let stdout = child.stdout.take().context("no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut origin = None;
-        let found = tokio::time::timeout(Duration::from_secs(120), async {
+        let found = tokio::time::timeout(Duration::from_mins(2), async {
             while let Some(line) = lines.next_line().await? {
                 if let Some(at) = line.find("http://127.0.0.1:") {
                     let url: String =

@@ -1,4 +1,5 @@
 //! `proviso import` on a demo world on disk: what is stored, what is rejected, what is said.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test by panicking")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
