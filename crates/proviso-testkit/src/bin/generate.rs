@@ -9,6 +9,7 @@ use proviso_core::category::{Category, SensitiveKind};
 use proviso_core::category_rules::rules_of;
 use proviso_core::reason::{Language, ReasonCode};
 use proviso_fhir::label::rules::{CODE_RULES, Codes, WORD_RULES};
+use proviso_gateway::Problem;
 
 fn main() -> anyhow::Result<()> {
     let check = std::env::args().any(|argument| argument == "--check");
@@ -43,6 +44,7 @@ fn pages() -> Vec<(&'static str, String)> {
         ("decision-reasons.md", decision_reasons()),
         ("scopes-and-categories.md", scopes_and_categories()),
         ("sensitive-kinds.md", sensitive_kinds()),
+        ("fhir-errors.md", fhir_errors()),
     ]
 }
 
@@ -142,6 +144,26 @@ fn sensitive_kinds() -> String {
         for rule in WORD_RULES.iter().filter(|rule| rule.kind == *kind) {
             let _ = writeln!(page, "| `{}` | words | {} |", rule.id, rule.phrases.join(", "));
         }
+    }
+    page
+}
+
+fn fhir_errors() -> String {
+    let mut page = format!(
+        "# FHIR errors\n\n{GENERATED}\nEach refusal of the FHIR API is an OperationOutcome. \
+         `issue.details.coding.code` holds one of these codes and does not change between \
+         releases; the texts are fixed and never repeat a value.\n\n\
+         | code | status | issue type | text |\n|---|---|---|---|\n"
+    );
+    for problem in Problem::ALL {
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | `{}` | {} |",
+            problem.code(),
+            problem.status().as_u16(),
+            problem.issue().code(),
+            problem.text()
+        );
     }
     page
 }
