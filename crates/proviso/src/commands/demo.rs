@@ -39,8 +39,9 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
         gateway.upstream = UpstreamSettings::Http(HttpUpstreamSettings::at(url));
     }
     let router = planes(&app, gateway, Demonstration::Served)?;
+    // Before anybody is told that it runs: whoever stops it at once stops it in good order.
+    let stop = stop_on_signal()?;
     greet(&origin, arguments);
-    let stop = stop_on_signal();
     housekeeping::start(Arc::clone(&app), stop.clone());
     listener.serve(router, stop).await;
     line("stopped; the same command finds everything again");

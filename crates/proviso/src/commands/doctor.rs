@@ -115,6 +115,11 @@ fn files(installation: &Installation) -> Vec<Finding> {
         ("master key", &installation.master_key_file, 0o077),
     ] {
         match std::fs::metadata(path) {
+            // A database cannot be opened without its key, and must not get a new one.
+            Err(error) if installation.database().exists() => findings.push(Finding::bad(
+                what,
+                format!("`{}` cannot be looked at: {error}; put it back", path.display()),
+            )),
             Err(_) => findings.push(Finding::note(
                 what,
                 format!("`{}` is not there yet; the first start makes it", path.display()),

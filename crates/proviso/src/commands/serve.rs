@@ -11,6 +11,7 @@ use proviso_app::App;
 use proviso_core::secret::Secret;
 use proviso_gateway::{Gateway, GatewaySettings, HttpUpstreamSettings, Rates, UpstreamSettings};
 use proviso_http::{Demonstration, HttpState};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::Ending;
@@ -39,12 +40,12 @@ pub async fn run(file: &Path) -> anyhow::Result<Ending> {
     let app = installation.open(&lock).await?;
     let gateway = gateway_settings(&config)?;
     let router = planes(&app, gateway, Demonstration::Off)?;
+    let stop = stop_on_signal()?;
     tracing::info!(
         listen = %listener.address()?,
         public_url = %installation.settings.public_url,
         "serving"
     );
-    let stop = stop_on_signal();
     housekeeping::start(Arc::clone(&app), stop.clone());
     let health =
         tokio::spawn(admin.serve(proviso_http::health_router(Arc::clone(&app)), stop.clone()));
@@ -100,27 +101,21 @@ fn http_upstream(config: &UpstreamConfig) -> anyhow::Result<HttpUpstreamSettings
     Ok(upstream)
 }
 
-/// Becomes true on Ctrl-C or SIGTERM.
-pub fn stop_on_signal() -> watch::Receiver<bool> {
+/// Becomes true on Ctrl-C or SIGTERM. From the moment this returns, either of them stops the server
+/// in good order; before, they end the process.
+///
+/// # Errors
+/// When the system does not let signals be handled.
+pub fn stop_on_signal() -> anyhow::Result<watch::Receiver<bool>> {
     let (sender, receiver) = watch::channel(false);
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::spawn(async move {
-        let mut terminate =
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(terminate) => terminate,
-                Err(error) => {
-                    tracing::error!(%error, "cannot listen for SIGTERM");
-                    return;
-                }
-            };
         tokio::select! {
-            result = tokio::signal::ctrl_c() => {
-                if let Err(error) = result {
-                    tracing::error!(%error, "cannot listen for Ctrl-C");
-                }
-            }
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         sender.send_replace(true);
     });
-    receiver
+    Ok(receiver)
 }
