@@ -63,6 +63,7 @@ type CachedKeys = (KeySet, At);
 #[derive(Debug)]
 pub(crate) struct AuthMemory {
     pub(crate) throttle: Throttle,
+    app_throttle: Throttle,
     pub(crate) passwords: PasswordChecks,
     pub(crate) verified: crate::bearer::VerifiedTokens,
     key_fetch: OnceLock<Arc<dyn KeyFetch>>,
@@ -72,7 +73,8 @@ pub(crate) struct AuthMemory {
 impl AuthMemory {
     pub(crate) fn new() -> Self {
         Self {
-            throttle: Throttle::default(),
+            throttle: Throttle::of_passwords(),
+            app_throttle: Throttle::of_app_secrets(),
             passwords: PasswordChecks::new(),
             verified: crate::bearer::VerifiedTokens::new(),
             key_fetch: OnceLock::new(),
@@ -116,7 +118,34 @@ impl App {
     }
 
     /// Believes the app behind a request, or says why not. Nothing is recorded yet.
+    ///
+    /// R29: guessing a secret is slowed down as guessing a password is. An app that signs has
+    /// nothing to be guessed, and a public one nothing to guess.
     pub(crate) async fn believe(
+        &self,
+        presented: &Presented,
+        via: &Via,
+    ) -> Result<Result<Believed, ClientAuthError>, Failure> {
+        let guessed = match presented {
+            Presented::Secret { candidates, .. } => candidates.first().map(|(id, _)| id.as_str()),
+            Presented::Id(_) | Presented::Assertion { .. } | Presented::Nothing => None,
+        };
+        let Some(id) = guessed else { return self.believe_shown(presented).await };
+        let throttle = &self.auth.app_throttle;
+        let address = via.network.as_deref().unwrap_or("unknown");
+        if let Some(wait) = throttle.wait_secs(id, address, self.now()) {
+            let wait_secs = u32::try_from(wait).unwrap_or(u32::MAX);
+            return Ok(Err(ClientAuthError::Throttled { wait_secs }));
+        }
+        let believed = self.believe_shown(presented).await?;
+        // Counted afterwards: a busy app with the right secret asks many times at once.
+        if believed.is_err() {
+            throttle.tried(id, address, self.now());
+        }
+        Ok(believed)
+    }
+
+    async fn believe_shown(
         &self,
         presented: &Presented,
     ) -> Result<Result<Believed, ClientAuthError>, Failure> {

@@ -42,15 +42,26 @@ impl TokenUseError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Request(_) | Self::Client(ClientAuthError::Contradiction) => "invalid_request",
+            Self::Client(ClientAuthError::Throttled { .. }) | Self::Unavailable(_) => {
+                "temporarily_unavailable"
+            }
             Self::Client(_) => "invalid_client",
-            Self::Unavailable(_) => "temporarily_unavailable",
             Self::Bearer(_) => "invalid_token",
+        }
+    }
+
+    /// Seconds until the next attempt, when it was one too many.
+    pub const fn retry_after_secs(&self) -> Option<u32> {
+        match self {
+            Self::Client(error) => error.retry_after_secs(),
+            Self::Request(_) | Self::Bearer(_) | Self::Unavailable(_) => None,
         }
     }
 
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         match self.code() {
+            "temporarily_unavailable" if self.retry_after_secs().is_some() => 429,
             "invalid_client" | "invalid_token" => 401,
             "temporarily_unavailable" => 503,
             _ => 400,
@@ -87,7 +98,7 @@ impl App {
         let reference = TokenReference::parse(body)?;
         let reach = match bearer_of(authorization) {
             Some(token) => self.reach_of_bearer(token).await?,
-            None => self.reach_of_client(authorization, body).await?,
+            None => self.reach_of_client(authorization, body, via).await?,
         };
         let at = self.now();
         let found = self.look_up(&reference.token, at).await?;
@@ -119,7 +130,7 @@ impl App {
         via: &Via,
     ) -> Result<(), TokenUseError> {
         let reference = TokenReference::parse(body)?;
-        let client = self.believed_client(authorization, body).await?;
+        let client = self.believed_client(authorization, body, via).await?;
         let grant = match self.store.refresh_token(&TokenHash::of(&reference.token)).await {
             Ok(Some(stored)) => self.store.grant(&stored.grant).await.map_err(Failure::from)?,
             Ok(None) => match self.keys.verify_access_token(&reference.token, self.now()) {
@@ -149,13 +160,19 @@ impl App {
         &self,
         authorization: Option<&str>,
         body: &Params,
+        via: &Via,
     ) -> Result<Reach, TokenUseError> {
-        let client = self.believed_client(authorization, body).await?;
+        let client = self.believed_client(authorization, body, via).await?;
         // A public client proves nothing, so it may not ask (never anonymous).
         if client.is_public() {
             return Err(ClientAuthError::Failed.into());
         }
-        Ok(if client.may_use(GrantType::ClientCredentials) {
+        // A service that registered itself has agreed on nothing with anybody.
+        let agreed = client.may_use(GrantType::ClientCredentials)
+            && client.scopes.iter().any(|scope| {
+                scope.as_resource().is_some_and(|r| r.context == ScopeContext::System)
+            });
+        Ok(if agreed {
             Reach::Any(client.id.clone())
         } else {
             Reach::Own(client.id.clone())
@@ -167,9 +184,10 @@ impl App {
         &self,
         authorization: Option<&str>,
         body: &Params,
+        via: &Via,
     ) -> Result<Arc<Client>, TokenUseError> {
         let presented = Presented::read(authorization, body)?;
-        let believed = self.believe(&presented).await??;
+        let believed = self.believe(&presented, via).await??;
         if let Some(assertion) = believed.assertion {
             let batch = Batch::new().with(Op::UseAssertion(assertion));
             match self.store.commit(batch).await {
@@ -225,6 +243,9 @@ impl App {
         let Some(grant) = grant.filter(|grant| self.check_basis(grant, at).is_ok()) else {
             return Ok(None);
         };
+        if !self.renewal_holds(&grant, at).await? {
+            return Ok(None);
+        }
         let urls = self.urls();
         let active = ActiveToken {
             active: true,

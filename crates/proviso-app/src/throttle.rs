@@ -13,6 +13,8 @@ use proviso_core::time::At;
 const FREE_FAILURES: u32 = 3;
 /// The longest wait of a pair, in seconds.
 const PAIR_WAIT_SECS_MAX: i64 = 900;
+/// The longest wait of an app at an address, in seconds.
+const APP_WAIT_SECS_MAX: i64 = 30;
 /// Wrong answers from one address that cost nothing; a hospital has one address for many people.
 const FREE_FAILURES_PER_ADDRESS: u32 = 50;
 /// The longest wait of an address, in seconds.
@@ -36,16 +38,30 @@ enum Key {
 }
 
 /// Counts wrong answers in memory. A restart forgets them, which costs an attacker more than us.
-#[derive(Debug, Default)]
-pub(crate) struct Throttle(Mutex<HashMap<Key, Failures>>);
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    counts: Mutex<HashMap<Key, Failures>>,
+    pair_wait_secs_max: i64,
+}
 
 impl Throttle {
+    /// For passwords, which people choose.
+    pub(crate) fn of_passwords() -> Self {
+        Self { counts: Mutex::default(), pair_wait_secs_max: PAIR_WAIT_SECS_MAX }
+    }
+
+    /// For the secrets of apps. Nobody guesses 256 bits, so the wait need only blunt the attempt;
+    /// a longer one would let a stranger behind the same address keep a hospital's app out.
+    pub(crate) fn of_app_secrets() -> Self {
+        Self { counts: Mutex::default(), pair_wait_secs_max: APP_WAIT_SECS_MAX }
+    }
+
     /// How many seconds to wait before the next try counts; `None` when it may be made now.
     pub(crate) fn wait_secs(&self, username: &str, address: &str, at: At) -> Option<i64> {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let [pair, whole] = keys(username, address);
         let waits = [
-            (pair, FREE_FAILURES, PAIR_WAIT_SECS_MAX),
+            (pair, FREE_FAILURES, self.pair_wait_secs_max),
             (whole, FREE_FAILURES_PER_ADDRESS, ADDRESS_WAIT_SECS_MAX),
         ];
         waits
@@ -63,7 +79,7 @@ impl Throttle {
 
     /// Counts a try as wrong before it is checked, so that many at once are no way around the wait.
     pub(crate) fn tried(&self, username: &str, address: &str, at: At) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.len() >= ENTRIES_MAX {
             make_room(&mut counts, at);
         }
@@ -81,7 +97,7 @@ impl Throttle {
     /// address stay: a right answer for one's own account earns no further guesses at others'.
     pub(crate) fn succeeded(&self, username: &str, address: &str) {
         let [pair, whole] = keys(username, address);
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.remove(&pair);
         if let Some(failures) = counts.get_mut(&whole) {
             failures.count = failures.count.saturating_sub(1);
@@ -114,7 +130,7 @@ mod tests {
     #[test]
     fn waits_double_after_three_free_failures_and_end() {
         // Covers: R29
-        let throttle = Throttle::default();
+        let throttle = Throttle::of_passwords();
         for _ in 0..3 {
             throttle.tried("maria", "10.0.0.1", AT);
             assert_eq!(throttle.wait_secs("maria", "10.0.0.1", AT), None);
@@ -132,8 +148,25 @@ mod tests {
     }
 
     #[test]
+    fn an_apps_wait_stays_short() {
+        // Covers: R29
+        let throttle = Throttle::of_app_secrets();
+        for _ in 0..100 {
+            throttle.tried("bill-helper", "10.0.0.1", AT);
+        }
+        // The address as a whole waits a minute by then.
+        assert_eq!(throttle.wait_secs("bill-helper", "10.0.0.1", AT), Some(61));
+        let throttle = Throttle::of_app_secrets();
+        for _ in 0..40 {
+            throttle.tried("bill-helper", "10.0.0.1", AT);
+        }
+        assert_eq!(throttle.wait_secs("bill-helper", "10.0.0.1", AT), Some(31));
+        assert_eq!(throttle.wait_secs("quality-study", "10.0.0.1", AT), None);
+    }
+
+    #[test]
     fn a_stranger_elsewhere_cannot_lock_a_person_out() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::of_passwords();
         for _ in 0..40 {
             throttle.tried("maria", "203.0.113.9", AT);
         }
@@ -143,7 +176,7 @@ mod tests {
 
     #[test]
     fn one_address_cannot_try_many_usernames() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::of_passwords();
         for number in 0..60 {
             throttle.tried(&format!("user{number}"), "203.0.113.9", AT);
         }
@@ -152,7 +185,7 @@ mod tests {
 
     #[test]
     fn many_people_signing_in_from_one_address_wait_for_nothing() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::of_passwords();
         for number in 0..500 {
             let username = format!("user{number}");
             assert_eq!(throttle.wait_secs(&username, "10.0.0.1", AT), None);
@@ -163,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_right_answer_and_an_hour_forgive() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::of_passwords();
         for _ in 0..10 {
             throttle.tried("maria", "a", AT);
         }

@@ -59,12 +59,33 @@ pub enum ClientAuthError {
     /// Unknown app, wrong secret, wrong method: one answer for all (R29).
     #[error("client authentication failed")]
     Failed,
+    /// Too many wrong secrets came from there; nothing was checked (RFC 6749 §2.3.1, R29).
+    #[error("too many attempts, try again later")]
+    Throttled {
+        /// Seconds until the next attempt counts.
+        wait_secs: u32,
+    },
     /// The assertion's signature, key, algorithm or type is wrong.
     #[error("client authentication failed: {0}")]
     Assertion(JwsError),
     /// A claim of the assertion is missing or wrong.
     #[error("client authentication failed: the assertion's `{0}` is missing or not acceptable")]
     Claim(&'static str),
+}
+
+impl ClientAuthError {
+    /// Seconds until the next attempt, when it was one too many.
+    pub const fn retry_after_secs(self) -> Option<u32> {
+        match self {
+            Self::Throttled { wait_secs } => Some(wait_secs),
+            Self::Contradiction
+            | Self::Malformed
+            | Self::Missing
+            | Self::Failed
+            | Self::Assertion(_)
+            | Self::Claim(_) => None,
+        }
+    }
 }
 
 impl Presented {

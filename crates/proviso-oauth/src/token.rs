@@ -101,6 +101,9 @@ impl TokenError {
             }
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnauthorizedClient => "unauthorized_client",
+            Self::Client(ClientAuthError::Throttled { .. }) | Self::TemporarilyUnavailable => {
+                "temporarily_unavailable"
+            }
             Self::Client(_) | Self::AssertionReplayed => "invalid_client",
             Self::Code
             | Self::RedirectUri
@@ -108,13 +111,21 @@ impl TokenError {
             | Self::RefreshToken
             | Self::GrantEnded => "invalid_grant",
             Self::Scope => "invalid_scope",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
 
-    /// The HTTP status (RFC 6749 §5.2).
+    /// Seconds until the next attempt, when it was one too many.
+    pub const fn retry_after_secs(&self) -> Option<u32> {
+        match self {
+            Self::Client(error) => error.retry_after_secs(),
+            _ => None,
+        }
+    }
+
+    /// The HTTP status (RFC 6749 §5.2; RFC 6585 §4 for too many attempts).
     pub fn status(&self) -> u16 {
         match self.code() {
+            "temporarily_unavailable" if self.retry_after_secs().is_some() => 429,
             "invalid_client" => 401,
             "temporarily_unavailable" => 503,
             _ => 400,

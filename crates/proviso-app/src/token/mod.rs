@@ -92,7 +92,7 @@ impl App {
             Ok(presented) => presented,
             Err(failure) => return Err(unavailable(&failure)),
         };
-        let believed = match self.believe(&presented).await {
+        let believed = match self.believe(&presented, via).await {
             Ok(Ok(believed)) => believed,
             Ok(Err(error)) => {
                 let error = refresh_without_client(error, &request);

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use proviso_app::introspect::TokenUseError;
 
-use super::{AppForm, BASIC, BEARER_REFUSED, refusal};
+use super::{AppForm, BASIC, BEARER_REFUSED, refusal, with_retry_after};
 use crate::answer::secret_json;
 use crate::state::HttpState;
 
@@ -17,7 +17,8 @@ pub(crate) async fn submit(State(state): State<HttpState>, form: AppForm) -> Res
             // RFC 9110 §11.6.1: the challenge names the scheme by which the asker may get in.
             let scheme =
                 if matches!(error, TokenUseError::Bearer(_)) { BEARER_REFUSED } else { BASIC };
-            refusal(error.status(), error.to_json(), scheme)
+            let response = refusal(error.status(), error.to_json(), scheme);
+            with_retry_after(response, error.retry_after_secs())
         }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod token;
 pub(crate) mod userinfo;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use proviso_app::via::Via;
 use proviso_oauth::params::Params;
@@ -77,6 +77,14 @@ pub(crate) fn refusal(status: u16, body: String, scheme: &'static str) -> Respon
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let response = secret_json(status, body);
     if status == StatusCode::UNAUTHORIZED { challenge(response, scheme) } else { response }
+}
+
+/// Adds when to try again, where a try was one too many (RFC 6585 §4).
+pub(crate) fn with_retry_after(mut response: Response, secs: Option<u32>) -> Response {
+    if let Some(secs) = secs {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    }
+    response
 }
 
 pub(crate) const BASIC: &str = r#"Basic realm="proviso", charset="UTF-8""#;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{AppForm, BASIC, refusal};
+use super::{AppForm, BASIC, refusal, with_retry_after};
 use crate::answer::secret_json;
 use crate::state::HttpState;
 
@@ -13,6 +13,9 @@ pub(crate) async fn submit(State(state): State<HttpState>, form: AppForm) -> Res
     let AppForm { params, authorization, via } = form;
     match state.app.revoke_token(authorization.as_deref(), &params, &via).await {
         Ok(()) => secret_json(StatusCode::OK, "{}".to_owned()),
-        Err(error) => refusal(error.status(), error.to_json(), BASIC),
+        Err(error) => {
+            let response = refusal(error.status(), error.to_json(), BASIC);
+            with_retry_after(response, error.retry_after_secs())
+        }
     }
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{AppForm, BASIC, refusal};
+use super::{AppForm, BASIC, refusal, with_retry_after};
 use crate::answer::{oauth_error, secret_json};
 use crate::state::HttpState;
 
@@ -24,6 +24,7 @@ pub(crate) async fn submit(State(state): State<HttpState>, form: AppForm) -> Res
         },
         Err(refused) => {
             let response = refusal(refused.error.status(), refused.error.to_json(), BASIC);
+            let response = with_retry_after(response, refused.error.retry_after_secs());
             if refused.challenge_basic { response } else { without_challenge(response) }
         }
     }
