@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) http: HttpClient,
     clients: Value,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -32,7 +32,12 @@ impl World {
         let server = Server::demo_again(&data).await.unwrap();
         let clients = std::fs::read(data.join("demo-clients.json")).unwrap();
         let clients = serde_json::from_slice(&clients).unwrap();
-        Self { server, http: HttpClient::default(), clients, _folder: folder }
+        Self { server, http: HttpClient::default(), clients, folder }
+    }
+
+    /// Where the server keeps what it keeps.
+    pub(crate) fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
