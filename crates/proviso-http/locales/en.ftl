@@ -291,6 +291,10 @@ operational-scope-view = look at these kinds of record: { $kinds }
 operational-scope-write = add or change these kinds of record: { $kinds }
 operational-rules = The rules of { $organization } and the patient’s objections apply to each record.
 operational-audit = Each record that is opened is written to the activity log under your name. The patient can see it.
+identity-title = { $app } wants to know who you are
+identity-intro = You are signed in as { $name }.
+identity-who = It learns that you signed in here, and who you are.
+identity-nothing = It sees no health records.
 operational-allow = Allow
 operational-deny = Don’t allow
 

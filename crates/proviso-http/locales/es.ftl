@@ -290,6 +290,10 @@ operational-scope-view = ver estos tipos de datos: { $kinds }
 operational-scope-write = añadir o cambiar estos tipos de datos: { $kinds }
 operational-rules = Para cada dato valen las reglas de { $organization } y las objeciones del paciente.
 operational-audit = Cada dato que se abre queda escrito con su nombre en el registro de actividad. El paciente puede verlo.
+identity-title = { $app } quiere saber quién es usted
+identity-intro = Ha iniciado sesión como { $name }.
+identity-who = Sabrá que inició sesión aquí y quién es usted.
+identity-nothing = No ve ningún dato de salud.
 operational-allow = Permitir
 operational-deny = No permitir
 

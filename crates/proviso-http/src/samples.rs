@@ -271,6 +271,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
         ),
         ("picker", render(&picker(&maria("/oauth/authorize/arq_1")))),
         ("operational", render(&operational(&doctor("/oauth/authorize/arq_1")))),
+        ("identity", render(&identity(&maria("/oauth/authorize/arq_1")))),
         ("terms", render(&TermsPage::new(&anybody("/terms")))),
         ("launch", render(&launch(&doctor("/launch")))),
     ];
@@ -340,6 +341,21 @@ fn operational(visit: &Visit) -> OperationalPage {
             view: CategorySet::EMPTY.with(Category::Laboratory).with(Category::Vitals),
             write: CategorySet::EMPTY,
             scope_text: "launch openid fhirUser user/Observation.rs".to_owned(),
+            action: "/oauth/authorize/arq_1".to_owned(),
+        },
+    )
+}
+
+fn identity(visit: &Visit) -> OperationalPage {
+    OperationalPage::new(
+        visit,
+        &OperationalRequest {
+            app: glucose_coach(),
+            patient_name: None,
+            encounter: None,
+            view: CategorySet::EMPTY,
+            write: CategorySet::EMPTY,
+            scope_text: "openid fhirUser".to_owned(),
             action: "/oauth/authorize/arq_1".to_owned(),
         },
     )

@@ -123,9 +123,11 @@ pub(crate) async fn receive(
     };
     let chosen = chosen_language(&parts.uri);
     let browser = visitor.browser.clone();
+    // A form from an app's own site comes without our cookies; that is no reason to replace them.
+    let from_elsewhere = parts.method == Method::POST && parts.uri.path() == "/oauth/authorize";
     parts.extensions.insert(visitor);
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    if known.is_none() {
+    if known.is_none() && !from_elsewhere {
         set_cookie(&mut response, cookie::BROWSER, &browser, Keep::WhileOpen);
     }
     if let Some(language) = chosen {

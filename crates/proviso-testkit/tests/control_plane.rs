@@ -352,6 +352,28 @@ async fn whoever_refuses_before_choosing_a_patient_has_answered() {
 }
 
 #[tokio::test]
+async fn asking_only_who_somebody_is_promises_no_records() {
+    let (_folder, server) = demo().await;
+    let app = SmartApp::glucose_coach(&server.origin, "openid fhirUser");
+    let mut maria = Browser::new().unwrap();
+    maria.stop_at = Some(app.redirect_uri.clone());
+    let launch = app.launch().unwrap();
+    maria.go(&launch.url).await.unwrap();
+    maria.sign_in("maria", "proviso-demo").await.unwrap();
+    assert!(maria.text().contains("It sees no health records."), "{}", maria.text());
+    let form = maria.form_with("decision").unwrap();
+    maria.submit(&form, &[("decision", "allow")]).await.unwrap();
+    let code = app.code(&launch, &maria.url).unwrap();
+    let tokens = app.exchange(&launch, &code).await.unwrap();
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    let tokens = tokens.json().unwrap();
+    assert!(tokens["id_token"].is_string(), "{tokens}");
+    let answer = app.fhir(tokens["access_token"].as_str().unwrap(), "Condition").await.unwrap();
+    assert!(matches!(answer.status.as_u16(), 401 | 403), "{}", answer.text());
+    server.kill().await.unwrap();
+}
+
+#[tokio::test]
 async fn each_person_sees_the_pages_that_are_theirs() {
     let (_folder, server) = demo().await;
     for (username, page, status) in [

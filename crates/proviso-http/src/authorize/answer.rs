@@ -175,7 +175,7 @@ async fn share(state: &HttpState, visitor: &Visitor, form: &Form, model: Consent
     let t = visit.texts();
     let mut problems = Vec::new();
     // Tools that fill in the form by its contract need not send the hash; what is sent must fit.
-    if form.one("shown").is_some_and(|hash| hash != shown.hash) {
+    if form.all("shown").any(|hash| hash != shown.hash) {
         problems.push(choice_problem(t, ChoiceProblem::NoShownText));
     }
     if read.unknown {

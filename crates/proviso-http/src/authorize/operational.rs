@@ -1,4 +1,5 @@
-//! The page on which a staff member lets a clinical app act within their role.
+//! The page on which a staff member lets a clinical app act within their role, or anybody lets an
+//! app know who they are.
 
 use askama::Template;
 use proviso_core::category::CategorySet;
@@ -22,8 +23,10 @@ pub(crate) struct OperationalRequest {
 #[template(path = "operational.html")]
 pub(crate) struct OperationalPage {
     frame: Frame,
+    /// Whether the app asks for records at all, or only for who somebody is.
+    records: bool,
     intro: String,
-    patient: String,
+    patient: Option<String>,
     encounter: Option<String>,
     who: Vec<Fact>,
     may: Vec<String>,
@@ -47,14 +50,20 @@ impl OperationalPage {
             may.push(t.with("operational-scope-write", &[("kinds", &kinds(request.write))]));
         }
         let name = visit.signed_in.as_ref().map_or("", |person| person.name.as_str());
-        let title = t.with("operational-title", &[("app", &request.app.name)]);
+        let records = !may.is_empty();
+        let family = if records { "operational" } else { "identity" };
+        if !records {
+            may.extend([t.say("identity-who"), t.say("identity-nothing")]);
+        }
+        let title = t.with(&format!("{family}-title"), &[("app", &request.app.name)]);
         Self {
+            records,
             frame: visit.frame(title, Section::None),
-            intro: t.with("operational-intro", &[("name", name)]),
+            intro: t.with(&format!("{family}-intro"), &[("name", name)]),
             patient: request
                 .patient_name
                 .clone()
-                .unwrap_or_else(|| t.say("operational-no-patient")),
+                .or_else(|| records.then(|| t.say("operational-no-patient"))),
             encounter: request.encounter.clone(),
             who: who_asks(t, &request.app),
             may,

@@ -101,6 +101,10 @@ fn every_code_has_its_texts() {
             need(format!("error-{}", problem.code()));
             need(format!("error-{}.what", problem.code()));
         }
+        for family in ["operational", "identity"] {
+            need(format!("{family}-title"));
+            need(format!("{family}-intro"));
+        }
         for outcome in crate::portal::activity::OUTCOMES {
             need(format!("activity-outcome-{}", crate::portal::sentence::outcome_code(outcome)));
         }
