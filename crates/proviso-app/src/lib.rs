@@ -48,6 +48,7 @@ pub struct App {
     pub(crate) keys: Arc<Keys>,
     pub(crate) audit: audit::Sealer,
     pub(crate) auth: clients::AuthMemory,
+    pub(crate) around: Arc<records::Around>,
     pub(crate) live: Arc<Live>,
     pub(crate) settings: Settings,
 }

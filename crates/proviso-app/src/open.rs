@@ -65,7 +65,9 @@ impl App {
         let audit = Sealer::new(&keys)?;
         let live = Live::load(&store).await?;
         let auth = AuthMemory::new();
-        let app = Arc::new(Self { store, clock, entropy, keys, audit, auth, live, settings });
+        let around = Arc::default();
+        let app =
+            Arc::new(Self { store, clock, entropy, keys, audit, auth, around, live, settings });
         app.log_start(first_start).await?;
         Ok(app)
     }

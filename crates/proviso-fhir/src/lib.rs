@@ -19,6 +19,7 @@ pub mod label;
 pub mod meta;
 pub mod outcome;
 pub mod patch;
+pub mod references;
 pub mod search;
 pub mod spec;
 pub mod validate;

@@ -48,8 +48,8 @@ pub struct HistoryPage {
 }
 
 impl Records {
-    /// A page of versions that the view sees. A deletion is seen by whoever sees the version
-    /// before it.
+    /// A page of versions that the view sees, of resources that it sees as they are now. A
+    /// deletion is seen by whoever sees the version before it.
     ///
     /// # Errors
     /// The store cannot be read, or `most` versions were looked at without filling the page.
@@ -107,7 +107,7 @@ impl Records {
         let StoredRecord { resource_type, ref id, version, at, method, .. } = stored;
         let id = id.clone();
         let is_deletion = stored.body.is_none();
-        let judged = if is_deletion {
+        let mut judged = if is_deletion {
             let Some(number) = version.checked_sub(1) else { return Ok(None) };
             match self.store.record_version(resource_type, &id, number).await? {
                 Some(before) if before.body.is_some() => Record::from_stored(before)?,
@@ -116,7 +116,8 @@ impl Records {
         } else {
             Record::from_stored(stored)?
         };
-        let record = (!is_deletion).then(|| judged.clone());
-        Ok(view.sees(&judged).then_some(Version { resource_type, id, version, at, method, record }))
+        let shown = self.shows_once(&mut judged, view).await?;
+        let record = (!is_deletion).then_some(judged);
+        Ok(shown.then_some(Version { resource_type, id, version, at, method, record }))
     }
 }

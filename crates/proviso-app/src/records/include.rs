@@ -8,6 +8,7 @@ use proviso_fhir::bundle::SearchMode;
 use proviso_fhir::search::{DEPTH_MAX, Include, Query, ResourceKey};
 use proviso_store::CandidateQuery;
 
+use super::around::State;
 use super::search::store_clause;
 use super::{Hit, Page, Record, RecordFault, Records, View, indexer};
 
@@ -19,6 +20,7 @@ const STEP: usize = 200;
 /// What an expansion keeps track of.
 struct Expansion<'a> {
     as_of: u64,
+    state: State,
     most: usize,
     looked_at: usize,
     view: &'a dyn View,
@@ -51,7 +53,8 @@ impl Records {
             return Ok(());
         }
         let known = page.hits.iter().map(|hit| hit.record.key()).collect();
-        let mut expansion = Expansion { as_of: page.as_of, most, looked_at: 0, view, known };
+        let (as_of, state) = (page.as_of, self.state(page.as_of).await?);
+        let mut expansion = Expansion { as_of, state, most, looked_at: 0, view, known };
         let mut frontier: Vec<Record> = page.hits.iter().map(|hit| hit.record.clone()).collect();
         let mut added = 0;
         for step in 0..DEPTH_MAX {
@@ -91,8 +94,8 @@ impl Records {
                 expansion.count(1)?;
                 let found = self.store.record(resource_type, &id, Some(expansion.as_of)).await?;
                 let Some(found) = found.filter(|found| found.body.is_some()) else { continue };
-                let found = Record::from_stored(found)?;
-                if expansion.view.sees(&found) {
+                let mut found = Record::from_stored(found)?;
+                if self.shows_at(&mut found, expansion.state, expansion.view).await? {
                     fresh.push(found);
                 }
             }
@@ -153,9 +156,12 @@ impl Records {
             expansion.count(step.len())?;
             for stored in step {
                 after = Some(stored.id.clone());
-                let record = Record::from_stored(stored)?;
+                let mut record = Record::from_stored(stored)?;
                 let leads = !include.edges(record.doc.root(), &self.base).is_disjoint(targets);
-                if leads && expansion.view.sees(&record) && expansion.known.insert(record.key()) {
+                if leads
+                    && self.shows_at(&mut record, expansion.state, expansion.view).await?
+                    && expansion.known.insert(record.key())
+                {
                     fresh.push(record);
                 }
             }

@@ -7,6 +7,7 @@
 //!
 //! This module knows no HTTP and no consent.
 
+mod around;
 mod everything;
 mod fault;
 mod history;
@@ -23,6 +24,7 @@ mod tests;
 
 use std::sync::{Arc, OnceLock};
 
+use proviso_core::category::SensitiveSet;
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
@@ -33,6 +35,7 @@ use proviso_store::{Store, StoredRecord};
 use crate::App;
 use crate::ports::{Clock, Entropy};
 
+pub(crate) use around::Around;
 pub use fault::RecordFault;
 pub use history::{HistoryPage, HistoryScope, Version};
 pub use import::{ImportError, ImportProgress, ImportReport, NotCommitted, Rejection};
@@ -49,6 +52,7 @@ pub struct Records {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     base: String,
+    around: Arc<Around>,
 }
 
 /// One live version of a resource.
@@ -66,6 +70,8 @@ pub struct Record {
     pub method: RecordMethod,
     /// The resource.
     pub doc: Doc,
+    /// The sensitive kinds that it has from what it refers to, as far as that was looked at.
+    pub around: SensitiveSet,
 }
 
 /// What a read found, before any decision.
@@ -89,12 +95,13 @@ pub enum Reading {
 impl App {
     /// The embedded FHIR store.
     pub fn records(&self) -> Records {
-        Records::new(
-            self.store.clone(),
-            Arc::clone(&self.clock),
-            Arc::clone(&self.entropy),
-            self.settings.fhir_base(),
-        )
+        Records {
+            store: self.store.clone(),
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+            base: self.settings.fhir_base(),
+            around: Arc::clone(&self.around),
+        }
     }
 }
 
@@ -106,7 +113,7 @@ impl Records {
         entropy: Arc<dyn Entropy>,
         base: impl Into<String>,
     ) -> Self {
-        Self { store, clock, entropy, base: base.into() }
+        Self { store, clock, entropy, base: base.into(), around: Arc::default() }
     }
 
     /// What queries depend on besides their text.
@@ -175,7 +182,8 @@ impl Record {
     pub(crate) fn from_stored(stored: StoredRecord) -> Result<Self, RecordFault> {
         let StoredRecord { resource_type, id, version, at, method, body, .. } = stored;
         let doc = body.and_then(|body| Doc::parse(body).ok()).ok_or(RecordFault::Corrupt)?;
-        Ok(Self { resource_type, id, version, at, method, doc })
+        let around = SensitiveSet::EMPTY;
+        Ok(Self { resource_type, id, version, at, method, doc, around })
     }
 
     /// The type and id.

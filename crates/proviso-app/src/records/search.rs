@@ -10,6 +10,7 @@ use proviso_fhir::bundle::SearchMode;
 use proviso_fhir::search::{Clause, Joined, Query, ResourceKey, SortRow, Summary, Total};
 use proviso_store::{CandidateQuery, Clause as StoreClause};
 
+use super::around::State;
 use super::{Record, RecordFault, Records, View, indexer};
 
 /// How many candidates are read in one step, at least and at most: a first page rarely needs
@@ -71,6 +72,7 @@ struct Walk<'a> {
     query: &'a Query,
     joined: Joined,
     as_of: u64,
+    state: State,
     most: usize,
     looked_at: usize,
     /// How many matches are wanted; `None` for all of them.
@@ -108,7 +110,8 @@ impl Records {
             || controls.summary == Summary::Count;
         let wanted = (!wants_total && controls.sort.is_empty()).then_some(count + 1);
         let most = search.most;
-        let mut walk = Walk { query, joined, as_of, most, looked_at: 0, wanted, view };
+        let state = self.state(as_of).await?;
+        let mut walk = Walk { query, joined, as_of, state, most, looked_at: 0, wanted, view };
         let mut page = if controls.sort.is_empty() {
             self.in_order_of_ids(&mut walk, search.start, count, wants_total).await?
         } else {
@@ -134,7 +137,8 @@ impl Records {
     ) -> Result<Vec<Record>, RecordFault> {
         let joined = self.join(query, as_of, most, view).await?;
         let wanted = None;
-        let mut walk = Walk { query, joined, as_of, most, looked_at: 0, wanted, view };
+        let state = self.state(as_of).await?;
+        let mut walk = Walk { query, joined, as_of, state, most, looked_at: 0, wanted, view };
         let mut found = Vec::new();
         for resource_type in &query.types {
             self.walk(&mut walk, *resource_type, None, &mut |record| {
@@ -201,9 +205,11 @@ impl Records {
             walk.looked_at += step.len();
             for stored in step {
                 after = Some(stored.id.clone());
-                let record = Record::from_stored(stored)?;
-                let matches = walk.query.matches(record.doc.root(), &walk.joined);
-                if matches && walk.view.sees(&record) && matches!(visit(record), Next::Stop) {
+                let mut record = Record::from_stored(stored)?;
+                if walk.query.matches(record.doc.root(), &walk.joined)
+                    && self.shows_at(&mut record, walk.state, walk.view).await?
+                    && matches!(visit(record), Next::Stop)
+                {
                     return Ok(());
                 }
             }
@@ -307,7 +313,8 @@ impl Records {
         let mut hits = Vec::new();
         for (_, (resource_type, id)) in rows.into_iter().skip(first).take(count) {
             let stored = self.store.record(resource_type, &id, Some(walk.as_of)).await?;
-            let record = Record::from_stored(stored.ok_or(RecordFault::Corrupt)?)?;
+            let mut record = Record::from_stored(stored.ok_or(RecordFault::Corrupt)?)?;
+            self.look_around(&mut record).await?;
             hits.push(Hit { record, mode: SearchMode::Match });
         }
         Ok(Page { as_of: walk.as_of, hits, total: Some(total), more })

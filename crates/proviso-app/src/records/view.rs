@@ -10,6 +10,11 @@ pub trait View: Send + Sync {
     /// Whether the record is part of the view.
     fn sees(&self, record: &Record) -> bool;
 
+    /// Whether there is anything that the view does not see.
+    fn is_limited(&self) -> bool {
+        true
+    }
+
     /// The only patients that visible records of a type can name, where every visible record of
     /// that type names at least one of them. It narrows what is looked at; it decides nothing.
     fn patients(&self, resource_type: ResourceType) -> Option<Vec<PatientId>> {
@@ -26,5 +31,9 @@ pub struct WholeStore;
 impl View for WholeStore {
     fn sees(&self, _record: &Record) -> bool {
         true
+    }
+
+    fn is_limited(&self) -> bool {
+        false
     }
 }

@@ -3,8 +3,8 @@
 //! Three sources, and their union is the answer; nothing subtracts. (1) Labels the resource already
 //! has. (2) Codes anywhere inside it: `code`, `reasonCode`, contained resources, components, line
 //! items ... (3) Words in every text inside it: displays, titles, narratives, notes and the text of
-//! inline attachments. The module knows one resource at a time; what a *referenced* resource says
-//! is not looked at here.
+//! inline attachments. The module knows one resource at a time; whoever has the others at hand
+//! adds what each of them gives to its referrers ([`label_for_referrers`]).
 
 mod content;
 pub mod rules;
@@ -57,6 +57,28 @@ pub fn label(resource: Node<'_>) -> Labels {
     }
 }
 
+/// The kinds that a resource gives to whatever refers to it: its own labels, and for an entry of
+/// the directory what it says of itself. A program for recovery is an entry like any other until
+/// somebody's visit leads to it.
+///
+/// What cannot be read gives nothing; it is withheld by itself.
+pub fn label_for_referrers(resource: Node<'_>) -> SensitiveSet {
+    let is_person =
+        matches!(resource.resource_type(), Some(ResourceType::PATIENT | ResourceType::PERSON));
+    let mut kinds = SensitiveSet::EMPTY;
+    let (Legibility::Read | Legibility::Unreadable) =
+        walk_content(resource, !is_person, &mut |finding: Finding| {
+            kinds = kinds.with(finding.kind);
+        });
+    kinds
+}
+
+/// Whether a resource takes on the labels of what it refers to. People and the directory do not:
+/// a patient's record would vanish behind the specialty of one of its clinicians.
+pub fn takes_labels(resource_type: ResourceType) -> bool {
+    has_content(resource_type)
+}
+
 /// Lists every kind with the rules that found it, sorted, each once.
 pub fn findings(resource: Node<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -77,9 +99,16 @@ enum Legibility {
 
 fn walk(resource: Node<'_>, found: &mut dyn FnMut(Finding)) -> Legibility {
     let Some(resource_type) = resource.resource_type() else { return Legibility::Unreadable };
+    walk_content(resource, has_content(resource_type), found)
+}
+
+fn walk_content(
+    resource: Node<'_>,
+    by_content: bool,
+    found: &mut dyn FnMut(Finding),
+) -> Legibility {
     let mut stated = Stated::Nothing;
     let mut legibility = Legibility::Read;
-    let by_content = has_content(resource_type);
     for node in resource.descendants() {
         if node.is_object() {
             if is_security_label(node) {
