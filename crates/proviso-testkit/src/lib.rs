@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod browser;
+pub mod demo_world;
 pub mod fhir_server;
 pub mod gateway_cases;
 pub mod gateway_world;

@@ -123,7 +123,8 @@ async fn what_is_too_large_is_refused_everywhere() {
     let fits = vec![b' '; 4 * 1024 * 1024];
     check_fhir("FHIR body that fits", &asker.create(fits).await, 400, "body-malformed");
     let form = [("content-type", "application/x-www-form-urlencoded")];
-    let answer = client.send(Method::POST, &url("/oauth/token"), &form, large.clone()).await.unwrap();
+    let answer =
+        client.send(Method::POST, &url("/oauth/token"), &form, large.clone()).await.unwrap();
     check_oauth("token body", &answer, 413, "invalid_request");
     let json = [("content-type", "application/json")];
     let answer = client.send(Method::POST, &url("/oauth/register"), &json, large.clone()).await;
@@ -206,7 +207,8 @@ async fn only_the_offered_media_types_are_taken_and_given() {
     let asker = Asker::new().await;
     let before = asker.stored().await;
     let good = asker.observation("");
-    for kind in ["application/fhir+xml", "text/plain", "application/x-www-form-urlencoded", "json"] {
+    for kind in ["application/fhir+xml", "text/plain", "application/x-www-form-urlencoded", "json"]
+    {
         let headers = [("content-type", kind)];
         let answer = asker.fhir(Method::POST, "/Observation", &headers, good.clone()).await;
         check_fhir(kind, &answer, 415, "media-type-unsupported");
@@ -309,7 +311,10 @@ async fn searches_are_bounded() {
 
     for (what, query) in [
         ("chain", "subject:Patient.general-practitioner:Practitioner._has:x:y:z.a.b.c.d=1"),
-        ("has", "_has:Observation:has-member:_has:Observation:has-member:_has:Observation:has-member:_has:Observation:has-member:code=1"),
+        (
+            "has",
+            "_has:Observation:has-member:_has:Observation:has-member:_has:Observation:has-member:_has:Observation:has-member:code=1",
+        ),
         (
             "include",
             "_include=Observation:encounter&_include:iterate=Encounter:episode-of-care\
@@ -322,7 +327,9 @@ async fn searches_are_bounded() {
         assert_eq!(status, 400, "{what}");
         assert_eq!(answer.json().unwrap()["resourceType"], "OperationOutcome", "{what}");
     }
-    for query in ["nonsense=1", "code:nonsense=1", "date=xx2020", "_sort=nonsense", "_filter=x", "_query=x"] {
+    for query in
+        ["nonsense=1", "code:nonsense=1", "date=xx2020", "_sort=nonsense", "_filter=x", "_query=x"]
+    {
         let answer = get(&format!("/Observation?{query}")).await;
         check_fhir(query, &answer, 400, "search-refused");
         // FHIR R4 http.html: lenient handling never loosens a restriction here.
@@ -339,7 +346,8 @@ async fn a_batch_has_at_most_two_hundred_entries() {
     let before = asker.stored().await;
     let batch = |count: usize| {
         let entry = json!({ "request": { "method": "GET", "url": "Observation/nobody" } });
-        json!({ "resourceType": "Bundle", "type": "batch", "entry": vec![entry; count] }).to_string()
+        json!({ "resourceType": "Bundle", "type": "batch", "entry": vec![entry; count] })
+            .to_string()
     };
     let answer = asker.fhir(Method::POST, "/", &[JSON], batch(200)).await;
     assert_eq!(answer.status, 200);
@@ -520,17 +528,32 @@ async fn no_request_hides_inside_another() {
         asker.tokens.access()
     );
     for (what, rest) in [
-        ("both lengths", format!("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}")),
-        ("both, the other way", format!("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n{hidden}")),
+        (
+            "both lengths",
+            format!("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"),
+        ),
+        (
+            "both, the other way",
+            format!("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n{hidden}"),
+        ),
         ("two lengths", format!("Content-Length: 0\r\nContent-Length: 4\r\n\r\n{hidden}")),
         ("list of lengths", format!("Content-Length: 0, 4\r\n\r\n{hidden}")),
         ("signed length", format!("Content-Length: +0\r\n\r\n{hidden}")),
-        ("chunked is not last", format!("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{hidden}")),
+        (
+            "chunked is not last",
+            format!("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{hidden}"),
+        ),
         ("unknown coding", format!("Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{hidden}")),
         ("bad chunk size", format!("Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n{hidden}")),
-        ("huge chunk size", format!("Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{hidden}")),
+        (
+            "huge chunk size",
+            format!("Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{hidden}"),
+        ),
         ("space before colon", format!("Content-Length : 0\r\n\r\n{hidden}")),
-        ("folded header", format!("X-A: 1\r\n Content-Length: 9\r\nContent-Length: 0\r\n\u{0}\r\n{hidden}")),
+        (
+            "folded header",
+            format!("X-A: 1\r\n Content-Length: 9\r\nContent-Length: 0\r\n\u{0}\r\n{hidden}"),
+        ),
     ] {
         let answer = raw(&asker.world, format!("{head}{rest}").as_bytes()).await;
         let statuses = statuses(&answer);
@@ -549,7 +572,8 @@ async fn targets_and_headers_that_lie_change_nothing() {
     let bearer = format!("Authorization: Bearer {}\r\n", asker.tokens.access());
     let host = asker.world.origin.strip_prefix("http://").unwrap();
     let ask = async |line: &str, headers: &str| {
-        let request = format!("{line} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n");
+        let request =
+            format!("{line} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n");
         raw(&asker.world, request.as_bytes()).await
     };
     let patient = &asker.patient;

@@ -589,7 +589,10 @@ async fn health_tells_nothing_but_health() {
     for (path, word) in [("/health/live", "live"), ("/health/ready", "ready")] {
         let url = format!("http://{address}{path}");
         let answer = sweep.client.get(&url, &[]).await.unwrap();
-        assert_eq!((answer.status.as_u16(), answer.json().unwrap()["status"].as_str()), (200, Some(word)));
+        assert_eq!(
+            (answer.status.as_u16(), answer.json().unwrap()["status"].as_str()),
+            (200, Some(word))
+        );
         for method in [Method::POST, Method::PUT, Method::DELETE] {
             let answer = sweep.client.send(method, &url, &[], "").await.unwrap();
             assert_eq!(answer.status, 405, "{path}");

@@ -246,9 +246,7 @@ async fn choices_are_made_and_ended_only_when_logged() {
     let launch = app.launch().unwrap();
     maria.go(&launch.url).await.unwrap();
     let consent_page = maria.url.path().to_owned();
-    let choice = format!(
-        "csrf={csrf}&category=laboratory&duration=once&decision=allow"
-    );
+    let choice = format!("csrf={csrf}&category=laboratory&duration=once&decision=allow");
 
     world.faults.fail_commits(true);
     let requests = [
