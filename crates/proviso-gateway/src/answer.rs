@@ -18,7 +18,7 @@ pub(crate) struct Answer {
     pub(crate) version: Option<String>,
     pub(crate) last_modified: Option<At>,
     pub(crate) location: Option<String>,
-    pub(crate) challenge: Option<&'static str>,
+    pub(crate) challenge: Option<String>,
     pub(crate) retry_after_secs: Option<u64>,
     pub(crate) allow: Option<&'static str>,
 }
@@ -41,7 +41,7 @@ impl Answer {
     pub(crate) fn refusing(refusal: &Refusal, request: &RequestId) -> Self {
         let problem = refusal.problem;
         Self {
-            challenge: problem.challenge(),
+            challenge: refusal.challenge(),
             retry_after_secs: refusal.retry_after_secs.or(match problem.status() {
                 StatusCode::SERVICE_UNAVAILABLE => Some(5),
                 _ => None,

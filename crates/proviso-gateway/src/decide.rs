@@ -8,6 +8,7 @@ use proviso_core::decision::Decision;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
+use proviso_core::scope::{Permissions, ResourceScope, ScopeSyntax};
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
 
@@ -72,7 +73,10 @@ pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, St
         classified;
     let view = match gateway.app.plan_access(&caller, trail.at) {
         Ok(plan) => View::new(plan),
-        Err(denial) => return Err(Stopped::new(denied(&denial), trail)),
+        Err(denial) => {
+            let needed = needed_scope(&caller, &interaction, resource_type);
+            return Err(Stopped::new(denied(&denial).needing(needed), trail));
+        }
     };
     trail.planned(view.plan());
     if is_write(&interaction) && is_server_owned(resource_type) {
@@ -81,8 +85,10 @@ pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, St
         return Err(Stopped::new(refusal, trail));
     }
     if !view.plan().offers(&interaction, resource_type) {
-        let refusal =
-            Refusal::from(Problem::ScopeInsufficient).because(&[ReasonCode::ScopeMissing]);
+        let needed = needed_scope(&caller, &interaction, resource_type);
+        let refusal = Refusal::from(Problem::ScopeInsufficient)
+            .because(&[ReasonCode::ScopeMissing])
+            .needing(needed);
         return Err(Stopped::new(refusal, trail));
     }
     let judged = match &asked {
@@ -113,6 +119,20 @@ fn denied(denial: &Decision) -> Refusal {
         Problem::AccessRefused
     };
     Refusal::from(problem).because(&denial.reasons)
+}
+
+/// RFC 6750 §3: the scope that the app would need, in the context in which it already acts. It
+/// repeats the request and nothing else, so it tells nothing about what is stored.
+fn needed_scope(
+    caller: &Caller,
+    interaction: &Interaction,
+    resource_type: ResourceType,
+) -> Option<String> {
+    let permissions = Permissions::needed_for(interaction)?;
+    let context = caller.scopes.iter().find_map(|scope| Some(scope.as_resource()?.context))?;
+    let syntax = ScopeSyntax::V2;
+    let scope = ResourceScope::new(context, Some(resource_type), permissions, Vec::new(), syntax);
+    Some(scope.to_string())
 }
 
 fn is_write(interaction: &Interaction) -> bool {

@@ -195,6 +195,8 @@ pub(crate) struct Refusal {
     pub(crate) retry_after_secs: Option<u64>,
     /// Each fault of a resource that does not conform: element path and fixed words.
     pub(crate) faults: Vec<(String, String)>,
+    /// The scope that would have been enough, where only that was missing.
+    pub(crate) needed_scope: Option<String>,
 }
 
 impl From<Problem> for Refusal {
@@ -205,6 +207,7 @@ impl From<Problem> for Refusal {
             reasons: Vec::new(),
             retry_after_secs: None,
             faults: Vec::new(),
+            needed_scope: None,
         }
     }
 }
@@ -222,6 +225,22 @@ impl Refusal {
             self.place = Some(place.to_owned());
         }
         self
+    }
+
+    pub(crate) fn needing(mut self, scope: Option<String>) -> Self {
+        self.needed_scope = scope;
+        self
+    }
+
+    /// The `WWW-Authenticate` value: RFC 6750 §3.1, with the missing scope where there is one.
+    pub(crate) fn challenge(&self) -> Option<String> {
+        let challenge = self.problem.challenge()?;
+        Some(match &self.needed_scope {
+            Some(scope) if self.problem == Problem::ScopeInsufficient => {
+                format!("{challenge}, scope=\"{scope}\"")
+            }
+            _ => challenge.to_owned(),
+        })
     }
 
     pub(crate) fn retry_after(mut self, secs: u64) -> Self {

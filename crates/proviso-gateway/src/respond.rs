@@ -32,8 +32,8 @@ pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
     if let Some(location) = &answer.location {
         put(&mut headers, LOCATION, &format!("{}/{location}", gateway.base));
     }
-    if let Some(challenge) = answer.challenge {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    if let Some(challenge) = &answer.challenge {
+        put(&mut headers, WWW_AUTHENTICATE, challenge);
     }
     if let Some(allow) = answer.allow {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
