@@ -411,6 +411,7 @@ activity-who-app-for-you = { $app }, connected by you
 activity-who-app-for = { $app }, for { $name }
 activity-who-app = { $app }
 activity-who-person = { $name }
+activity-who-server = This server
 activity-who-nobody = Someone who was not signed in
 activity-why-purpose = For { $purpose }
 activity-why-none = No reason was given

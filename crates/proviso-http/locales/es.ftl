@@ -410,6 +410,7 @@ activity-who-app-for-you = { $app }, conectada por usted
 activity-who-app-for = { $app }, para { $name }
 activity-who-app = { $app }
 activity-who-person = { $name }
+activity-who-server = Este servidor
 activity-who-nobody = Alguien sin sesión iniciada
 activity-why-purpose = Para { $purpose }
 activity-why-none = No se dio ningún motivo

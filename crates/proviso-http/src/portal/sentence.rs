@@ -57,9 +57,28 @@ impl Names {
             }
             (Some(client), None) => t.with("activity-who-app", &[("app", &self.app(client))]),
             (None, Some(account)) => self.person(t, account),
-            (None, None) => t.say("activity-who-nobody"),
+            (None, None) => nobody(t, entry),
         }
     }
+}
+
+/// Who acted when no one is named: this server by itself, or a stranger at its door.
+fn nobody(t: Texts, entry: &AuditEntry) -> String {
+    t.say(match entry.kind {
+        AuditKind::Import
+        | AuditKind::Administration
+        | AuditKind::Key
+        | AuditKind::Consent
+        | AuditKind::ClientRegistration => "activity-who-server",
+        AuditKind::Access
+        | AuditKind::SignIn
+        | AuditKind::SignOut
+        | AuditKind::Authorization
+        | AuditKind::Token
+        | AuditKind::TokenRevocation
+        | AuditKind::Introspection
+        | AuditKind::PortalView => "activity-who-nobody",
+    })
 }
 
 /// One entry, ready for the page.
@@ -155,7 +174,7 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
     let actor = match (&entry.client, &entry.account) {
         (Some(client), _) => names.app(client),
         (None, Some(account)) => names.person(t, account),
-        (None, None) => t.say("activity-who-nobody"),
+        (None, None) => nobody(t, entry),
     };
     let person = entry.account.as_ref().map_or_else(|| actor.clone(), |it| names.person(t, it));
     let values = [("who", actor.as_str()), ("kinds", kinds.as_str()), ("outcome", outcome)];

@@ -101,6 +101,8 @@ fn every_code_has_its_texts() {
             need(format!("error-{}", problem.code()));
             need(format!("error-{}.what", problem.code()));
         }
+        need("activity-who-server".to_owned());
+        need("activity-who-nobody".to_owned());
         for family in ["operational", "identity"] {
             need(format!("{family}-title"));
             need(format!("{family}-intro"));
