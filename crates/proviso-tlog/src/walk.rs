@@ -78,7 +78,7 @@ impl<F: FnMut(TileId) -> Option<Vec<Hash>>> Walk<F> {
         let hash = leaf_hash(leaf);
         let offset = usize::try_from(index % u64::from(TILE_WIDTH)).unwrap_or(usize::MAX);
         if offset == 0 {
-            self.leaves = self.tile(0, index / u64::from(TILE_WIDTH), index)?;
+            self.leaves = self.leaves(index)?;
         }
         match self.leaves.get(offset) {
             None => return Err(Fault { index, kind: FaultKind::TileMismatch }),
@@ -134,6 +134,20 @@ impl<F: FnMut(TileId) -> Option<Vec<Hash>>> Walk<F> {
             }
         }
         Ok(())
+    }
+
+    /// The stored hashes of the leaves from one that begins a tile. A tile that is too short still
+    /// speaks for the leaves it has, so that the first one it lacks can be named.
+    fn leaves(&mut self, first: u64) -> Result<Vec<Hash>, Fault> {
+        let fault = Fault { index: first, kind: FaultKind::TileMismatch };
+        let wanted = TileId::in_tree(0, first / u64::from(TILE_WIDTH), self.size).ok_or(fault)?;
+        (1..=wanted.width)
+            .rev()
+            .find_map(|width| {
+                let hashes = (self.read)(TileId { width, ..wanted })?;
+                (hashes.len() == usize::from(width)).then_some(hashes)
+            })
+            .ok_or(fault)
     }
 
     fn tile(&mut self, level: u8, index: u64, first: u64) -> Result<Vec<Hash>, Fault> {
