@@ -71,7 +71,10 @@ fn supported(
         interactions,
         read_history: Done::Yes,
         update_create: Done::No,
-        conditional_create: Done::No,
+        conditional_create: match settings.upstream {
+            UpstreamSettings::Embedded => Done::Yes,
+            UpstreamSettings::Http(_) => Done::No,
+        },
         conditional_update: Done::No,
         conditional_delete: ConditionalDelete::NotSupported,
         search_params: spec::search_params_for(kind)

@@ -48,8 +48,10 @@ pub(crate) enum Asked {
         id: ResourceId,
         query: String,
     },
+    /// With criteria (`If-None-Exist`): only if none of what the caller sees matches them.
     Create {
         doc: Doc,
+        criteria: Option<String>,
     },
     Update {
         id: ResourceId,
@@ -244,12 +246,12 @@ fn asked(
     body: Body,
     headers: &EntryHeaders,
 ) -> Result<(ResourceType, Asked), Refusal> {
-    // Conditional forms ask about the store, not about a resource; until they run over the
-    // caller's view they are refused, never ignored. `If-Modified-Since` may be ignored: a whole
-    // answer is always right (RFC 9110 §13.1.3).
+    // Conditions that are not offered are refused, never ignored. `If-Modified-Since` may be
+    // ignored: a whole answer is always right (RFC 9110 §13.1.3).
     let is_get = line.body == BodyKind::None && line.interaction != Interaction::Delete;
     let creates_only = headers.if_none_match.is_some() && !is_get;
-    if headers.if_none_exist.is_some() || creates_only {
+    let misplaced = headers.if_none_exist.is_some() && line.interaction != Interaction::Create;
+    if misplaced || creates_only {
         return Err(Problem::NotOffered.into());
     }
     let own = query.to_owned();
@@ -285,7 +287,12 @@ fn asked(
         (Interaction::Create, Target::Type(kind), Body::Json(doc)) => {
             only_format(query)?;
             check_type(&doc, kind)?;
-            (kind, Asked::Create { doc })
+            (kind, Asked::Create { doc, criteria: None })
+        }
+        (Interaction::Create, Target::Conditional(kind, criteria), Body::Json(doc)) => {
+            only_format(query)?;
+            check_type(&doc, kind)?;
+            (kind, Asked::Create { doc, criteria: Some(criteria) })
         }
         (Interaction::Update, Target::Instance(kind, id), Body::Json(doc)) => {
             only_format(query)?;
@@ -433,8 +440,10 @@ fn entry_parts(entry: &IncomingEntry<'_>) -> Result<EntryParts, Refusal> {
     let line =
         classify::classify_entry(request.method, &request.url, request.if_none_exist.as_deref())
             .map_err(refuse_path)?;
-    // A patch in a batch hides inside a Binary or Parameters; not offered.
-    if line.interaction == Interaction::Patch {
+    // A patch in a batch hides inside a Binary or Parameters; conditional creates take turns, and
+    // two in one batch would wait for each other. Neither is offered here.
+    let conditional = matches!(line.target, Target::Conditional(..));
+    if line.interaction == Interaction::Patch || conditional {
         return Err(Problem::NotOffered.into());
     }
     let body = match entry.resource {

@@ -91,8 +91,16 @@ pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, St
             .needing(needed);
         return Err(Stopped::new(refusal, trail));
     }
+    // Criteria are a search: whoever may only create must not learn by them what is there.
+    if matches!(asked, Asked::Create { criteria: Some(_), .. })
+        && !view.plan().offers(&Interaction::Search, resource_type)
+    {
+        let refusal =
+            Refusal::from(Problem::ScopeInsufficient).because(&[ReasonCode::ScopeMissing]);
+        return Err(Stopped::new(refusal, trail));
+    }
     let judged = match &asked {
-        Asked::Create { doc } => new_image(gateway, doc)
+        Asked::Create { doc, .. } => new_image(gateway, doc)
             .and_then(|image| may_write(&view, &interaction, &image, &mut trail)),
         Asked::Update { doc, .. } => may_write(&view, &interaction, doc, &mut trail),
         Asked::Read { .. }

@@ -164,7 +164,7 @@ fn one(parts: &mut Parts, reading: Reading) -> Result<Answer, Refusal> {
             return Err(Problem::NotFound.into());
         }
     };
-    let judged = parts.view.judge(&parts.interaction, stored.doc.root());
+    let judged = parts.view.judge_stored(&parts.interaction, &stored);
     if !judged.permits() {
         parts.trail.note(&judged);
         parts.trail.withhold(&judged.decision.reasons);
@@ -187,7 +187,7 @@ fn representation(stored: Stored, if_none_match: Option<&str>) -> Answer {
         }),
         _ => false,
     };
-    let Stored { doc, version, at } = stored;
+    let Stored { doc, version, at, .. } = stored;
     let (status, body) = if same {
         (StatusCode::NOT_MODIFIED, Vec::new())
     } else {
@@ -198,7 +198,7 @@ fn representation(stored: Stored, if_none_match: Option<&str>) -> Answer {
 
 fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refusal> {
     for entry in &page.entries {
-        let judged = parts.view.judge(&page.interaction, entry.stored.doc.root());
+        let judged = parts.view.judge_stored(&page.interaction, &entry.stored);
         if !judged.permits() {
             return Err(disagreement(parts, &judged.decision.reasons));
         }
@@ -213,7 +213,7 @@ fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refu
 fn history(gateway: &Gateway, parts: &mut Parts, page: HistoryPage) -> Result<Answer, Refusal> {
     for entry in &page.entries {
         let judged =
-            entry.judged_by().map(|stored| parts.view.judge(&parts.interaction, stored.doc.root()));
+            entry.judged_by().map(|stored| parts.view.judge_stored(&parts.interaction, stored));
         match judged {
             Some(judged) if judged.permits() => parts.trail.release(&judged),
             Some(judged) => return Err(disagreement(parts, &judged.decision.reasons)),
@@ -266,7 +266,11 @@ fn written(
     to_commit: &mut Option<Prepared>,
 ) -> Result<Answer, Refusal> {
     let Written { change, stored, prepared } = written;
-    let judged = parts.view.judge(&parts.interaction, stored.doc.root());
+    let interaction = match change {
+        Change::Existing => Interaction::Search,
+        Change::Created | Change::Updated | Change::Deleted => parts.interaction.clone(),
+    };
+    let judged = parts.view.judge_stored(&interaction, &stored);
     if !judged.permits() && prepared.is_some() {
         parts.trail.note(&judged);
         return Err(Refusal::from(Problem::WriteRefused).because(&judged.decision.reasons));
@@ -282,7 +286,7 @@ fn written(
         _ => None,
     };
     // Who may write need not be allowed to read what is there now (leak 94).
-    let readable = parts.view.judge(&Interaction::Read, stored.doc.root()).permits();
+    let readable = parts.view.judge_stored(&Interaction::Read, &stored).permits();
     let body =
         if readable && !parts.conditions.minimal { stored.doc.into_bytes() } else { Vec::new() };
     let created = change == Change::Created;

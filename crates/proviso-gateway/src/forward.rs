@@ -5,6 +5,7 @@
 //! that version (leaks 86, 87, 93).
 
 use proviso_app::records::Prepared;
+use proviso_core::category_rules::is_directory;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
@@ -12,6 +13,7 @@ use proviso_core::time::At;
 use proviso_fhir::bundle::SearchMode;
 use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::patch::Patch;
+use proviso_fhir::references::references;
 use proviso_fhir::search::{Context, Query, SearchError, SearchScope, Summary, Total};
 
 use crate::audit::record_intent;
@@ -24,6 +26,10 @@ use crate::query;
 use crate::stop::Stopped;
 use crate::upstream::scan::{Scanned, Search};
 use crate::upstream::{History, Reading, Stored, Upstream};
+use crate::view::Judged;
+
+/// LIMIT: to so many resources a change may newly refer; each is looked at.
+const REFERENCES_MAX: usize = 200;
 
 /// What came back, with everything needed to judge it.
 #[derive(Debug)]
@@ -135,6 +141,8 @@ impl HistoryEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Created,
+    /// A conditional create found what it was about; nothing changes.
+    Existing,
     Updated,
     Deleted,
 }
@@ -169,9 +177,11 @@ async fn carry(
     Ok(match asked {
         Asked::Read { id } => Found::One(upstream.read(permit, kind, &id).await?),
         Asked::Vread { id, version } => {
+            still_shown(parts, upstream, permit, &id).await?;
             Found::One(upstream.vread(permit, kind, &id, &version).await?)
         }
         Asked::HistoryInstance { id, query } => {
+            still_shown(parts, upstream, permit, &id).await?;
             let path = format!("{kind}/{id}/_history");
             Found::History(history(gateway, parts, permit, Some(id), path, query).await?)
         }
@@ -185,17 +195,22 @@ async fn carry(
         Asked::Everything { id, query } => {
             Found::Page(everything(gateway, parts, permit, id, query).await?)
         }
-        Asked::Create { doc } => {
+        Asked::Create { doc, criteria } => {
+            refers_to_known(gateway, parts, permit, None, &doc).await?;
             before_change(gateway, parts).await?;
-            Found::Written(Box::new(upstream.create(permit, &doc).await?))
+            Found::Written(Box::new(
+                upstream.create(permit, &parts.view, &doc, criteria.as_deref()).await?,
+            ))
         }
         Asked::Update { id, doc, if_match } => {
             let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
+            refers_to_known(gateway, parts, permit, Some(&before.doc), &doc).await?;
             Found::Written(Box::new(update(gateway, parts, permit, &before, &doc).await?))
         }
         Asked::Patch { id, patch, if_match } => {
             let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
             let after = patched(parts, &before, &patch)?;
+            refers_to_known(gateway, parts, permit, Some(&before.doc), &after).await?;
             Found::Written(Box::new(update(gateway, parts, permit, &before, &after).await?))
         }
         Asked::Delete { id, if_match } => {
@@ -228,7 +243,7 @@ async fn present(
     let Reading::Live(stored) = upstream.read(permit, parts.resource_type, id).await? else {
         return Err(Problem::NotFound.into());
     };
-    let judged = parts.view.judge(&parts.interaction, stored.doc.root());
+    let judged = parts.view.judge_stored(&parts.interaction, &stored);
     if !judged.permits() {
         parts.trail.note(&judged);
         parts.trail.withhold(&judged.decision.reasons);
@@ -238,6 +253,64 @@ async fn present(
         return Err(Problem::VersionMismatch.into());
     }
     Ok(stored)
+}
+
+/// Old versions belong to whoever sees the resource as it is now or last was: what a patient has
+/// restricted since, or what turned out to be another's, is not left open in the past.
+async fn still_shown(
+    parts: &mut Parts,
+    upstream: &Upstream,
+    permit: &Permit,
+    id: &ResourceId,
+) -> Result<(), Refusal> {
+    let newest = match upstream.read(permit, parts.resource_type, id).await? {
+        Reading::Live(newest) | Reading::Deleted { last: Some(newest) } => newest,
+        // An upstream by URL does not say what was deleted; each version is judged by itself.
+        Reading::Deleted { last: None } => return Ok(()),
+        Reading::Absent => return Err(Problem::NotFound.into()),
+    };
+    let judged = parts.view.judge_stored(&parts.interaction, &newest);
+    if judged.permits() {
+        return Ok(());
+    }
+    parts.trail.note(&judged);
+    parts.trail.withhold(&judged.decision.reasons);
+    Err(Problem::NotFound.into())
+}
+
+/// What is written may newly refer only to what its writer sees. A resource that leads to a
+/// withheld one is withheld with it, so whether the reference holds would tell whether the target
+/// is there; hence hidden and absent targets are refused alike (leak 91). The directory is no
+/// secret, and whose record it is was judged already.
+async fn refers_to_known(
+    gateway: &Gateway,
+    parts: &mut Parts,
+    permit: &Permit,
+    before: Option<&Doc>,
+    after: &Doc,
+) -> Result<(), Refusal> {
+    let known = before.map(|doc| references(doc.root(), &gateway.base)).unwrap_or_default();
+    let fresh: Vec<(ResourceType, ResourceId)> = references(after.root(), &gateway.base)
+        .into_iter()
+        .filter(|edge| !is_directory(edge.0) && !known.contains(edge))
+        .collect();
+    if fresh.len() > REFERENCES_MAX {
+        return Err(Problem::ReferenceRefused.into());
+    }
+    for (kind, id) in fresh {
+        let found = gateway.upstream.read(permit, kind, &id).await?;
+        let judged = match &found {
+            Reading::Live(target) => Some(parts.view.judge_stored(&Interaction::Read, target)),
+            Reading::Deleted { .. } | Reading::Absent => None,
+        };
+        if !judged.as_ref().is_some_and(Judged::permits) {
+            if let Some(judged) = judged {
+                parts.trail.withhold(&judged.decision.reasons);
+            }
+            return Err(Problem::ReferenceRefused.into());
+        }
+    }
+    Ok(())
 }
 
 async fn update(
@@ -398,7 +471,7 @@ async fn everything(
     let (raw, point) = position(gateway, parts, &path, own_query.clone())?;
     let found = gateway.upstream.read(permit, ResourceType::PATIENT, &id).await?;
     let Reading::Live(patient) = found else { return Err(Problem::NotFound.into()) };
-    let judged = parts.view.judge(&parts.interaction, patient.doc.root());
+    let judged = parts.view.judge_stored(&parts.interaction, &patient);
     if !judged.permits() {
         parts.trail.note(&judged);
         parts.trail.withhold(&judged.decision.reasons);

@@ -61,6 +61,9 @@ problems! {
     /// The resource that would result lies outside what the caller may write.
     WriteRefused = "write-refused", FORBIDDEN, Forbidden,
         "the resource lies outside what may be written with this access";
+    /// It refers to something that is not there, or not for this caller; the answer is the same.
+    ReferenceRefused = "reference-refused", UNPROCESSABLE_ENTITY, NotFound,
+        "the resource refers to something that is not there";
     /// Written by the server only.
     ServerOwned = "server-owned", FORBIDDEN, Forbidden,
         "resources of this type are written by this server only";

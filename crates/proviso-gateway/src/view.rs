@@ -1,6 +1,7 @@
 //! The authorized view: what one caller may see, as a judgement on one resource at a time.
 
-use proviso_core::decision::{AccessPlan, Decision, Effect, PatientReach, ResourceFacts};
+use proviso_core::category::SensitiveSet;
+use proviso_core::decision::{AccessPlan, Decision, Effect, Labels, PatientReach, ResourceFacts};
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
@@ -8,6 +9,8 @@ use proviso_fhir::facts::resource_facts;
 use proviso_fhir::json::Node;
 use proviso_fhir::search::matches_scope_filter;
 use sha2::{Digest as _, Sha256};
+
+use crate::upstream::Stored;
 
 /// A plan, ready to judge resources.
 #[derive(Debug, Clone)]
@@ -43,9 +46,27 @@ impl View {
         &self.plan
     }
 
-    /// Judges one resource version. What the facts cannot say denies.
+    /// Judges one resource version by itself. What the facts cannot say denies.
     pub(crate) fn judge(&self, interaction: &Interaction, root: Node<'_>) -> Judged {
-        let Some(facts) = resource_facts(root) else { return Judged::unknown() };
+        self.judge_with(interaction, root, SensitiveSet::EMPTY)
+    }
+
+    /// Judges one resource version as it is stored, with what it refers to.
+    pub(crate) fn judge_stored(&self, interaction: &Interaction, stored: &Stored) -> Judged {
+        self.judge_with(interaction, stored.doc.root(), stored.around)
+    }
+
+    /// As [`Self::judge`], with sensitive kinds that the resource has from elsewhere.
+    pub(crate) fn judge_with(
+        &self,
+        interaction: &Interaction,
+        root: Node<'_>,
+        around: SensitiveSet,
+    ) -> Judged {
+        let Some(mut facts) = resource_facts(root) else { return Judged::unknown() };
+        if let Labels::Known(kinds) = facts.labels {
+            facts.labels = Labels::Known(kinds.union(around));
+        }
         let decision = self.plan.decide(interaction, &facts, &|filter| {
             matches_scope_filter(root, &filter.param, &filter.value)
         });

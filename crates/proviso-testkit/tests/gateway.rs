@@ -413,9 +413,15 @@ async fn writes_stay_within_the_grant() {
         let reply = send(method.clone(), &path, headers, &body).await;
         assert_eq!(reply.code(), code, "leak {leak}: {method} {path}");
     }
-    let conditional = [json[0], ("if-none-exist", "identifier=x")];
-    let reply = send(Method::POST, "Observation", &conditional, &lab("x", "a")).await;
-    assert_eq!(reply.code(), "not-offered");
+    // Criteria see what the caller sees: hidden matches neither block a create nor are named.
+    for (criteria, status) in [("_id=a-lab", 200), ("_id=b-lab", 201), ("_id=a-hiv", 201)] {
+        let headers = [json[0], ("if-none-exist", criteria)];
+        let reply = send(Method::POST, "Observation", &headers, &lab("x", "a")).await;
+        assert_eq!(reply.status.as_u16(), status, "leak 89: {criteria}");
+    }
+    let headers = [json[0], ("if-none-exist", "code=4548-4")];
+    let reply = send(Method::POST, "Observation", &headers, &lab("x", "a")).await;
+    assert_eq!(reply.code(), "condition-ambiguous");
 
     let deleted = send(Method::DELETE, &format!("Observation/{id}"), &[], "").await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);

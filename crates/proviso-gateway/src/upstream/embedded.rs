@@ -2,9 +2,11 @@
 
 use proviso_app::App;
 use proviso_app::records::{
-    HistoryScope, Match, NewIds, PageStart, Prepared, Reading as Found, Record, RecordFault,
-    RecordMethod, Search as RecordSearch, Version, View as RecordView,
+    Change as RecordChange, HistoryScope, Match, NewIds, PageStart, Prepared, Reading as Found,
+    Record, RecordFault, RecordMethod, Records, Search as RecordSearch, Version,
+    View as RecordView,
 };
+use proviso_core::category::SensitiveSet;
 use proviso_core::category_rules::is_directory;
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::interaction::Interaction;
@@ -39,7 +41,8 @@ impl<'a> Eyes<'a> {
 
 impl RecordView for Eyes<'_> {
     fn sees(&self, record: &Record) -> bool {
-        let sees = self.view.judge(self.interaction, record.doc.root()).permits();
+        let judged = self.view.judge_with(self.interaction, record.doc.root(), record.around);
+        let sees = judged.permits();
         if !sees {
             self.withheld.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         }
@@ -55,8 +58,8 @@ impl RecordView for Eyes<'_> {
 
 impl From<Record> for Stored {
     fn from(record: Record) -> Self {
-        let Record { version, at, doc, .. } = record;
-        Self { doc, version: Some(version.to_string()), at: Some(at) }
+        let Record { version, at, doc, around, .. } = record;
+        Self { doc, version: Some(version.to_string()), at: Some(at), around }
     }
 }
 
@@ -76,7 +79,17 @@ pub(crate) async fn read(
     kind: ResourceType,
     id: &ResourceId,
 ) -> Result<Reading, Refusal> {
-    Ok(app.records().read(kind, id).await.map_err(refusal)?.into())
+    let records = app.records();
+    let found = records.read(kind, id).await.map_err(refusal)?;
+    with_surroundings(&records, found).await
+}
+
+/// A record is judged together with what it refers to.
+async fn with_surroundings(records: &Records, mut found: Found) -> Result<Reading, Refusal> {
+    if let Found::Live(record) | Found::Deleted { last: Some(record), .. } = &mut found {
+        records.look_around(record).await.map_err(refusal)?;
+    }
+    Ok(found.into())
 }
 
 pub(crate) async fn vread(
@@ -90,7 +103,9 @@ pub(crate) async fn vread(
     let Some(number) = version.parse::<u64>().ok().filter(|n| n.to_string() == version) else {
         return Ok(Reading::Absent);
     };
-    Ok(app.records().vread(kind, id, number).await.map_err(refusal)?.into())
+    let records = app.records();
+    let found = records.vread(kind, id, number).await.map_err(refusal)?;
+    with_surroundings(&records, found).await
 }
 
 pub(crate) async fn history(app: &App, _: &Permit, ask: &History<'_>) -> Result<Versions, Refusal> {
@@ -116,9 +131,10 @@ pub(crate) async fn history(app: &App, _: &Permit, ask: &History<'_>) -> Result<
         let Version { resource_type, id, version, at, method, record } = version;
         let before = match (&record, version.checked_sub(1)) {
             (None, Some(number)) => {
-                match records.vread(resource_type, &id, number).await.map_err(refusal)? {
-                    Found::Live(before) => Some(Stored::from(before)),
-                    Found::Deleted { .. } | Found::Absent => None,
+                let found = records.vread(resource_type, &id, number).await.map_err(refusal)?;
+                match with_surroundings(&records, found).await? {
+                    Reading::Live(before) => Some(before),
+                    Reading::Deleted { .. } | Reading::Absent => None,
                 }
             }
             _ => None,
@@ -172,6 +188,25 @@ pub(crate) fn create(app: &App, _: &Permit, doc: &Doc) -> Result<Written, Refusa
     after(Change::Created, prepared)
 }
 
+/// Criteria are matched over what the caller may find by searching (leak 89).
+pub(crate) async fn create_unless(
+    app: &App,
+    _: &Permit,
+    view: &View,
+    doc: &Doc,
+    criteria: &str,
+) -> Result<Written, Refusal> {
+    let kind = doc.resource_type().ok_or(Problem::BodyMismatch)?;
+    let eyes = Eyes::new(view, &Interaction::Search);
+    let prepared = app
+        .records()
+        .create_if_none_exists(kind, doc.bytes().to_vec(), criteria, &eyes)
+        .await
+        .map_err(refusal)?;
+    let existing = prepared.change == RecordChange::Existing;
+    after(if existing { Change::Existing } else { Change::Created }, prepared)
+}
+
 pub(crate) async fn update(
     app: &App,
     _: &Permit,
@@ -209,7 +244,10 @@ fn exactly(before: &Stored) -> Result<Match, Refusal> {
 
 fn after(change: Change, prepared: Prepared) -> Result<Written, Refusal> {
     let doc = prepared.after.clone().ok_or(Problem::Unavailable)?;
-    let stored = Stored { doc, version: Some(prepared.version.to_string()), at: Some(prepared.at) };
+    // What it newly refers to, the caller sees: `forward` made sure of that.
+    let around = SensitiveSet::EMPTY;
+    let version = Some(prepared.version.to_string());
+    let stored = Stored { doc, version, at: Some(prepared.at), around };
     Ok(Written { change, stored, prepared: Some(prepared) })
 }
 

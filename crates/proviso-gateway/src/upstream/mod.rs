@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use proviso_app::App;
+use proviso_core::category::SensitiveSet;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
@@ -37,6 +38,8 @@ pub(crate) struct Stored {
     pub(crate) doc: Doc,
     pub(crate) version: Option<String>,
     pub(crate) at: Option<At>,
+    /// The sensitive kinds it has from what it refers to.
+    pub(crate) around: SensitiveSet,
 }
 
 impl Stored {
@@ -46,7 +49,7 @@ impl Stored {
         let version =
             text("versionId").filter(|v| v.parse::<proviso_core::id::ResourceId>().is_ok());
         let at = text("lastUpdated").and_then(|text| At::parse(&text));
-        Self { doc, version, at }
+        Self { doc, version, at, around: SensitiveSet::EMPTY }
     }
 }
 
@@ -143,10 +146,21 @@ impl Upstream {
     }
 
     /// Adds a resource; its id is never the caller's choice.
-    pub(crate) async fn create(&self, permit: &Permit, doc: &Doc) -> Result<Written, Refusal> {
-        match self {
-            Self::Embedded(app) => embedded::create(app, permit, doc),
-            Self::Http(http) => Ok(made(Change::Created, http.create(permit, doc).await?)),
+    pub(crate) async fn create(
+        &self,
+        permit: &Permit,
+        view: &View,
+        doc: &Doc,
+        criteria: Option<&str>,
+    ) -> Result<Written, Refusal> {
+        match (self, criteria) {
+            (Self::Embedded(app), None) => embedded::create(app, permit, doc),
+            (Self::Embedded(app), Some(criteria)) => {
+                embedded::create_unless(app, permit, view, doc, criteria).await
+            }
+            (Self::Http(http), None) => Ok(made(Change::Created, http.create(permit, doc).await?)),
+            // The upstream would match them over records the caller does not see.
+            (Self::Http(_), Some(_)) => Err(Problem::NotOffered.into()),
         }
     }
 
