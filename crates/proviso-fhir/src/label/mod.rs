@@ -7,6 +7,7 @@
 //! adds what each of them gives to its referrers ([`label_for_referrers`]).
 
 mod content;
+mod plain;
 pub mod rules;
 mod security;
 mod words;
@@ -38,7 +39,7 @@ pub const SECURITY_LABEL: &str = "security-label";
 
 /// Names the rule set; labels computed under another one are stale. Counts up with every change
 /// of a rule.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 
 /// Computes the labels of a resource.
 ///
@@ -181,6 +182,8 @@ fn security_label(node: Node<'_>, stated: &mut Stated, found: &mut dyn FnMut(Fin
 /// the system of their units is none of ours.
 fn coding(node: Node<'_>, found: &mut dyn FnMut(Finding)) {
     let Some(code) = node.get("code").and_then(Node::as_str) else { return };
+    // Neither white space nor case of a code means anything in these systems.
+    let code = code.trim();
     let uri = node.get("system").and_then(Node::as_str);
     let system = match uri {
         Some(uri) => match CodeSystem::from_uri(&uri) {
@@ -190,7 +193,7 @@ fn coding(node: Node<'_>, found: &mut dyn FnMut(Finding)) {
         None => None,
     };
     for rule in CODE_RULES {
-        if rule_applies(rule, system) && matches_code(&rule.codes, &code) {
+        if rule_applies(rule, system) && matches_code(&rule.codes, code) {
             found(Finding { kind: rule.kind, rule: rule.id });
         }
     }
@@ -206,7 +209,7 @@ fn rule_applies(rule: &CodeRule, system: Option<CodeSystem>) -> bool {
 
 fn matches_code(codes: &Codes, code: &str) -> bool {
     match codes {
-        Codes::Exact(list) => list.contains(&code),
+        Codes::Exact(list) => list.iter().any(|known| known.eq_ignore_ascii_case(code)),
         Codes::Under(stems) => stems.iter().any(|stem| starts_with_undotted(code, stem)),
         Codes::Between(ranges) => {
             let mut category = [0_u8; 3];
@@ -283,7 +286,7 @@ fn text(node: Node<'_>, found: &mut dyn FnMut(Finding)) {
 }
 
 fn scan_words(text: &[u8], found: &mut dyn FnMut(Finding)) {
-    words::scan(text, &mut |hit: words::Hit| found(Finding { kind: hit.kind, rule: hit.rule }));
+    words::scan(&plain::plain(text), &mut |hit: words::Hit| found(Finding { kind: hit.kind, rule: hit.rule }));
 }
 
 #[cfg(test)]

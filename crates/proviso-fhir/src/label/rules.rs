@@ -35,25 +35,39 @@ pub enum CodeSystem {
 
 impl CodeSystem {
     /// Reads a `Coding.system`; `None` for a system that no rule uses.
+    ///
+    /// What names the same system in another way is the same system: `https`, a slash at the end,
+    /// a version behind `|`, an edition of SNOMED CT, a national modification of ICD-10.
     pub fn from_uri(uri: &str) -> Option<Self> {
+        let uri = uri.trim().to_ascii_lowercase();
+        let uri = uri.split('|').next().unwrap_or_default().trim_end_matches('/');
+        let uri = uri.strip_prefix("https://").or(uri.strip_prefix("http://")).unwrap_or(uri);
+        let uri = uri.strip_prefix("www.").unwrap_or(uri);
         Some(match uri {
-            "http://hl7.org/fhir/sid/icd-10-cm"
-            | "http://hl7.org/fhir/sid/icd-10"
-            | "http://hl7.org/fhir/sid/icd-10-us"
+            "hl7.org/fhir/sid/icd-10"
+            | "hl7.org/fhir/sid/icd-10-cm"
+            | "hl7.org/fhir/sid/icd-10-us"
+            | "hl7.org/fhir/sid/icd-10-gm"
+            | "hl7.org/fhir/sid/icd-10-ca"
+            | "hl7.org/fhir/sid/icd-10-au"
+            | "hl7.org/fhir/sid/icd-10-nl"
+            | "fhir.de/codesystem/bfarm/icd-10-gm"
+            | "terminology.hl7.org/codesystem/icd10"
+            | "terminology.hl7.org/codesystem/icd10cm"
             | "urn:oid:2.16.840.1.113883.6.90"
             | "urn:oid:2.16.840.1.113883.6.3" => Self::Icd10,
-            "http://hl7.org/fhir/sid/icd-9-cm"
-            | "http://hl7.org/fhir/sid/icd-9-cm/diagnosis"
+            "hl7.org/fhir/sid/icd-9-cm"
+            | "hl7.org/fhir/sid/icd-9-cm/diagnosis"
+            | "terminology.hl7.org/codesystem/icd9"
+            | "terminology.hl7.org/codesystem/icd9cm"
             | "urn:oid:2.16.840.1.113883.6.103" => Self::Icd9,
-            "http://loinc.org" | "urn:oid:2.16.840.1.113883.6.1" => Self::Loinc,
-            "http://snomed.info/sct" | "urn:oid:2.16.840.1.113883.6.96" => Self::Snomed,
-            "http://www.nlm.nih.gov/research/umls/rxnorm" | "urn:oid:2.16.840.1.113883.6.88" => {
-                Self::RxNorm
-            }
-            "http://terminology.hl7.org/CodeSystem/HCPCS"
-            | "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
-            | "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+            "loinc.org" | "urn:oid:2.16.840.1.113883.6.1" => Self::Loinc,
+            "snomed.info/sct" | "urn:oid:2.16.840.1.113883.6.96" => Self::Snomed,
+            "nlm.nih.gov/research/umls/rxnorm" | "urn:oid:2.16.840.1.113883.6.88" => Self::RxNorm,
+            "terminology.hl7.org/codesystem/hcpcs"
+            | "cms.gov/medicare/coding/hcpcsreleasecodesets"
             | "urn:oid:2.16.840.1.113883.6.285" => Self::Hcpcs,
+            edition if edition.starts_with("snomed.info/sct/") => Self::Snomed,
             _ => return None,
         })
     }

@@ -289,3 +289,41 @@ fn rules_have_unique_ids_and_every_kind_has_one() {
         assert!(rules::WORD_RULES.iter().any(|rule| rule.kind == *kind), "{kind}");
     }
 }
+
+/// The same code, however its system is named or the code is written.
+#[test]
+fn another_name_for_a_system_or_another_way_to_write_a_code_is_no_way_out() {
+    for (system, code) in [
+        ("http://hl7.org/fhir/sid/icd-10-cm", "b20"),
+        ("http://hl7.org/fhir/sid/icd-10-cm", " B20 "),
+        ("https://hl7.org/fhir/sid/icd-10-cm/", "B20"),
+        ("HTTP://HL7.org/fhir/sid/ICD-10-CM", "B20"),
+        ("http://hl7.org/fhir/sid/icd-10-cm|2026", "B20"),
+        ("http://hl7.org/fhir/sid/icd-10-gm", "B20"),
+        ("https://snomed.info/sct", "86406008"),
+        ("http://snomed.info/sct/731000124108", "86406008"),
+        ("http://snomed.info/sct/731000124108/version/20250301", "86406008"),
+        ("https://loinc.org/", "75622-1 "),
+    ] {
+        let text = alloc::format!(
+            r#"{{"resourceType":"Basic","code":{{"coding":[{{"system":"{system}","code":"{code}"}}]}}}}"#
+        );
+        let doc = Doc::parse(text.into_bytes()).unwrap();
+        let expected = Labels::Known(SensitiveSet::EMPTY.with(SensitiveKind::Hiv));
+        assert_eq!(label(doc.root()), expected, "{system} {code}");
+    }
+}
+
+#[test]
+fn words_are_read_as_a_person_reads_them() {
+    for text in
+        ["substance&#160;use disorder", "sub\u{ad}stance use disorder", "\u{ff53}ubstance use"]
+    {
+        let json = alloc::format!(
+            r#"{{"resourceType":"Basic","text":{{"status":"generated","div":"<div>{text}</div>"}}}}"#
+        );
+        let doc = Doc::parse(json.into_bytes()).unwrap();
+        let expected = Labels::Known(SensitiveSet::EMPTY.with(SensitiveKind::SubstanceUse));
+        assert_eq!(label(doc.root()), expected, "{text}");
+    }
+}
