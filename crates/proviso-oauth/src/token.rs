@@ -118,7 +118,18 @@ impl TokenError {
     pub const fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::Client(error) => error.retry_after_secs(),
-            _ => None,
+            Self::Params(_)
+            | Self::Missing(_)
+            | Self::UnsupportedGrantType
+            | Self::UnauthorizedClient
+            | Self::AssertionReplayed
+            | Self::Code
+            | Self::RedirectUri
+            | Self::Verifier(_)
+            | Self::RefreshToken
+            | Self::GrantEnded
+            | Self::Scope
+            | Self::TemporarilyUnavailable => None,
         }
     }
 
