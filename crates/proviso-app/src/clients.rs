@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{Hash as _, Hasher as _};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use proviso_core::audit::{AuditKind, AuditOutcome};
-use proviso_core::id::{ClientId, hex};
+use proviso_core::id::{ClientId, PatientId, hex};
 use proviso_core::time::At;
 use proviso_oauth::client_auth::{self, Authenticated, ClientAuthError, Presented};
 use proviso_oauth::jose::KeySet;
@@ -20,6 +21,7 @@ pub use proviso_oauth::record::{
     Client, ClientAuthentication, ClientKeys, ClientProfile, ClientStatus, GrantType,
     IdTokenAlgorithm, TokenHash, TokenLifetimes,
 };
+use proviso_oauth::record::{SELF_REGISTERED_BYTES, SELF_REGISTERED_PREFIX};
 
 use crate::App;
 use crate::failure::Failure;
@@ -65,6 +67,8 @@ pub(crate) struct AuthMemory {
     pub(crate) throttle: Throttle,
     app_throttle: Throttle,
     pub(crate) passwords: PasswordChecks,
+    pub(crate) choices: ChoiceTurns,
+    registrations: Registrations,
     pub(crate) verified: crate::bearer::VerifiedTokens,
     key_fetch: OnceLock<Arc<dyn KeyFetch>>,
     fetched_keys: Mutex<HashMap<String, CachedKeys>>,
@@ -76,10 +80,80 @@ impl AuthMemory {
             throttle: Throttle::of_passwords(),
             app_throttle: Throttle::of_app_secrets(),
             passwords: PasswordChecks::new(),
+            choices: ChoiceTurns::default(),
+            registrations: Registrations::default(),
             verified: crate::bearer::VerifiedTokens::new(),
             key_fetch: OnceLock::new(),
             fetched_keys: Mutex::default(),
         }
+    }
+}
+
+/// Lets choices about one patient be recorded one after the other: whether there is an earlier
+/// choice for the same app must still be true when the new one is written.
+#[derive(Debug)]
+pub(crate) struct ChoiceTurns(Vec<Arc<tokio::sync::Mutex<()>>>);
+
+// LIMIT: patients who share a turn wait a few milliseconds for one another.
+const CHOICE_TURNS: u64 = 64;
+
+impl Default for ChoiceTurns {
+    fn default() -> Self {
+        Self((0..CHOICE_TURNS).map(|_| Arc::default()).collect())
+    }
+}
+
+impl ChoiceTurns {
+    /// Waits for the turn of a patient; it is over when the answer is dropped.
+    pub(crate) async fn turn_of(
+        &self,
+        patient: &PatientId,
+    ) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let mut hasher = std::hash::DefaultHasher::new();
+        patient.hash(&mut hasher);
+        let place = usize::try_from(hasher.finish() % CHOICE_TURNS).ok()?;
+        Some(Arc::clone(self.0.get(place)?).lock_owned().await)
+    }
+}
+
+/// How many apps one address may register within an hour.
+const REGISTRATIONS_PER_ADDRESS: u32 = 60;
+/// How many may be registered within an hour in all: each is kept for good, and everybody's lists
+/// of apps grow with it.
+const REGISTRATIONS_IN_ALL: u32 = 600;
+const HOUR_SECS: i64 = 3600;
+
+/// The registrations of the current hour, in memory; a restart forgets them.
+#[derive(Debug, Default)]
+struct Registrations(Mutex<Option<RegistrationHour>>);
+
+#[derive(Debug)]
+struct RegistrationHour {
+    began: At,
+    in_all: u32,
+    by_address: HashMap<String, u32>,
+}
+
+impl Registrations {
+    /// Counts a try; whether it may be made. Tries that fail count too: reading them is work.
+    fn admit(&self, address: &str, at: At) -> bool {
+        let mut hour = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = hour.take().filter(|hour| at < hour.began.plus_secs(HOUR_SECS));
+        let current = hour.insert(current.unwrap_or_else(|| RegistrationHour {
+            began: at,
+            in_all: 0,
+            by_address: HashMap::new(),
+        }));
+        if current.in_all >= REGISTRATIONS_IN_ALL {
+            return false;
+        }
+        let own = current.by_address.entry(address.to_owned()).or_default();
+        if *own >= REGISTRATIONS_PER_ADDRESS {
+            return false;
+        }
+        *own += 1;
+        current.in_all += 1;
+        true
     }
 }
 
@@ -225,10 +299,14 @@ impl App {
         if self.settings.registration != Registration::Open {
             return Ok(Err(RegistrationError::Closed));
         }
-        let mut random = [0_u8; 12];
+        let address = via.network.as_deref().unwrap_or("unknown");
+        if !self.auth.registrations.admit(address, self.now()) {
+            return Ok(Err(RegistrationError::TooMany));
+        }
+        let mut random = [0_u8; SELF_REGISTERED_BYTES];
         self.entropy.fill(&mut random)?;
-        // R25: the prefix keeps app ids apart from account ids, which are the `sub` of people.
-        let Ok(id) = format!("app-{}", hex(&random)).parse::<ClientId>() else {
+        let id = format!("{SELF_REGISTERED_PREFIX}{}", hex(&random));
+        let Ok(id) = id.parse::<ClientId>() else {
             return Ok(Err(RegistrationError::Malformed));
         };
         let issued = Issued { id, secret: self.new_secret()? };

@@ -53,7 +53,9 @@ impl App {
         Ok(clients
             .into_iter()
             .filter(|client| {
+                // What registered itself is not put in front of staff: anybody may take any name.
                 client.status == ClientStatus::Active
+                    && !client.registered_itself()
                     && client.may_use(GrantType::AuthorizationCode)
                     && !client.launch_uris.is_empty()
             })

@@ -20,6 +20,33 @@ pub enum RedirectUriError {
     /// It uses a scheme that a browser would run or that no app can own.
     #[error("a redirect URI uses a scheme that is not allowed")]
     Scheme,
+    /// It is too long, or has characters that no URI or no host name has.
+    #[error("a redirect URI is too long or has characters that do not belong there")]
+    Characters,
+}
+
+// LIMIT: it is sent back in a header together with a code and a state.
+const URI_BYTES_MAX: usize = 2048;
+
+/// Whether a text has only characters that RFC 3986 §2 gives a URI. What parsers would strip or
+/// rewrite is refused: the text is compared, shown and sent as it is.
+fn has_uri_characters(uri: &str) -> bool {
+    uri.len() <= URI_BYTES_MAX
+        && uri.bytes().all(|byte| {
+            byte.is_ascii_graphic()
+                && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+        })
+}
+
+/// Whether a host is an address or a DNS name. Its origin becomes part of a security header, where
+/// `;` and `,` would end what they stand in.
+fn has_host_characters(uri: &Url) -> bool {
+    match uri.host() {
+        Some(Host::Domain(name)) => {
+            name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
+        }
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => true,
+    }
 }
 
 /// Whether a host is the machine itself: `127.0.0.0/8`, `::1` or `localhost`.
@@ -43,6 +70,9 @@ pub fn check_registration(uri: &str) -> Result<(), RedirectUriError> {
     }
     if uri.contains('*') || !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(RedirectUriError::Ambiguous);
+    }
+    if !has_uri_characters(uri) || !has_host_characters(&parsed) {
+        return Err(RedirectUriError::Characters);
     }
     match parsed.scheme() {
         "https" if parsed.host().is_some() => Ok(()),
@@ -154,6 +184,12 @@ mod tests {
             ("javascript:alert(1)", RedirectUriError::Scheme),
             ("data:text/html,x", RedirectUriError::Scheme),
             ("/cb", RedirectUriError::NotAbsolute),
+            ("https://app.example/\ncb", RedirectUriError::Characters),
+            ("https://app.example/c b", RedirectUriError::Characters),
+            ("https://app.example\\@evil.example/", RedirectUriError::Characters),
+            ("https://app.example/\u{202e}", RedirectUriError::Characters),
+            ("https://evil.example;sandbox/cb", RedirectUriError::Characters),
+            ("https://evil.example,script-src/cb", RedirectUriError::Characters),
         ] {
             assert_eq!(check_registration(uri), Err(expected), "{uri}");
         }
@@ -161,6 +197,8 @@ mod tests {
         {
             assert_eq!(check_registration(uri), Ok(()), "{uri}");
         }
+        let long = format!("https://app.example/{}", "a".repeat(URI_BYTES_MAX));
+        assert_eq!(check_registration(&long), Err(RedirectUriError::Characters));
     }
 
     #[test]

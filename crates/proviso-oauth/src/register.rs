@@ -56,6 +56,9 @@ pub enum RegistrationError {
     /// Registration is not open.
     #[error("registration is not open here")]
     Closed,
+    /// Too many apps were registered from there, or in all, within the hour.
+    #[error("too many apps were registered, try again later")]
+    TooMany,
 }
 
 impl RegistrationError {
@@ -65,6 +68,7 @@ impl RegistrationError {
             Self::RedirectUri(_) | Self::RedirectUriCount => "invalid_redirect_uri",
             Self::Malformed | Self::Member(_) => "invalid_client_metadata",
             Self::Closed => "access_denied",
+            Self::TooMany => "temporarily_unavailable",
         }
     }
 
@@ -72,6 +76,7 @@ impl RegistrationError {
     pub const fn status(self) -> u16 {
         match self {
             Self::Closed => 403,
+            Self::TooMany => 429,
             Self::Malformed | Self::RedirectUri(_) | Self::RedirectUriCount | Self::Member(_) => {
                 400
             }
@@ -134,7 +139,7 @@ impl Metadata {
         launch_uris.extend(self.initiate_login_uri);
         let name = self.client_name.filter(|name| !name.trim().is_empty());
         let name = name.unwrap_or_else(|| issued.id.as_str().to_owned());
-        if name.chars().count() > 80 || name.chars().any(char::is_control) {
+        if name.chars().count() > 80 || !is_plain_text(&name) {
             return Err(RegistrationError::Member("client_name"));
         }
         Ok(Client {
@@ -204,6 +209,9 @@ impl Metadata {
         if (needs_redirect && self.redirect_uris.is_empty()) || self.redirect_uris.len() > 16 {
             return Err(RegistrationError::RedirectUriCount);
         }
+        if self.launch_uris.len() > 16 {
+            return Err(RegistrationError::Member("launch_uris"));
+        }
         for uri in
             self.redirect_uris.iter().chain(&self.launch_uris).chain(&self.initiate_login_uri)
         {
@@ -219,7 +227,8 @@ impl Metadata {
                 return Err(RegistrationError::Member(name));
             }
         }
-        if self.contacts.len() > 8 || self.contacts.iter().any(|contact| contact.len() > 256) {
+        let fits = |contact: &String| contact.len() <= 256 && is_plain_text(contact);
+        if self.contacts.len() > 8 || !self.contacts.iter().all(fits) {
             return Err(RegistrationError::Member("contacts"));
         }
         Ok(())
@@ -262,6 +271,18 @@ impl Metadata {
             (None, _) => Err(RegistrationError::Member("jwks_uri")),
         }
     }
+}
+
+/// Whether a text reads as it is written: without control characters, and without those that are
+/// not seen or that turn the direction of what follows, by which one name could pass for another.
+fn is_plain_text(text: &str) -> bool {
+    !text.chars().any(|c| {
+        c.is_control()
+            || matches!(c,
+                '\u{00ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{3164}'
+                | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    })
 }
 
 /// `https`, or `http` on loopback: a URL that a page may link to.
@@ -425,6 +446,11 @@ mod tests {
             ("token_endpoint_auth_method", json!("tls_client_auth"), "invalid_client_metadata"),
             ("token_endpoint_auth_method", json!("private_key_jwt"), "invalid_client_metadata"),
             ("client_name", json!("x".repeat(81)), "invalid_client_metadata"),
+            ("client_name", json!("Glucose \u{202e}hcaoC"), "invalid_client_metadata"),
+            ("client_name", json!("Glucose\u{200b} Coach"), "invalid_client_metadata"),
+            ("contacts", json!(["a\nb"]), "invalid_client_metadata"),
+            ("launch_uris", json!(vec!["https://a.example/l"; 17]), "invalid_client_metadata"),
+            ("redirect_uris", json!(["https://evil.example;sandbox/"]), "invalid_redirect_uri"),
             ("redirect_uris", json!(null), "invalid_client_metadata"),
         ] {
             assert_eq!(with(name, value.clone()), Err(expected), "{name}={value}");

@@ -12,8 +12,8 @@ use proviso_core::scope::{Scope, ScopeContext, compile, requested_categories};
 use proviso_core::time::{At, Period};
 use proviso_oauth::authorize::{AuthorizeError, ReturnAddress};
 use proviso_oauth::record::{
-    AuthorizationCode, AuthorizationRequest, AuthorizationStage, Client, Grant, GrantBasis,
-    LaunchContext, Renewal, TokenHash,
+    AuthorizationCode, AuthorizationRequest, AuthorizationStage, Client, ClientStatus, Grant,
+    GrantBasis, LaunchContext, Renewal, TokenHash,
 };
 use proviso_store::{Batch, Op, Precondition};
 
@@ -128,21 +128,29 @@ impl App {
             .map(Decided::Step);
         };
         let client = self.live.client(&request.requested.client);
-        let access = access_of(person, &request.requested.scopes);
+        // An app that was switched off meanwhile gets nothing.
+        let client = client.filter(|client| client.status == ClientStatus::Active);
+        let access =
+            client.as_ref().and_then(|client| access_of(person, client, &request.requested.scopes));
         let (Some(client), Some(access)) = (client, access) else {
             return self
                 .fail(request, Some(person), AuthorizeError::AccessDenied, via)
                 .await
                 .map(Decided::Step);
         };
+        let turn;
         let parts = match (answer, access, context.patient.clone()) {
             (Answer::Share(choice), Access::PatientDirected, Some(patient)) => {
+                // One choice for each app: who answers in two windows at once changes the choice
+                // made in the first, so that stopping it later stops everything.
+                turn = Some(self.auth.choices.turn_of(&patient).await);
                 match self.share(&request, &client, person, &context, &patient, *choice).await? {
                     Ok(parts) => parts,
                     Err(problem) => return Ok(Decided::Problem(problem)),
                 }
             }
             (Answer::ActWithinRole, Access::Operational, _) => {
+                turn = None;
                 self.act_within_role(&request, &client, person, &context)?
             }
             // The wrong kind of yes is a no.
@@ -153,7 +161,9 @@ impl App {
                     .map(Decided::Step);
             }
         };
-        self.conclude(request, person, parts, via).await.map(Decided::Step)
+        let step = self.conclude(request, person, parts, via).await;
+        drop(turn);
+        step.map(Decided::Step)
     }
 
     async fn share(

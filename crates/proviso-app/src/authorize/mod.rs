@@ -238,7 +238,7 @@ impl App {
                 login_hint: request.requested.login_hint,
             });
         };
-        let Some(access) = access_of(person, &request.requested.scopes) else {
+        let Some(access) = access_of(person, &client, &request.requested.scopes) else {
             return self.fail(request, Some(person), AuthorizeError::AccessDenied, via).await;
         };
         let settled = match &request.stage {
@@ -328,15 +328,18 @@ fn picked(person: &SignedIn, context: LaunchContext) -> AuthorizationStage {
     }
 }
 
-/// Which access mode a person's request belongs to; `None` when their role sees no records.
-fn access_of(person: &SignedIn, scopes: &[Scope]) -> Option<Access> {
+/// Which access mode a person's request belongs to; `None` when their role sees no records, or when
+/// staff are asked by an app that no organisation has agreed to.
+fn access_of(person: &SignedIn, client: &Client, scopes: &[Scope]) -> Option<Access> {
     use proviso_core::account::ActorKind;
     if !scopes.iter().any(|scope| scope.as_resource().is_some()) {
         return Some(Access::Operational);
     }
     match person.account.kind {
         ActorKind::Patient | ActorKind::Proxy => Some(Access::PatientDirected),
-        ActorKind::Clinician | ActorKind::Nurse | ActorKind::Staff => Some(Access::Operational),
+        ActorKind::Clinician | ActorKind::Nurse | ActorKind::Staff => {
+            (!client.registered_itself()).then_some(Access::Operational)
+        }
         ActorKind::PrivacyOfficer
         | ActorKind::Administrator
         | ActorKind::SupportAgent

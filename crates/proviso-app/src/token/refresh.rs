@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use proviso_core::consent::{DurationChoice, OfflineAccess};
 use proviso_core::time::At;
 use proviso_oauth::record::{Client, Grant, GrantEndReason, RefreshToken, Renewal, TokenHash};
 use proviso_oauth::token::{self, TokenError};
@@ -148,14 +149,32 @@ impl App {
         }
     }
 
+    /// What the choice as it is now says about going on; access without one is not its matter.
+    fn choice_lets_renew(&self, grant: &Grant) -> bool {
+        let Some(id) = grant.consent() else { return true };
+        self.live.consent(id).is_some_and(|named| {
+            let now = named.version();
+            match grant.renewal {
+                Renewal::Offline => now.offline == OfflineAccess::Allowed,
+                // "Once" ends with the visit and is renewed by nothing.
+                Renewal::WhileSignedIn { .. } => now.duration != DurationChoice::Once,
+                Renewal::None => false,
+            }
+        })
+    }
+
     /// The sliding end: the shorter of what the operator and the app's registration allow.
     fn refresh_end(&self, client: &Client, at: At) -> At {
         let own = i64::from(client.lifetimes.refresh_secs);
         at.plus_secs(own.min(self.settings.refresh_token_ttl_days.saturating_mul(86_400)))
     }
 
-    /// Whether a grant may still be renewed: `online_access` ends with the session (A100).
-    async fn renewal_holds(&self, grant: &Grant, at: At) -> Result<bool, Failure> {
+    /// Whether a grant may still be renewed: `online_access` ends with the session (A100), and a
+    /// person who has since chosen that the app may not go on without them is obeyed (P4).
+    pub(crate) async fn renewal_holds(&self, grant: &Grant, at: At) -> Result<bool, Failure> {
+        if !self.choice_lets_renew(grant) {
+            return Ok(false);
+        }
         match &grant.renewal {
             Renewal::None => Ok(false),
             Renewal::Offline => Ok(true),

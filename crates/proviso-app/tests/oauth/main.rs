@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod at_rest;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod authorize;
 #[cfg(test)]
 mod sign_in;

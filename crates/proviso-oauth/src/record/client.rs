@@ -144,10 +144,25 @@ pub struct Client {
     pub created_at: At,
 }
 
+/// How the ids of apps that register themselves begin. The prefix keeps them apart from account
+/// ids, which are the `sub` of people (R25).
+pub const SELF_REGISTERED_PREFIX: &str = "app-";
+/// Random bytes in such an id, in lower-case hex.
+pub const SELF_REGISTERED_BYTES: usize = 12;
+
 impl Client {
     /// Whether the app cannot prove who it is.
     pub const fn is_public(&self) -> bool {
         matches!(self.authentication, ClientAuthentication::None)
+    }
+
+    /// Whether the app registered itself (RFC 7591), as its id tells: no organisation has looked
+    /// at it, so it is for patients and not for staff.
+    pub fn registered_itself(&self) -> bool {
+        self.id.as_str().strip_prefix(SELF_REGISTERED_PREFIX).is_some_and(|rest| {
+            rest.len() == 2 * SELF_REGISTERED_BYTES
+                && rest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
     }
 
     /// Whether the app may use a grant type.

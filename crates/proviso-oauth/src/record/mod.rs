@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::client::{
     Client, ClientAuthentication, ClientKeys, ClientProfile, ClientStatus, GrantType,
-    IdTokenAlgorithm, TokenLifetimes,
+    IdTokenAlgorithm, SELF_REGISTERED_BYTES, SELF_REGISTERED_PREFIX, TokenLifetimes,
 };
 pub use self::grant::{
     AuthorizationCode, Grant, GrantBasis, GrantEnd, GrantEndReason, RefreshToken, Renewal,
