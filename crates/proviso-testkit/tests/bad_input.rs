@@ -634,6 +634,22 @@ async fn targets_and_headers_that_lie_change_nothing() {
     assert_eq!(asker.stored().await, before, "something was stored");
 }
 
+// Covers: design §13 (what is too long even to be read)
+#[tokio::test]
+async fn heads_without_end_are_cut_off() {
+    let asker = Asker::new().await;
+    let long = "v".repeat(64 * 1024);
+    for (what, head, expected) in [
+        ("one header", format!("GET / HTTP/1.1\r\nHost: x\r\nX-A: {long}"), 431),
+        ("many headers", format!("GET / HTTP/1.1\r\n{}", "X-A: 1\r\n".repeat(5000)), 431),
+        ("target", format!("GET /{long}"), 414),
+    ] {
+        let answer = raw(&asker.world, head.as_bytes()).await;
+        let statuses = statuses(&answer);
+        assert!(statuses == [expected] || statuses == [431], "{what}: {statuses:?}");
+    }
+}
+
 #[tokio::test]
 async fn two_credentials_are_none() {
     let asker = Asker::new().await;

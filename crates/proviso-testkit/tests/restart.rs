@@ -44,7 +44,7 @@ async fn hammer(
         let Ok(answer) = app.fhir(tokens.access(), &path).await else { break };
         assert_eq!(answer.status, 200, "{}", answer.text());
         requests.fetch_add(1, Ordering::SeqCst);
-        if requests.load(Ordering::SeqCst) % 7 == 0 {
+        if requests.load(Ordering::SeqCst).is_multiple_of(7) {
             let Ok(answer) = app.refresh(tokens.refresh()).await else { break };
             assert_eq!(answer.status, 200, "{}", answer.text());
             tokens = Tokens { body: answer.json().unwrap() };
