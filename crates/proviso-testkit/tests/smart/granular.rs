@@ -72,19 +72,16 @@ fn searches(resource_type: &str, all: &[Value]) -> BTreeSet<String> {
             for value in [format!("{system}|{code}"), code.to_owned()] {
                 add(format!("category={value}"));
                 add(format!("category={value}&_lastUpdated=gt2000-01-01T00:00:00Z"));
-                match resource_type {
-                    "Condition" => {
-                        if let Some((status, _)) = token(resource, "clinicalStatus") {
-                            add(format!("category={value}&clinical-status={status}"));
-                        }
-                        if let Some(visit) = resource["encounter"]["reference"].as_str() {
-                            add(format!("category={value}&encounter={visit}"));
-                        }
+                if resource_type == "Condition" {
+                    if let Some((status, _)) = token(resource, "clinicalStatus") {
+                        add(format!("category={value}&clinical-status={status}"));
                     }
-                    _ => {
-                        add(format!("category={value}&status=final"));
-                        add(format!("category={value}&date=gt2000-01-01"));
+                    if let Some(visit) = resource["encounter"]["reference"].as_str() {
+                        add(format!("category={value}&encounter={visit}"));
                     }
+                } else {
+                    add(format!("category={value}&status=final"));
+                    add(format!("category={value}&date=gt2000-01-01"));
                 }
             }
         }
