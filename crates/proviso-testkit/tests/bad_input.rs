@@ -650,6 +650,24 @@ async fn heads_without_end_are_cut_off() {
     }
 }
 
+// Covers: RFC 9112 §3.2
+#[tokio::test]
+async fn a_request_names_its_host_exactly_once() {
+    let asker = Asker::new().await;
+    for (hosts, expected) in [
+        ("", 400),
+        ("Host: a\r\nHost: a\r\n", 400),
+        ("Host: a\r\nHost: b\r\n", 400),
+        ("Host: a\r\n", 200),
+    ] {
+        for path in ["/login", "/oauth/jwks", "/fhir/r4/metadata"] {
+            let request = format!("GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n");
+            let answer = raw(&asker.world, request.as_bytes()).await;
+            assert_eq!(statuses(&answer), [expected], "{path} with `{hosts}`");
+        }
+    }
+}
+
 #[tokio::test]
 async fn two_credentials_are_none() {
     let asker = Asker::new().await;

@@ -226,6 +226,22 @@ async fn nobody_signs_in_unless_it_is_logged() {
     assert_eq!(answer.status, 303);
 }
 
+// Covers: design P3
+#[tokio::test]
+async fn no_app_is_started_from_the_ehr_unless_it_is_logged() {
+    let world = DemoWorld::start().await.unwrap();
+    let doctor = world.signed_in("drpatel").await.unwrap();
+    let csrf = csrf_of(&doctor);
+    let body = format!("csrf={csrf}&patient=maria&app=chart-lens+http://127.0.0.1:9123/launch");
+    let start = || with_cookies(&world, &doctor, Method::POST, "/launch", &body);
+    world.faults.fail_commits(true);
+    check_503("EHR launch", &start().await);
+    world.faults.fail_commits(false);
+    let answer = start().await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert!(answer.header("location").unwrap().contains("launch="));
+}
+
 // Covers: design P2, P3, P4
 #[tokio::test]
 async fn choices_are_made_and_ended_only_when_logged() {

@@ -9,11 +9,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::ConnectInfo;
+use axum::response::IntoResponse as _;
+use http::{StatusCode, Version, header};
 use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -140,9 +142,15 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let Self { peer, router, permit, .. } = self;
-        let service = router.map_request(move |mut request: http::Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.map(axum::body::Body::new)
+        let service = service_fn(move |mut request: http::Request<Incoming>| {
+            let router = router.clone();
+            async move {
+                if !names_host_once(&request) {
+                    return Ok(StatusCode::BAD_REQUEST.into_response());
+                }
+                request.extensions_mut().insert(ConnectInfo(peer));
+                router.oneshot(request.map(axum::body::Body::new)).await
+            }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
@@ -155,14 +163,18 @@ impl Connection {
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
             .keep_alive_interval(Duration::from_secs(30));
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-            .into_owned();
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "connection ended early");
         }
         drop(permit);
     }
+}
+
+/// RFC 9112 §3.2: anything else is how two servers come to disagree about whom a request is for.
+fn names_host_once<B>(request: &http::Request<B>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() != Version::HTTP_11)
 }
 
 fn acceptor(config: &TlsConfig) -> anyhow::Result<TlsAcceptor> {
