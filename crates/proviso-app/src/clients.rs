@@ -157,6 +157,11 @@ impl Registrations {
     }
 }
 
+/// A name as people tell names apart: neither case nor spaces nor signs make another one.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// An app that was believed.
 #[derive(Debug, Clone)]
 pub(crate) struct Believed {
@@ -316,6 +321,12 @@ impl App {
             Ok(client) => client,
             Err(error) => return Ok(Err(error)),
         };
+        // Nobody takes the name of an app that the organisation has agreed to.
+        let own = folded(&client.name);
+        let clients = self.store.clients().await?;
+        if clients.iter().any(|known| !known.registered_itself() && folded(&known.name) == own) {
+            return Ok(Err(RegistrationError::Member("client_name")));
+        }
         let answer = Registered::of(&client, &issued);
         self.save_client(client, Presence::Absent, "register", via).await?;
         Ok(Ok(answer))

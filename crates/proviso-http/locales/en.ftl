@@ -205,6 +205,8 @@ error-launch = The app could not be opened
     .what = The app, the patient or the visit is not available to you. Nothing was shared.
 error-headers-too-long = What your browser sent is too long
     .what = Your browser sent more with its request than this server accepts. Removing old cookies may help.
+error-too-many = Too many requests came from your network
+    .what = For a short while this server takes no more requests to connect from there. Nothing was shared or changed. Please try again in a minute.
 error-unavailable = We cannot do this right now
     .what = Something on our side does not work. Nothing was shared or changed. Please try again in a few minutes.
 

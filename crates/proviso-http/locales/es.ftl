@@ -204,6 +204,8 @@ error-launch = No se pudo abrir la aplicación
     .what = La aplicación, el paciente o la visita no están a su alcance. No se ha compartido nada.
 error-headers-too-long = Lo que envió su navegador es demasiado largo
     .what = Su navegador envió con la solicitud más de lo que acepta este servidor. Puede ayudar borrar cookies antiguas.
+error-too-many = Llegaron demasiadas solicitudes desde su red
+    .what = Por un momento este servidor no acepta más solicitudes de conexión desde allí. No se compartió ni se cambió nada. Inténtelo de nuevo en un minuto.
 error-unavailable = Ahora no podemos hacer esto
     .what = Algo no funciona de nuestro lado. No se compartió ni se cambió nada. Inténtelo de nuevo en unos minutos.
 

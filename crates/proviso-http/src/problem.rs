@@ -21,12 +21,13 @@ pub(crate) enum Problem {
     Authorize,
     Launch,
     HeadersTooLong,
+    TooMany,
     Unavailable,
 }
 
 impl Problem {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::NotFound,
         Self::Method,
         Self::TooLarge,
@@ -39,6 +40,7 @@ impl Problem {
         Self::Authorize,
         Self::Launch,
         Self::HeadersTooLong,
+        Self::TooMany,
         Self::Unavailable,
     ];
 
@@ -57,6 +59,7 @@ impl Problem {
             Self::Authorize => "authorize",
             Self::Launch => "launch",
             Self::HeadersTooLong => "headers-too-long",
+            Self::TooMany => "too-many",
             Self::Unavailable => "unavailable",
         }
     }
@@ -71,6 +74,7 @@ impl Problem {
             Self::Form | Self::RequestGone | Self::Authorize => StatusCode::BAD_REQUEST,
             Self::Csrf | Self::Forbidden | Self::Launch => StatusCode::FORBIDDEN,
             Self::HeadersTooLong => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }

@@ -27,6 +27,7 @@ pub struct HttpState {
     pub(crate) urls: Arc<ServerUrls>,
     pub(crate) demo: Option<Arc<DemoApp>>,
     pub(crate) failures: Arc<Failures>,
+    pub(crate) strangers: Arc<Failures>,
 }
 
 impl HttpState {
@@ -37,7 +38,13 @@ impl HttpState {
             Demonstration::Served => Some(Arc::new(DemoApp::new(&app.settings().public_url))),
             Demonstration::Off => None,
         };
-        Self { app, urls, demo, failures: Arc::default() }
+        Self {
+            app,
+            urls,
+            demo,
+            failures: Arc::new(Failures::of_apps()),
+            strangers: Arc::new(Failures::of_strangers()),
+        }
     }
 
     pub(crate) const fn world(&self) -> World {

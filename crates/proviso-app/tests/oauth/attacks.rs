@@ -152,3 +152,16 @@ async fn answers_in_many_windows_at_once_are_one_choice() {
     let consents = world.app.store().consents().await.unwrap();
     assert_eq!(consents.len(), 1);
 }
+
+#[tokio::test]
+async fn nobody_registers_under_the_name_of_an_app_that_was_agreed_on() {
+    let world = World::new().await;
+    for name in ["bill-helper", "Bill Helper", " BILL\u{a0}helper "] {
+        let body = serde_json::json!({
+            "redirect_uris": ["https://evil.example/cb"],
+            "client_name": name,
+        });
+        let answer = world.app.register_client(body.to_string().as_bytes(), &via()).await.unwrap();
+        assert_eq!(answer.unwrap_err(), RegistrationError::Member("client_name"), "{name}");
+    }
+}

@@ -10,7 +10,7 @@ pub(crate) mod operational;
 pub(crate) mod picker;
 
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use proviso_app::authorize::{ConsentModel, OperationalModel, PageRefusal, PatientRelation, Step};
 use proviso_app::failure::Failure;
@@ -40,6 +40,9 @@ pub(crate) async fn begin(
     RawQuery(query): RawQuery,
 ) -> Response {
     let visit = &visitor.visit;
+    if let Some(turned_away) = too_many(&state, &visitor) {
+        return turned_away;
+    }
     let params = match Params::parse_with_repeats(query.unwrap_or_default().as_bytes()) {
         Ok(params) => params,
         Err(error) => return Problem::Authorize.page_with(visit, Some(error.to_string())),
@@ -51,6 +54,22 @@ pub(crate) async fn begin(
         Ok(step) => leave_query(visit, step),
         Err(error) => failed(visit, &error),
     }
+}
+
+/// Turns away an address from which strangers send requests without end.
+fn too_many(state: &HttpState, visitor: &Visitor) -> Option<Response> {
+    if visitor.signed_in.is_some() {
+        return None;
+    }
+    let address = visitor.via.network.as_deref()?.parse().ok()?;
+    let at = state.app.now();
+    let Some(wait) = state.strangers.wait_secs(address, at) else {
+        state.strangers.count(address, at);
+        return None;
+    };
+    let mut response = Problem::TooMany.page(&visitor.visit);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    Some(response)
 }
 
 /// Answers the first request: whatever shows a page does so at the stored request's own address.

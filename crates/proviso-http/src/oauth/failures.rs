@@ -19,6 +19,9 @@ use crate::state::HttpState;
 
 /// How many failures one address may have within a minute.
 const FAILURES_PER_MINUTE: u32 = 300;
+/// How many requests to connect may come from one address within a minute before anybody has
+/// signed in: each one is stored, and a refused one is logged for good.
+const STRANGERS_PER_MINUTE: u32 = 600;
 const MINUTE_SECS: i64 = 60;
 // LIMIT: memory; when it is full, minutes that are over go first, then everything.
 const ADDRESSES_MAX: usize = 10_000;
@@ -36,21 +39,34 @@ impl Minute {
     }
 }
 
-/// Counts in memory; a restart forgets them.
-#[derive(Debug, Default)]
-pub(crate) struct Failures(Mutex<HashMap<IpAddr, Minute>>);
+/// Counts by address and minute, in memory; a restart forgets them.
+#[derive(Debug)]
+pub(crate) struct Failures {
+    per_minute: u32,
+    minutes: Mutex<HashMap<IpAddr, Minute>>,
+}
 
 impl Failures {
+    /// For wrong credentials at the endpoints for apps.
+    pub(crate) fn of_apps() -> Self {
+        Self { per_minute: FAILURES_PER_MINUTE, minutes: Mutex::default() }
+    }
+
+    /// For requests to connect from browsers in which nobody is signed in.
+    pub(crate) fn of_strangers() -> Self {
+        Self { per_minute: STRANGERS_PER_MINUTE, minutes: Mutex::default() }
+    }
+
     /// How many seconds the address must wait, if it had too many.
-    fn wait_secs(&self, address: IpAddr, at: At) -> Option<i64> {
-        let minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn wait_secs(&self, address: IpAddr, at: At) -> Option<i64> {
+        let minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = minutes.get(&address)?;
-        let over = minute.count >= FAILURES_PER_MINUTE && at < minute.ends();
+        let over = minute.count >= self.per_minute && at < minute.ends();
         over.then(|| (minute.ends().as_secs() - at.as_secs()).max(1))
     }
 
-    fn count(&self, address: IpAddr, at: At) {
-        let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn count(&self, address: IpAddr, at: At) {
+        let mut minutes = self.minutes.lock().unwrap_or_else(PoisonError::into_inner);
         if minutes.len() >= ADDRESSES_MAX && !minutes.contains_key(&address) {
             minutes.retain(|_, minute| at < minute.ends());
             if minutes.len() >= ADDRESSES_MAX {
@@ -100,7 +116,7 @@ mod tests {
     // Covers: R29
     #[test]
     fn an_address_with_too_many_failures_waits_for_its_minute_to_end() {
-        let failures = Failures::default();
+        let failures = Failures::of_apps();
         let guesser: IpAddr = "203.0.113.9".parse().unwrap();
         let other: IpAddr = "10.0.0.1".parse().unwrap();
         let at = At::from_secs(1_800_000_000);
