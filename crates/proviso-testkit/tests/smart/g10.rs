@@ -6,8 +6,8 @@ use proviso_testkit::browser::Browser;
 use proviso_testkit::smart_app::{LOOPBACK, SmartApp, Tokens, everything};
 
 use crate::world::{
-    CLINICIAN, PATIENT, World, check_error, check_token_response, parameter, scopes, signed_in,
-    told,
+    CLINICIAN, PATIENT, World, begin_by_form, check_error, check_token_response, parameter, scopes,
+    signed_in, told,
 };
 
 /// The types of `g10_smart_scopes` in the patient compartment (US Core 7).
@@ -140,7 +140,15 @@ async fn a_patient_app_with_the_default_scopes_reads_every_type() {
 #[tokio::test]
 async fn a_practitioner_app_with_the_default_scopes_reads_every_type() {
     let world = World::new().await;
-    let (_, tokens, _) = world.patel_launched(&default_scopes("launch", "user", "rs")).await;
+    let app = world.app("chart-lens", &default_scopes("launch", "user", "rs"));
+    let mut browser = Browser::new().unwrap();
+    let (_, launch) =
+        world.start_from_ehr(&mut browser, "drpatel", "chart-lens", "maria", None).await;
+    let launch = app.launch_with(&[("launch", Some(&launch))]).unwrap();
+    begin_by_form(&world, &mut browser, &launch).await;
+    app.answer(&mut browser, "drpatel", &[]).await.unwrap();
+    let code = app.code(&launch, &browser.url).unwrap();
+    let tokens = check_token_response(&app.exchange(&launch, &code).await.unwrap());
     check_scopes("launch", "user", tokens.text("scope"));
     check_unrestricted(&world, &tokens).await;
 }

@@ -5,7 +5,8 @@ use proviso_testkit::smart_app::{LOOPBACK, SmartApp, everything};
 use serde_json::json;
 
 use crate::world::{
-    PATIENT, World, check_error, check_token_response, parameter, scopes, signed_in, told,
+    PATIENT, World, begin_by_form, check_error, check_token_response, parameter, scopes, signed_in,
+    told,
 };
 
 // Covers: SMART App Launch 2.2 (A18): only registered launch URLs are started
@@ -81,11 +82,7 @@ async fn a59_state_comes_back_byte_for_byte_with_yes_no_and_error_by_get_and_by_
         assert!(!code.is_empty());
 
         let no = app.launch_with(&[("state", Some(&state))]).unwrap();
-        let url = url::Url::parse(&no.url).unwrap();
-        let fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let fields: Vec<(&str, &str)> =
-            fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        browser.post(&world.url("/oauth/authorize"), &fields).await.unwrap();
+        begin_by_form(&world, &mut browser, &no).await;
         let form = browser.form_with("decision").unwrap();
         browser.submit(&form, &[("decision", "deny")]).await.unwrap();
         assert_eq!(parameter(&browser.url, "error").as_deref(), Some("access_denied"));

@@ -5,7 +5,7 @@ use http::Method;
 use proviso_testkit::browser::{Browser, links};
 use proviso_testkit::smart_app::{LOOPBACK, everything};
 
-use crate::world::{PATIENT, World, check_error, signed_in};
+use crate::world::{PATIENT, World, begin_by_form, check_error, signed_in};
 
 // Covers: RFC 9700 §4.12 (R13)
 #[tokio::test]
@@ -32,11 +32,7 @@ async fn r13_every_redirect_after_a_form_is_303() {
     check(&browser, "consent");
     assert!(browser.url.as_str().starts_with(LOOPBACK));
 
-    let url = url::Url::parse(&launch.url).unwrap();
-    let fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let fields: Vec<(&str, &str)> =
-        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    browser.post(&world.url("/oauth/authorize"), &fields).await.unwrap();
+    begin_by_form(&world, &mut browser, &launch).await;
     check(&browser, "authorization request by form");
 
     let mut doctor = signed_in(&world, "drpatel").await;

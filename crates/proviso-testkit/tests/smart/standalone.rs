@@ -8,7 +8,7 @@ use proviso_testkit::signing::SigningKey;
 use proviso_testkit::smart_app::{LOOPBACK, Proof, SmartApp, everything};
 use serde_json::json;
 
-use crate::world::{PATIENT, World, check_token_response, scopes};
+use crate::world::{PATIENT, World, begin_by_form, check_token_response, scopes};
 
 /// Inferno `smart_standalone_launch_stu2_2` from the redirect on, for one app.
 async fn check_launch(app: &SmartApp) {
@@ -78,13 +78,9 @@ async fn an_authorization_request_by_form_is_the_same_as_one_by_address() {
     let world = World::new().await;
     let app = world.coach();
     let launch = app.launch().unwrap();
-    let url = url::Url::parse(&launch.url).unwrap();
-    let fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-    let fields: Vec<(&str, &str)> =
-        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut browser = Browser::new().unwrap();
     browser.stop_at = Some(app.redirect_uri.clone());
-    browser.post(&world.url("/oauth/authorize"), &fields).await.unwrap();
+    begin_by_form(&world, &mut browser, &launch).await;
     app.answer(&mut browser, "maria", &everything()).await.unwrap();
     let code = app.code(&launch, &browser.url).unwrap();
     check_token_response(&app.exchange(&launch, &code).await.unwrap());

@@ -4,7 +4,9 @@
 use proviso_testkit::browser::Browser;
 use proviso_testkit::demo_world::DemoWorld;
 use proviso_testkit::http_client::HttpClient;
-use proviso_testkit::smart_app::{LOOPBACK, Launch, Proof, SmartApp, Tokens, everything};
+use proviso_testkit::smart_app::{
+    LOOPBACK, Launch, Proof, SmartApp, Tokens, basic, client_secret, everything,
+};
 
 use crate::world::{
     CLINICIAN, PATIENT, check_error, check_token_response, parameter, scopes, told,
@@ -167,4 +169,61 @@ async fn a_request_to_connect_that_was_left_lying_ends() {
     browser.submit(&form, &choices).await.unwrap();
     assert!(browser.page.status.is_client_error(), "{}", browser.page.status);
     assert_eq!(browser.page.header("location"), None);
+}
+
+// Covers: RFC 6749 §2.3.1 (R29)
+#[tokio::test]
+async fn r29_guessing_a_password_is_slowed_down() {
+    let world = DemoWorld::start().await.unwrap();
+    let mut browser = Browser::open(&world.url("/login")).await.unwrap();
+    let mut tries = 0;
+    while browser.page.status != 429 {
+        assert!(tries < 8, "nothing slows the guessing down");
+        browser.sign_in("james", "wrong").await.unwrap();
+        tries += 1;
+    }
+    let wait: i64 = browser.page.header("retry-after").unwrap().parse().unwrap();
+    // The right password does not help while waiting, and nobody else is held up.
+    browser.sign_in("james", "proviso-demo").await.unwrap();
+    assert_eq!(browser.page.status, 429);
+    world.signed_in("maria").await.unwrap();
+    world.clock.advance_secs(wait);
+    world.signed_in("james").await.unwrap();
+}
+
+// Covers: RFC 6749 §2.3.1 (R29): endpoints that take a client's secret resist guessing too
+#[tokio::test]
+async fn r29_guessing_an_apps_secret_is_slowed_down() {
+    let world = DemoWorld::start().await.unwrap();
+    let secret = client_secret(&world.clients().unwrap(), "bill-helper").unwrap();
+    let ask = async |path: &str, secret: &str| {
+        let header = basic("bill-helper", secret);
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", "x"), ("token", "x")];
+        let headers = [("authorization", header.as_str())];
+        HttpClient::default().post_form(&world.url(path), &headers, &fields).await.unwrap()
+    };
+    // A busy app with the right secret is never slowed down.
+    for _ in 0..20 {
+        check_error(&ask("/oauth/token", &secret).await, 400, "invalid_grant");
+    }
+    let mut answer = ask("/oauth/token", "guess").await;
+    for number in 0..8 {
+        check_error(&answer, 401, "invalid_client");
+        answer = ask("/oauth/token", &format!("guess-{number}")).await;
+        if answer.status == 429 {
+            break;
+        }
+    }
+    check_error(&answer, 429, "temporarily_unavailable");
+    let wait: i64 = answer.header("retry-after").unwrap().parse().unwrap();
+    for path in ["/oauth/token", "/oauth/introspect", "/oauth/revoke"] {
+        let answer = ask(path, &secret).await;
+        check_error(&answer, 429, "temporarily_unavailable");
+        assert!(answer.header("retry-after").is_some(), "{path}");
+    }
+    // Other apps go on, and so does this one after the wait.
+    let (app, tokens) = connected(&world, "1-year").await;
+    check_token_response(&app.refresh(tokens.refresh()).await.unwrap());
+    world.clock.advance_secs(wait);
+    assert_eq!(ask("/oauth/introspect", &secret).await.status, 200);
 }

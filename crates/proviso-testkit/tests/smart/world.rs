@@ -183,6 +183,15 @@ pub(crate) async fn told(browser: &mut Browser, launch: &Launch) -> Url {
     browser.url.clone()
 }
 
+/// Brings an authorization request by a form of the app, as the kit's `POST` method does.
+pub(crate) async fn begin_by_form(world: &World, browser: &mut Browser, launch: &Launch) {
+    let url = Url::parse(&launch.url).unwrap();
+    let fields: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    let fields: Vec<(&str, &str)> =
+        fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    browser.post(&world.url("/oauth/authorize"), &fields).await.unwrap();
+}
+
 /// A browser in which somebody is signed in.
 pub(crate) async fn signed_in(world: &World, username: &str) -> Browser {
     let mut browser = Browser::open(&world.url("/login")).await.unwrap();
