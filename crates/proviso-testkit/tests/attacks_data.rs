@@ -2,8 +2,10 @@
 
 use http::{Method, StatusCode};
 use proviso_core::category::{CategorySet, SensitiveSet};
+use proviso_gateway::{GatewaySettings, HttpUpstreamSettings};
+use proviso_testkit::fhir_server::FhirServer;
 use proviso_testkit::gateway_cases::{LAB, observation};
-use proviso_testkit::gateway_world::{Access, Reply, Terms, World, request};
+use proviso_testkit::gateway_world::{Access, ORIGIN, Reply, Terms, World, request};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/fhir+json")];
 const RESTRICTED: &str = r#","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"}]}"#;
@@ -48,37 +50,42 @@ const DEPRESSION: &str = r#"{"resourceType":"Condition","id":"dep","subject":{"r
 "category":[{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-category","code":"problem-list-item"}]}],
 "code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"F33.1"}]}}"#;
 
+/// Records that lead to withheld ones, and their like that do not.
+const LEADING: &[&str] = &[
+    DEPRESSION,
+    r#"{"resourceType":"Provenance","id":"prov","recorded":"2026-01-01T00:00:00Z","target":[{"reference":"Patient/a"},{"reference":"Condition/dep"}],"agent":[{"who":{"reference":"Practitioner/p"}}]}"#,
+    r#"{"resourceType":"Encounter","id":"enc","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/a"},"diagnosis":[{"condition":{"reference":"Condition/dep/_history/1"}}]}"#,
+    r#"{"resourceType":"Encounter","id":"plain","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/a"}}"#,
+    r#"{"resourceType":"Medication","id":"m1","code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"6813","display":"methadone"}]}}"#,
+    r#"{"resourceType":"Medication","id":"m2","code":{"text":"metformin"}}"#,
+    r#"{"resourceType":"MedicationRequest","id":"rx1","status":"active","intent":"order","subject":{"reference":"Patient/a"},"medicationReference":{"reference":"http://127.0.0.1:8080/fhir/r4/Medication/m1"}}"#,
+    r#"{"resourceType":"MedicationRequest","id":"rx2","status":"active","intent":"order","subject":{"reference":"Patient/a"},"medicationReference":{"reference":"Medication/m2"}}"#,
+    r#"{"resourceType":"Location","id":"org","name":"Harbor Methadone Clinic"}"#,
+    r#"{"resourceType":"Appointment","id":"app","status":"booked","participant":[{"status":"accepted","actor":{"reference":"Patient/a"}},{"status":"accepted","actor":{"reference":"Location/org"}}]}"#,
+    r#"{"resourceType":"Binary","id":"bin","contentType":"text/plain","securityContext":{"reference":"Patient/a"},"data":"VGhlcmFweSBmb3IgbWFqb3IgZGVwcmVzc2lvbg=="}"#,
+    r#"{"resourceType":"DocumentReference","id":"doc","status":"current","subject":{"reference":"Patient/a"},"content":[{"attachment":{"contentType":"text/plain","url":"Binary/bin"}}]}"#,
+];
+
+/// The records of [`LEADING`] that must not be seen.
+const LED_ASTRAY: &[&str] = &[
+    "Condition/dep",
+    "Provenance/prov",
+    "Encounter/enc",
+    "Encounter/enc/_history/1",
+    "Encounter/enc/_history",
+    "MedicationRequest/rx1",
+    "Appointment/app",
+    "Binary/bin",
+    "DocumentReference/doc",
+];
+
 /// What refers to a withheld record tells that it is there, and in which company.
 // Covers: design §6 (propagation), P1
 #[tokio::test]
 async fn what_leads_to_a_withheld_record_is_withheld_with_it() {
-    let (world, token) = world_with(&[
-        DEPRESSION,
-        r#"{"resourceType":"Provenance","id":"prov","recorded":"2026-01-01T00:00:00Z","target":[{"reference":"Patient/a"},{"reference":"Condition/dep"}],"agent":[{"who":{"reference":"Practitioner/p"}}]}"#,
-        r#"{"resourceType":"Encounter","id":"enc","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/a"},"diagnosis":[{"condition":{"reference":"Condition/dep/_history/1"}}]}"#,
-        r#"{"resourceType":"Encounter","id":"plain","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/a"}}"#,
-        r#"{"resourceType":"Medication","id":"m1","code":{"coding":[{"system":"http://www.nlm.nih.gov/research/umls/rxnorm","code":"6813","display":"methadone"}]}}"#,
-        r#"{"resourceType":"Medication","id":"m2","code":{"text":"metformin"}}"#,
-        r#"{"resourceType":"MedicationRequest","id":"rx1","status":"active","intent":"order","subject":{"reference":"Patient/a"},"medicationReference":{"reference":"http://127.0.0.1:8080/fhir/r4/Medication/m1"}}"#,
-        r#"{"resourceType":"MedicationRequest","id":"rx2","status":"active","intent":"order","subject":{"reference":"Patient/a"},"medicationReference":{"reference":"Medication/m2"}}"#,
-        r#"{"resourceType":"Location","id":"org","name":"Harbor Methadone Clinic"}"#,
-        r#"{"resourceType":"Appointment","id":"app","status":"booked","participant":[{"status":"accepted","actor":{"reference":"Patient/a"}},{"status":"accepted","actor":{"reference":"Location/org"}}]}"#,
-        r#"{"resourceType":"Binary","id":"bin","contentType":"text/plain","securityContext":{"reference":"Patient/a"},"data":"VGhlcmFweSBmb3IgbWFqb3IgZGVwcmVzc2lvbg=="}"#,
-        r#"{"resourceType":"DocumentReference","id":"doc","status":"current","subject":{"reference":"Patient/a"},"content":[{"attachment":{"contentType":"text/plain","url":"Binary/bin"}}]}"#,
-    ])
-    .await;
+    let (world, token) = world_with(LEADING).await;
     let never = world.get(&token, "Encounter/never").await.unwrap().fingerprint();
-    for path in [
-        "Condition/dep",
-        "Provenance/prov",
-        "Encounter/enc",
-        "Encounter/enc/_history/1",
-        "Encounter/enc/_history",
-        "MedicationRequest/rx1",
-        "Appointment/app",
-        "Binary/bin",
-        "DocumentReference/doc",
-    ] {
+    for path in LED_ASTRAY {
         let reply = world.get(&token, path).await.unwrap();
         assert_eq!(reply.fingerprint(), never, "{path}");
     }
@@ -104,6 +111,31 @@ async fn what_leads_to_a_withheld_record_is_withheld_with_it() {
     let all = world.get(&token, "Patient/a/$everything").await.unwrap().entries();
     for hidden in ["Provenance/prov", "Encounter/enc", "MedicationRequest/rx1", "Medication/m1"] {
         assert!(!all.contains(&hidden.to_owned()), "{hidden} in {all:?}");
+    }
+}
+
+/// The same in front of a FHIR server that others wrote.
+#[tokio::test]
+async fn what_leads_to_a_withheld_record_of_an_upstream_is_withheld_with_it() {
+    let server = FhirServer::start().await.unwrap();
+    server.load(&texts(&[PATIENT, PRACTITIONER])).await.unwrap();
+    server.load(&texts(LEADING)).await.unwrap();
+    let upstream = HttpUpstreamSettings::at(server.base.clone());
+    let world = World::new(GatewaySettings::in_front_of(ORIGIN, upstream)).await.unwrap();
+    let token = share_all(&world).await.token;
+    let never = world.get(&token, "Encounter/never").await.unwrap().fingerprint();
+    // A reference under our own base is not one of the upstream's, and this upstream does not give
+    // the content of a Binary as FHIR.
+    for path in LED_ASTRAY.iter().filter(|path| !path.ends_with("rx1") && !path.ends_with("doc")) {
+        let reply = world.get(&token, path).await.unwrap();
+        assert_eq!(reply.fingerprint(), never, "{path}");
+    }
+    for (path, expected) in [
+        ("Encounter?patient=a", &["Encounter/plain"][..]),
+        ("Provenance?target=Condition/dep", &[]),
+        ("Patient?_id=a&_revinclude=Encounter:patient", &["Patient/a", "Encounter/plain"]),
+    ] {
+        assert_eq!(world.get(&token, path).await.unwrap().entries(), expected, "{path}");
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod embedded;
 pub(crate) mod http;
 pub(crate) mod remote;
 pub(crate) mod scan;
+mod surroundings;
 
 use std::borrow::Cow;
 use std::sync::Arc;

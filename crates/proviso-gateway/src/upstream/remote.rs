@@ -26,7 +26,11 @@ impl HttpUpstream {
     ) -> Result<Reading, UpstreamError> {
         let answer = self.get(&format!("/{kind}/{id}")).await?;
         match answer.status {
-            StatusCode::OK => Ok(Reading::Live(self.wanted(answer, kind, id)?)),
+            StatusCode::OK => {
+                let mut stored = self.wanted(answer, kind, id)?;
+                self.look_around(&mut [&mut stored]).await?;
+                Ok(Reading::Live(stored))
+            }
             // What was deleted, and whose it was, the upstream does not say: then nobody hears.
             StatusCode::GONE => Ok(Reading::Deleted { last: None }),
             status => absent(status),
@@ -43,7 +47,8 @@ impl HttpUpstream {
         let answer = self.get(&format!("/{kind}/{id}/_history/{version}")).await?;
         match answer.status {
             StatusCode::OK => {
-                let stored = self.wanted(answer, kind, id)?;
+                let mut stored = self.wanted(answer, kind, id)?;
+                self.look_around(&mut [&mut stored]).await?;
                 if stored.version.as_deref() == Some(version) {
                     Ok(Reading::Live(stored))
                 } else {
@@ -65,10 +70,16 @@ impl HttpUpstream {
     ) -> Result<Versions, Refusal> {
         let mut visible = Vec::new();
         let mut withheld = 0_u32;
-        for entry in self.history(ask, id).await? {
+        let mut entries = self.history(ask, id).await?;
+        let mut versions: Vec<&mut Stored> = entries
+            .iter_mut()
+            .flat_map(|entry| entry.stored.iter_mut().chain(entry.before.iter_mut()))
+            .collect();
+        self.look_around(&mut versions).await?;
+        for entry in entries {
             let recent = ask.since.is_none_or(|since| entry.at.is_some_and(|at| at >= since));
             let Some(judged_by) = entry.judged_by().filter(|_| recent) else { continue };
-            if ask.view.judge(ask.interaction, judged_by.doc.root()).permits() {
+            if ask.view.judge_stored(ask.interaction, judged_by).permits() {
                 visible.push(entry);
             } else {
                 withheld = withheld.saturating_add(1);

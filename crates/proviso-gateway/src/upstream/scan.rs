@@ -51,6 +51,9 @@ pub(crate) struct Search<'a> {
     pub(crate) most: usize,
 }
 
+/// Resources of one type, and where their list goes on.
+type Candidates = (Vec<(ResourceId, Stored)>, Option<String>);
+
 /// One page of the view.
 #[derive(Debug)]
 pub(crate) struct Scanned {
@@ -96,17 +99,12 @@ impl HttpUpstream {
                     if seen > search.most {
                         return Err(Problem::SearchTooCostly.into());
                     }
-                    for (id, stored) in candidates {
-                        let root = stored.doc.root();
-                        if !search.query.matches(root, &Joined::default()) {
-                            continue;
-                        }
-                        if search.view.judge(search.interaction, root).permits() {
-                            found.insert((*kind, id), stored);
-                        } else {
-                            withheld.insert((*kind, id));
-                        }
-                    }
+                    let matching = candidates.into_iter().filter(|(_, stored)| {
+                        search.query.matches(stored.doc.root(), &Joined::default())
+                    });
+                    let (seen, unseen) = self.part(search, matching.collect()).await?;
+                    found.extend(seen.into_iter().map(|(id, stored)| ((*kind, id), stored)));
+                    withheld.extend(unseen.into_iter().map(|id| (*kind, id)));
                     tail = next;
                 }
             }
@@ -115,13 +113,50 @@ impl HttpUpstream {
         Ok((found.into_values().collect(), withheld))
     }
 
+    /// Parts candidates into those that the view sees, together with what they refer to, and the
+    /// ids of the others.
+    async fn part(
+        &self,
+        search: &Search<'_>,
+        candidates: Vec<(ResourceId, Stored)>,
+    ) -> Result<(Vec<(ResourceId, Stored)>, Vec<ResourceId>), UpstreamError> {
+        let sees = |stored: &Stored| search.view.judge_stored(search.interaction, stored).permits();
+        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        for (id, stored) in candidates {
+            if sees(&stored) {
+                seen.push((id, stored));
+            } else {
+                unseen.push(id);
+            }
+        }
+        let mut within: Vec<&mut Stored> = seen.iter_mut().map(|(_, stored)| stored).collect();
+        self.look_around(&mut within).await?;
+        let (seen, led_astray): (Vec<_>, Vec<_>) =
+            seen.into_iter().partition(|(_, stored)| sees(stored));
+        unseen.extend(led_astray.into_iter().map(|(id, _)| id));
+        Ok((seen, unseen))
+    }
+
     /// One page of the upstream's answer: resources of the one type that was asked for.
     async fn candidates(
         &self,
         kind: ResourceType,
         tail: &str,
-    ) -> Result<(Vec<(ResourceId, Stored)>, Option<String>), UpstreamError> {
+    ) -> Result<Candidates, UpstreamError> {
+        let known = self.candidates_if_known(kind, tail).await?;
+        known.ok_or(UpstreamError::Unacceptable("a search that failed"))
+    }
+
+    /// As [`Self::candidates`]; `None` when the upstream says that there is no such type.
+    pub(super) async fn candidates_if_known(
+        &self,
+        kind: ResourceType,
+        tail: &str,
+    ) -> Result<Option<Candidates>, UpstreamError> {
         let answer = self.get(tail).await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
         if answer.status != StatusCode::OK {
             return Err(UpstreamError::Unacceptable("a search that failed"));
         }
@@ -148,7 +183,7 @@ impl HttpUpstream {
         if next.is_none() && first && total.is_some_and(|total| total > candidates.len()) {
             return Err(UpstreamError::Unacceptable("a page that ends too early"));
         }
-        Ok((candidates, next))
+        Ok(Some((candidates, next)))
     }
 
     /// What the page's matches lead to and what leads to them, decided one by one (leaks 35-38).
@@ -204,7 +239,7 @@ impl HttpUpstream {
                 }
                 let (kind, id) = target;
                 if let Reading::Live(found) = self.read(search.permit, kind, &id).await?
-                    && search.view.judge(search.interaction, found.doc.root()).permits()
+                    && search.view.judge_stored(search.interaction, &found).permits()
                 {
                     fresh.push(found);
                 }
@@ -232,16 +267,12 @@ impl HttpUpstream {
                 let mut tail = Some(page_of(*kind, &[(param.code.to_owned(), some.join(","))]));
                 while let Some(page) = tail {
                     let (candidates, next) = self.candidates(*kind, &page).await?;
-                    for (id, stored) in candidates {
-                        let root = stored.doc.root();
-                        let leads = include
-                            .edges(root, search.own_base)
-                            .iter()
-                            .any(|target| targets.contains(target));
-                        if leads
-                            && search.view.judge(search.interaction, root).permits()
-                            && known.insert((*kind, id))
-                        {
+                    let leading = candidates.into_iter().filter(|(_, stored)| {
+                        let edges = include.edges(stored.doc.root(), search.own_base);
+                        edges.iter().any(|target| targets.contains(target))
+                    });
+                    for (id, stored) in self.part(search, leading.collect()).await?.0 {
+                        if known.insert((*kind, id)) {
                             fresh.push(stored);
                         }
                     }
@@ -308,7 +339,7 @@ fn first_page(kind: ResourceType, narrowed: &[(String, String)], search: &Search
     page_of(kind, &params)
 }
 
-fn page_of(kind: ResourceType, params: &[(String, String)]) -> String {
+pub(super) fn page_of(kind: ResourceType, params: &[(String, String)]) -> String {
     let mut tail = format!("/{kind}?_count={UPSTREAM_PAGE}");
     for (name, value) in params {
         tail.push('&');
