@@ -116,11 +116,31 @@ impl App {
         Ok(ticket.map(|ticket| ticket.context).ok_or(AuthorizeError::Launch))
     }
 
+    /// Whether the person may share or open the patient in context now; nobody in context is
+    /// nobody's secret.
+    pub(super) fn context_stands(&self, account: &Account, context: &LaunchContext) -> bool {
+        let Some(patient) = &context.patient else { return true };
+        self.relations_of(account).iter().any(|(related, _)| related == patient)
+    }
+
     /// The patients whom a person may share or open, by relationships in force now.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn candidates(&self, account: &Account) -> Result<Vec<PatientCandidate>, Failure> {
+        let mut found = self.relations_of(account);
+        found.truncate(CANDIDATES_MAX);
+        let accounts = self.store.accounts().await?;
+        let mut candidates = Vec::with_capacity(found.len());
+        for (patient, relation) in found {
+            let name = self.name_of(&patient, &accounts).await?;
+            candidates.push(PatientCandidate { patient, name, relation });
+        }
+        Ok(candidates)
+    }
+
+    /// The same without names, and all of them.
+    fn relations_of(&self, account: &Account) -> Vec<(PatientId, PatientRelation)> {
         let at = self.now();
         let mut found: Vec<(PatientId, PatientRelation)> = Vec::new();
         if let Some(own) = own_patient(account) {
@@ -146,14 +166,7 @@ impl App {
         found.sort_by(|(a, of_a), (b, of_b)| {
             (*of_a != PatientRelation::Own, a).cmp(&(*of_b != PatientRelation::Own, b))
         });
-        found.truncate(CANDIDATES_MAX);
-        let accounts = self.store.accounts().await?;
-        let mut candidates = Vec::with_capacity(found.len());
-        for (patient, relation) in found {
-            let name = self.name_of(&patient, &accounts).await?;
-            candidates.push(PatientCandidate { patient, name, relation });
-        }
-        Ok(candidates)
+        found
     }
 
     /// How pages call a patient: as their own account does, else as their record does.

@@ -109,7 +109,9 @@ impl App {
         };
         let stage = match (signed_in, &request.stage) {
             (Some(person), AuthorizationStage::PatientPicked { account, context, .. })
-                if *account == person.account.id && is_fresh(&request, person) =>
+                if *account == person.account.id
+                    && is_fresh(&request, person)
+                    && self.context_stands(&person.account, context) =>
             {
                 Some((person, context.clone()))
             }

@@ -245,7 +245,12 @@ impl App {
             AuthorizationStage::PatientPicked { account, context, .. }
                 if *account == person.account.id =>
             {
-                Settled::Context(context.clone())
+                // What tied the person to the patient may have ended since.
+                if self.context_stands(&person.account, context) {
+                    Settled::Context(context.clone())
+                } else {
+                    Settled::Refused(AuthorizeError::AccessDenied)
+                }
             }
             AuthorizationStage::Requested
             | AuthorizationStage::SignedIn { .. }

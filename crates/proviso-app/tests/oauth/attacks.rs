@@ -165,3 +165,28 @@ async fn nobody_registers_under_the_name_of_an_app_that_was_agreed_on() {
         assert_eq!(answer.unwrap_err(), RegistrationError::Member("client_name"), "{name}");
     }
 }
+
+#[tokio::test]
+async fn nobody_goes_on_for_a_patient_who_is_no_longer_theirs() {
+    // Covers: design §5, a revoked proxy loses access; care that ended opens nothing
+    for username in ["drpatel", "wei"] {
+        let world = World::new().await;
+        // What ties them to their patients ends thirty days from the start.
+        world.clock.advance_secs(30 * 86_400 - 600);
+        let session = world.sign_in(username).await;
+        let person = Some(&session.signed_in);
+        let step = world.begin(&request(&[]), person).await;
+        let Step::PickPatient { request: id, .. } = step else { panic!("{step:?}") };
+        let lily = "lily".parse().unwrap();
+        world.app.pick_patient(&id, BROWSER, person, &lily, &via()).await.unwrap();
+        world.clock.advance_secs(601);
+        let answer = match username {
+            "wei" => Answer::Share(Box::new(everything())),
+            _ => Answer::ActWithinRole,
+        };
+        let decided = world.app.decide_authorization(&id, BROWSER, person, answer, &via()).await;
+        let Decided::Step(Step::Return { url }) = decided.unwrap() else { panic!("{username}") };
+        assert_eq!(query_of(&url).text("code"), None, "{username}");
+        assert_eq!(query_of(&url).text("error"), Some("access_denied"), "{username}");
+    }
+}
