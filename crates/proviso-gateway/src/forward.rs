@@ -5,6 +5,7 @@
 //! that version (leaks 86, 87, 93).
 
 use proviso_app::records::Prepared;
+use proviso_core::category::SensitiveSet;
 use proviso_core::category_rules::is_directory;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
@@ -12,6 +13,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::bundle::SearchMode;
 use proviso_fhir::json::{Doc, Node};
+use proviso_fhir::label::{SECURITY_LABEL, findings};
 use proviso_fhir::patch::Patch;
 use proviso_fhir::references::references;
 use proviso_fhir::search::{Context, Query, SearchError, SearchScope, Summary, Total};
@@ -347,8 +349,14 @@ fn keeps_labels(before: Node<'_>, after: Node<'_>) -> bool {
             })
             .collect()
     };
+    // What is labelled inside (contained resources, single elements) keeps its kinds as well.
+    let stated = |root: Node<'_>| -> SensitiveSet {
+        let own = findings(root).into_iter().filter(|finding| finding.rule == SECURITY_LABEL);
+        own.map(|finding| finding.kind).collect()
+    };
     let kept = labels(after);
     labels(before).iter().all(|label| kept.contains(label))
+        && stated(before).is_subset_of(stated(after))
 }
 
 /// The query to carry out and where to go on, from the caller's query or the page link it names.

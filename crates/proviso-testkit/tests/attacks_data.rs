@@ -220,3 +220,24 @@ async fn the_next_page_does_not_show_what_was_restricted_meanwhile() {
         assert_eq!(next.entries(), ["Observation/o3"], "{query}");
     }
 }
+
+/// A label on a part of a record is as hard to take away as one on the whole.
+// Covers: leak 80
+#[tokio::test]
+async fn a_label_inside_a_record_cannot_be_written_away() {
+    let world = World::embedded().await.unwrap();
+    let inside = r#","note":[{"text":"x","extension":[{"url":"http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label","valueCoding":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HIV"}}]}]"#;
+    world.load(&texts(&[PATIENT, PRACTITIONER, &lab("one", inside)])).await.unwrap();
+    let terms = Terms {
+        patient: "a",
+        categories: CategorySet::all(),
+        sensitive: SensitiveSet::all(),
+        scopes: "patient/*.cruds",
+    };
+    let token = world.share("glucose-coach", &terms).await.unwrap().token;
+    let put = send(&world, &token, Method::PUT, "Observation/one", &lab("one", "")).await;
+    assert_eq!(put.status, StatusCode::FORBIDDEN);
+    let kept = lab("one", inside).replace("7.2", "7.3");
+    let put = send(&world, &token, Method::PUT, "Observation/one", &kept).await;
+    assert_eq!(put.status, StatusCode::OK, "{}", put.code());
+}
