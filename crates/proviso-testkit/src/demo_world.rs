@@ -2,6 +2,7 @@
 //! its storage fails when told to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proviso::commands::serve::planes;
 use proviso::demo;
@@ -17,6 +18,9 @@ use tokio::sync::watch;
 
 use crate::browser::Browser;
 use crate::gateway_world::NOW;
+
+/// How long the world waits for the body of a request.
+pub const BODY_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where the world keeps its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +86,7 @@ impl DemoWorld {
         let gateway = GatewaySettings { rates, ..GatewaySettings::embedded(origin.clone()) };
         let router = planes(&app, gateway, Demonstration::Served)?;
         let (stop, stopped) = watch::channel(false);
+        let listener = listener.with_bodies_within(BODY_WITHIN);
         tokio::spawn(listener.serve(router, stopped));
         Ok(Self { app, clock, faults, origin, folder, _stop: stop })
     }

@@ -650,6 +650,32 @@ async fn heads_without_end_are_cut_off() {
     }
 }
 
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_not_waited_for() {
+    let asker = Asker::new().await;
+    let before = asker.stored().await;
+    let token = asker.tokens.access();
+    // A length that is announced and never sent; and chunks without an end.
+    let fhir = format!(
+        "POST /fhir/r4/Observation HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/fhir+json\r\nContent-Length: 100\r\n\r\n{{"
+    );
+    let token = "POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Type: \
+                 application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n";
+    let page = "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: \
+                application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ncsrf=";
+    let (fhir, token, page) = tokio::join!(
+        raw(&asker.world, fhir.as_bytes()),
+        raw(&asker.world, token.as_bytes()),
+        raw(&asker.world, page.as_bytes()),
+    );
+    for answer in [&fhir, &token, &page] {
+        assert_eq!(statuses(answer), [400], "{answer}");
+    }
+    assert!(fhir.contains("OperationOutcome") && token.contains("invalid_request"));
+    assert_eq!(asker.stored().await, before, "something was stored");
+}
+
 // Covers: RFC 9112 §3.2
 #[tokio::test]
 async fn a_request_names_its_host_exactly_once() {

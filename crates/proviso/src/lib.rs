@@ -11,4 +11,5 @@ pub mod installation;
 pub mod key_fetch;
 pub mod listener;
 pub mod single_instance;
+pub mod slow_body;
 pub mod telemetry;

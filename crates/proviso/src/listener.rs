@@ -25,11 +25,15 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use crate::config::TlsConfig;
+use crate::slow_body::SlowBody;
 
 /// LIMIT: open connections of one listener. Beyond it new ones wait in the accept queue.
 const CONNECTIONS_MAX: usize = 4096;
 /// LIMIT: how long a peer may take to send a request head, or to finish a TLS handshake.
 const HEAD_SECS_MAX: u64 = 10;
+/// LIMIT: how long a peer may take to send a request body, from the first wait for it: 4 MiB over a
+/// slow line, with room.
+const BODY_SECS_MAX: u64 = 60;
 /// LIMIT: how long requests in flight may take to finish once a stop was asked for.
 const DRAIN_SECS_MAX: u64 = 10;
 /// LIMIT: bytes of one request head that are read before the connection is answered with 431.
@@ -42,6 +46,7 @@ const STREAMS_MAX: u32 = 128;
 pub struct Listener {
     tcp: TcpListener,
     tls: Option<TlsAcceptor>,
+    body_within: Duration,
 }
 
 impl std::fmt::Debug for Listener {
@@ -67,7 +72,14 @@ impl Listener {
                 anyhow::Error::new(error).context(format!("cannot listen on {address}"))
             }
         })?;
-        Ok(Self { tcp, tls })
+        Ok(Self { tcp, tls, body_within: Duration::from_secs(BODY_SECS_MAX) })
+    }
+
+    /// The same with another time limit for request bodies.
+    #[must_use]
+    pub const fn with_bodies_within(mut self, body_within: Duration) -> Self {
+        self.body_within = body_within;
+        self
     }
 
     /// The bound address, with the port the system chose when 0 was asked for.
@@ -97,8 +109,13 @@ impl Listener {
                 }
             };
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
-            let connection =
-                Connection { peer, tls: self.tls.clone(), router: router.clone(), permit };
+            let connection = Connection {
+                peer,
+                tls: self.tls.clone(),
+                router: router.clone(),
+                body_within: self.body_within,
+                permit,
+            };
             let watcher = graceful.watcher();
             tokio::spawn(async move { connection.run(stream, watcher).await });
         }
@@ -116,6 +133,7 @@ struct Connection {
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     router: Router,
+    body_within: Duration,
     permit: tokio::sync::OwnedSemaphorePermit,
 }
 
@@ -141,7 +159,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { peer, router, permit, .. } = self;
+        let Self { peer, router, permit, body_within, .. } = self;
         let service = service_fn(move |mut request: http::Request<Incoming>| {
             let router = router.clone();
             async move {
@@ -149,7 +167,8 @@ impl Connection {
                     return Ok(StatusCode::BAD_REQUEST.into_response());
                 }
                 request.extensions_mut().insert(ConnectInfo(peer));
-                router.oneshot(request.map(axum::body::Body::new)).await
+                let within = |body| axum::body::Body::new(SlowBody::new(body, body_within));
+                router.oneshot(request.map(within)).await
             }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
