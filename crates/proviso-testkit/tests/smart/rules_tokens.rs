@@ -6,9 +6,7 @@ use proviso_testkit::http_client::Answer;
 use proviso_testkit::smart_app::{Launch, SmartApp, Tokens, basic, everything};
 use serde_json::json;
 
-use crate::world::{
-    PATIENT, World, check_error, check_not_cached, check_token_response, scopes, signed_in,
-};
+use crate::world::{PATIENT, World, check_error, check_token_response, scopes, signed_in};
 
 async fn code(app: &SmartApp, browser: &mut Browser) -> (Launch, String) {
     let launch = app.launch().unwrap();
