@@ -172,11 +172,7 @@ impl App {
             && client.scopes.iter().any(|scope| {
                 scope.as_resource().is_some_and(|r| r.context == ScopeContext::System)
             });
-        Ok(if agreed {
-            Reach::Any(client.id.clone())
-        } else {
-            Reach::Own(client.id.clone())
-        })
+        Ok(if agreed { Reach::Any(client.id.clone()) } else { Reach::Own(client.id.clone()) })
     }
 
     /// The app that asks, its assertion recorded as used.

@@ -6,8 +6,8 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_store::{Batch, CommitError, Op, ReadError, Store};
 
 use crate::App;
+use crate::audit::{AuditError, SealError, Sealer, install_signer};
 use crate::clients::AuthMemory;
-use crate::audit::{AuditError, Sealer, SealError, install_signer};
 use crate::keys::{Keys, KeysError, MasterKey};
 use crate::live::Live;
 use crate::ports::{Clock, Entropy, EntropyError};
