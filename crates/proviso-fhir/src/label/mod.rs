@@ -287,7 +287,7 @@ fn text(node: Node<'_>, found: &mut dyn FnMut(Finding)) {
 
 fn scan_words(text: &[u8], found: &mut dyn FnMut(Finding)) {
     words::scan(&plain::plain(text), &mut |hit: words::Hit| {
-        found(Finding { kind: hit.kind, rule: hit.rule })
+        found(Finding { kind: hit.kind, rule: hit.rule });
     });
 }
 

@@ -3,8 +3,8 @@
 //!
 //! The upstream's own evaluation only ever narrows. Totals, order, pages and includes are made
 //! from what remains, so they are functions of the view and not of the store behind it. What would
-//! need the upstream to look at other resources than the one it returns (chains, `_has`) is
-//! refused: it would look at hidden ones.
+//! need the upstream to look at other resources than the one it returns (chains, `_has`, value
+//! sets, hierarchies) is refused: it would look at hidden ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,8 +66,10 @@ pub(crate) struct Scanned {
 
 impl HttpUpstream {
     pub(crate) async fn search(&self, search: &Search<'_>) -> Result<Scanned, Refusal> {
-        if let Some(join) = search.query.joins.first() {
-            return Err(Refusal::from(Problem::SearchRefused).at(&join.name));
+        let joins = search.query.joins.iter().map(|join| &join.name);
+        let lookups = search.query.lookups.iter().map(|lookup| &lookup.name);
+        if let Some(name) = joins.chain(lookups).next() {
+            return Err(Refusal::from(Problem::SearchRefused).at(name));
         }
         let (mut matches, withheld) = self.matches(search).await?;
         order(search.query, &mut matches);
@@ -102,9 +104,9 @@ impl HttpUpstream {
                     let matching = candidates.into_iter().filter(|(_, stored)| {
                         search.query.matches(stored.doc.root(), &Joined::default())
                     });
-                    let (seen, unseen) = self.part(search, matching.collect()).await?;
-                    found.extend(seen.into_iter().map(|(id, stored)| ((*kind, id), stored)));
-                    withheld.extend(unseen.into_iter().map(|id| (*kind, id)));
+                    let (visible, others) = self.part(search, matching.collect()).await?;
+                    found.extend(visible.into_iter().map(|(id, stored)| ((*kind, id), stored)));
+                    withheld.extend(others.into_iter().map(|id| (*kind, id)));
                     tail = next;
                 }
             }
@@ -121,20 +123,20 @@ impl HttpUpstream {
         candidates: Vec<(ResourceId, Stored)>,
     ) -> Result<(Vec<(ResourceId, Stored)>, Vec<ResourceId>), UpstreamError> {
         let sees = |stored: &Stored| search.view.judge_stored(search.interaction, stored).permits();
-        let (mut seen, mut unseen) = (Vec::new(), Vec::new());
+        let (mut visible, mut others) = (Vec::new(), Vec::new());
         for (id, stored) in candidates {
             if sees(&stored) {
-                seen.push((id, stored));
+                visible.push((id, stored));
             } else {
-                unseen.push(id);
+                others.push(id);
             }
         }
-        let mut within: Vec<&mut Stored> = seen.iter_mut().map(|(_, stored)| stored).collect();
+        let mut within: Vec<&mut Stored> = visible.iter_mut().map(|(_, stored)| stored).collect();
         self.look_around(&mut within).await?;
-        let (seen, led_astray): (Vec<_>, Vec<_>) =
-            seen.into_iter().partition(|(_, stored)| sees(stored));
-        unseen.extend(led_astray.into_iter().map(|(id, _)| id));
-        Ok((seen, unseen))
+        let (visible, led_astray): (Vec<_>, Vec<_>) =
+            visible.into_iter().partition(|(_, stored)| sees(stored));
+        others.extend(led_astray.into_iter().map(|(id, _)| id));
+        Ok((visible, others))
     }
 
     /// One page of the upstream's answer: resources of the one type that was asked for.
