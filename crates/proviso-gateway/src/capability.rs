@@ -81,8 +81,7 @@ fn supported(
             .iter()
             .chain(spec::common_search_params())
             .filter(|param| {
-                Param::find(kind, param.code).is_some_and(|p| p.kind != ParamType::Special)
-                    && !REFUSED.contains(&param.code)
+                Param::find(kind, param.code).is_some() && !REFUSED.contains(&param.code)
             })
             .collect(),
         includes: references(kind).map(|code| format!("{kind}:{code}")).collect(),

@@ -15,6 +15,7 @@ mod import;
 mod include;
 mod links;
 mod search;
+mod terms;
 mod transaction;
 mod view;
 mod write;

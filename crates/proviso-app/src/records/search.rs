@@ -11,6 +11,7 @@ use proviso_fhir::search::{Clause, Joined, Query, ResourceKey, SortRow, Summary,
 use proviso_store::{CandidateQuery, Clause as StoreClause};
 
 use super::around::State;
+use super::terms::Sight;
 use super::{Record, RecordFault, Records, View, indexer};
 
 /// How many candidates are read in one step, at least and at most: a first page rarely needs
@@ -150,7 +151,8 @@ impl Records {
         Ok(found)
     }
 
-    /// Answers the joins of a query: the same search, over the same view, one step further away.
+    /// Answers the joins and lookups of a query: the same search, over the same view, one step
+    /// further away.
     fn join<'a>(
         &'a self,
         query: &'a Query,
@@ -167,7 +169,10 @@ impl Records {
                         join.collect(record.doc.root(), &self.base, &mut answers);
                     }
                 }
-                joined.0.push(answers);
+                joined.keys.push(answers);
+            }
+            for lookup in &query.lookups {
+                joined.found.push(self.look_up(lookup, Sight { as_of, most, view }).await?);
             }
             Ok(joined)
         })

@@ -73,6 +73,18 @@ pub(super) fn unescape(text: &str) -> Option<String> {
     Some(plain)
 }
 
+/// Escapes a text so that it is one value; the inverse of [`unescape`].
+pub(super) fn escape(plain: &str) -> String {
+    let mut text = String::with_capacity(plain.len());
+    for c in plain.chars() {
+        if matches!(c, ',' | '|' | '$' | '\\') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::vec;
@@ -98,6 +110,7 @@ mod tests {
     fn escaped_separators_do_not_split() {
         assert_eq!(split_unescaped(r"a\,b,c\\,d", ','), vec![r"a\,b", r"c\\", "d"]);
         assert_eq!(unescape(r"a\,b\|\$\\").as_deref(), Some(r"a,b|$\"));
+        assert_eq!(escape(r"a,b|$\"), r"a\,b\|\$\\");
         assert_eq!(unescape(r"a\b"), None);
         assert_eq!(unescape(r"a\"), None);
     }

@@ -3,20 +3,24 @@
 //! A [`Query`] is parsed strictly: what is not known or not supported is refused by name. It is
 //! evaluated one resource at a time by [`Query::matches`]; chains and `_has` are [`Join`]s whose
 //! inner queries the caller runs first, over whatever view of the store it grants, so that
-//! nothing hidden can influence an answer. [`Indexer`] and [`Query::clauses`] let a store
+//! nothing hidden can influence an answer. Value sets, code systems and hierarchies of places are
+//! [`Lookup`]s that the caller answers in the same way. [`Indexer`] and [`Query::clauses`] let a store
 //! narrow the candidates; they never decide.
 //!
 //! This module knows no store, no clock and no terminology service.
 //!
 //! Source: FHIR R4 (4.0.1) search.html.
 
+mod codes;
 mod control;
 mod decimal;
 mod error;
 mod form;
 mod include;
 mod interval;
+mod lookup;
 mod narrow;
+mod near;
 mod param;
 mod path;
 mod predicate;
@@ -30,12 +34,15 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use codes::{CodeSet, Direction, ValueSetName, ValueSetReading, hierarchy};
 pub use control::{Controls, Summary, Total};
 pub use decimal::{Decimal, DecimalRange};
 pub use error::SearchError;
 pub use include::Include;
 pub use interval::Interval;
+pub use lookup::{Found, Lookup, LookupKind, PART_OF, PART_OF_TYPES};
 pub use narrow::{Clause, IndexKeys, Indexer, RangeKey};
+pub use near::Position;
 pub use param::{Param, ParamType};
 pub use path::PathError;
 pub use predicate::{Modifier, Prefix};

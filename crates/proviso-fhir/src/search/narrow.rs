@@ -10,6 +10,7 @@ use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
 
 use super::interval::Interval;
+use super::lookup::Found;
 use super::param::{Param, ParamType};
 use super::predicate::{NumberTest, Prefix, ReferenceTest, Test, TextMatch, UriMatch, uri_parents};
 use super::query::{FilterKind, Joined, Query, SearchScope};
@@ -182,7 +183,8 @@ fn add_keys(param: &Param, value: &SearchValue<'_>, index: &mut IndexKeys) {
             Some(Target::Contained(_)) | None => {}
         },
         SearchValue::Uri(uri) => keys.push(key_hash(&[code, uri])),
-        SearchValue::Composite(_) => {}
+        // There is no key for a place: `near` looks at every Location.
+        SearchValue::Composite(_) | SearchValue::Position(_) => {}
     }
 }
 
@@ -240,18 +242,23 @@ impl Query {
                     narrow(indexer, param, &tests, &mut clauses);
                 }
                 (FilterKind::Chain(join), Some(param)) => {
-                    if let Some(set) = joined.0.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
+                    if let Some(set) = joined.keys.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
                         let ids = set.iter().map(|(_, id)| id);
                         clauses.extend(indexer.reference_keys(param.code, ids));
                     }
                 }
                 (FilterKind::Has(join), _) => {
-                    if let Some(set) = joined.0.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
+                    if let Some(set) = joined.keys.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
                         let own = set.iter().filter(|(t, _)| *t == indexer.resource_type);
                         clauses.push(Clause::Ids(own.map(|(_, id)| id.clone()).collect()));
                     }
                 }
-                (FilterKind::Missing(_) | FilterKind::NoneOf(_), _) | (_, None) => {}
+                (FilterKind::Within(lookups), Some(param)) => {
+                    let found = joined.answers(lookups);
+                    clauses.extend(found.and_then(|found| found_keys(indexer, param, &found)));
+                }
+                (FilterKind::Missing(_) | FilterKind::NoneOf(_) | FilterKind::Outside(_), _)
+                | (_, None) => {}
             }
         }
         clauses.extend(self.compartment_clause(indexer));
@@ -320,6 +327,23 @@ fn narrow(indexer: &Indexer, param: &Param, tests: &[&Test], clauses: &mut Vec<C
     }
 }
 
+/// The keys of everything that lookups found; nothing where those are not known one by one.
+fn found_keys(indexer: &Indexer, param: &Param, found: &[&Found]) -> Option<Clause> {
+    let home = indexer.home(param.code).filter(|_| param.code != "_id" && !param.is_contact)?;
+    let mut keys = Vec::new();
+    for one in found {
+        match one {
+            Found::Codes(set) => {
+                keys.extend(set.listed()?.into_iter().map(|code| key_hash(&[home, code])));
+            }
+            Found::Resources(set) => {
+                keys.extend(set.iter().map(|(_, id)| key_hash(&[home, id.as_str()])));
+            }
+        }
+    }
+    if keys.len() > JOIN_KEYS_MAX { None } else { Some(Clause::AnyKey(keys)) }
+}
+
 fn ids_clause(tests: &[&Test]) -> Option<Clause> {
     let mut ids = Vec::new();
     for test in tests {
@@ -353,7 +377,8 @@ fn range_of(home: &str, test: &Test) -> Option<RangeKey> {
         | Test::Reference(_)
         | Test::Identifier(_)
         | Test::Uri { .. }
-        | Test::Composite(_) => None,
+        | Test::Composite(_)
+        | Test::Near(_) => None,
     }
 }
 
@@ -403,7 +428,8 @@ fn test_keys(home: &str, param: &Param, test: &Test, keys: &mut Vec<i64>) -> boo
         | Test::Number(_)
         | Test::Date { .. }
         | Test::Quantity { .. }
-        | Test::Composite(_) => {}
+        | Test::Composite(_)
+        | Test::Near(_) => {}
     }
     keys.len() > before
 }

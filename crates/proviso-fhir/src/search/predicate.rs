@@ -12,6 +12,7 @@ use proviso_core::time::At;
 use super::decimal::{Decimal, DecimalRange};
 use super::form::{split_unescaped, unescape};
 use super::interval::Interval;
+use super::near::NearTest;
 use super::param::{Param, ParamType};
 use super::reference::{self, Target};
 use super::text::{fold, soundex};
@@ -55,6 +56,10 @@ pub enum Modifier {
     Above,
     /// `:below`
     Below,
+    /// `:in`
+    In,
+    /// `:not-in`
+    NotIn,
     /// `:of-type`
     OfType,
     /// `:identifier`
@@ -129,6 +134,7 @@ pub(super) enum Test {
     Quantity { number: NumberTest, system: Option<String>, code: Option<String> },
     Uri { how: UriMatch, uri: String },
     Composite(Vec<Test>),
+    Near(NearTest),
 }
 
 impl Prefix {
@@ -214,7 +220,7 @@ impl Test {
                     .collect::<Result<_, _>>()
                     .map(Self::Composite)
             }
-            ParamType::Special => Err("supported"),
+            ParamType::Special => NearTest::parse(text).map(Self::Near),
         }
     }
 
@@ -289,6 +295,7 @@ impl Test {
                     && unit_accepts(system.as_deref(), code.as_deref(), found)
             }
             (Self::Uri { how, uri }, SearchValue::Uri(found)) => uri_accepts(*how, uri, found),
+            (Self::Near(test), SearchValue::Position(found)) => test.accepts(*found),
             (Self::Composite(tests), SearchValue::Composite(parts)) => {
                 tests.iter().zip(parts).zip(&param.components).all(|((test, found), component)| {
                     found.iter().any(|value| test.accepts(component, value))

@@ -13,7 +13,8 @@ use proviso_core::time::At;
 
 use super::control::Controls;
 use super::error::SearchError;
-use super::form::{pairs, split_unescaped};
+use super::form::{escape, pairs, split_unescaped};
+use super::lookup::{Found, Lookup, LookupKind, hierarchical};
 use super::param::{Param, ParamType};
 use super::predicate::{Modifier, Test};
 use super::reference::Target;
@@ -52,9 +53,23 @@ pub enum SearchScope {
 /// A resource by type and id.
 pub type ResourceKey = (ResourceType, ResourceId);
 
-/// The answers to the joins of a query, in their order.
+/// The answers to the joins and lookups of a query, in their order.
+///
+/// Without an answer nothing matches that needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Joined(pub Vec<BTreeSet<ResourceKey>>);
+pub struct Joined {
+    /// To the joins.
+    pub keys: Vec<BTreeSet<ResourceKey>>,
+    /// To the lookups.
+    pub found: Vec<Found>,
+}
+
+impl Joined {
+    /// The answers to some of the lookups; `None` where one of them has none.
+    pub(super) fn answers(&self, lookups: &[usize]) -> Option<Vec<&Found>> {
+        lookups.iter().map(|lookup| self.found.get(*lookup)).collect()
+    }
+}
 
 /// A search, ready to be evaluated.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +82,8 @@ pub struct Query {
     pub filters: Vec<Filter>,
     /// Chains and `_has`, to be answered before the query is matched.
     pub joins: Vec<Join>,
+    /// Value sets, code systems and hierarchies, to be looked up before the query is matched.
+    pub lookups: Vec<Lookup>,
     /// How the answer is laid out.
     pub controls: Controls,
     pub(super) compartment: Vec<(ResourceType, Vec<Param>)>,
@@ -91,6 +108,10 @@ pub(super) enum FilterKind {
     Any(Vec<Test>),
     /// `:not`: no alternative holds for any value.
     NoneOf(Vec<Test>),
+    /// `:in`, `:above` and `:below`: at least one value is in what one of the lookups found.
+    Within(Vec<usize>),
+    /// `:not-in`: there is a value, and none is in what any of the lookups found.
+    Outside(Vec<usize>),
     /// The parameter leads to an answer of the join.
     Chain(usize),
     /// The resource itself is an answer of the join.
@@ -141,6 +162,7 @@ impl Query {
             scope,
             filters: Vec::new(),
             joins: Vec::new(),
+            lookups: Vec::new(),
             controls: Controls::default(),
             own_base: context.own_base.to_owned(),
         };
@@ -207,6 +229,7 @@ impl Query {
             types: Vec::from([resource_type]),
             filters: Vec::new(),
             joins: Vec::new(),
+            lookups: Vec::new(),
             controls: Controls::default(),
             compartment: Vec::new(),
             own_base: context.own_base.to_owned(),
@@ -247,9 +270,6 @@ impl Query {
             }
             params.push((*resource_type, param));
         }
-        if params.first().is_some_and(|(_, first)| first.kind == ParamType::Special) {
-            return Err(SearchError::Unsupported { parameter: code.to_owned() });
-        }
         if params.is_empty() && spec::common_search_params().iter().all(|param| param.code != code)
         {
             return Err(unknown());
@@ -257,7 +277,12 @@ impl Query {
         Ok(params)
     }
 
-    fn plain(&self, context: &Context<'_>, name: &str, value: &str) -> Result<Filter, SearchError> {
+    fn plain(
+        &mut self,
+        context: &Context<'_>,
+        name: &str,
+        value: &str,
+    ) -> Result<Filter, SearchError> {
         let (code, suffix) = match name.split_once(':') {
             Some((code, suffix)) => (code, Some(suffix)),
             None => (name, None),
@@ -289,6 +314,24 @@ impl Query {
         let alternatives = split_unescaped(value, ',');
         if alternatives.len() > ALTERNATIVES_MAX {
             return Err(SearchError::TooManyValues { parameter: name.to_owned() });
+        }
+        if LookupKind::is_asked(param, modifier) {
+            let asked = alternatives
+                .iter()
+                .map(|text| LookupKind::parse(param, modifier, text, context.own_base))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(bad)?;
+            let first = self.lookups.len();
+            let name = name.to_owned();
+            let asked = asked.into_iter().flatten();
+            self.lookups.extend(asked.map(|kind| Lookup { name: name.clone(), kind }));
+            let own = (first..self.lookups.len()).collect();
+            let kind = if modifier == Modifier::NotIn {
+                FilterKind::Outside(own)
+            } else {
+                FilterKind::Within(own)
+            };
+            return Ok(Filter { name, params, kind });
         }
         let tests = alternatives
             .iter()
@@ -423,7 +466,7 @@ impl Query {
         if let FilterKind::Has(join) = filter.kind {
             let own = resource.get("id").and_then(Node::as_str);
             let Some(id) = own.and_then(|id| ResourceId::from_str(&id).ok()) else { return false };
-            return joined.0.get(join).is_some_and(|set| set.contains(&(resource_type, id)));
+            return joined.keys.get(join).is_some_and(|set| set.contains(&(resource_type, id)));
         }
         let Some((_, param)) = filter.params.iter().find(|(t, _)| *t == resource_type) else {
             return false;
@@ -436,7 +479,14 @@ impl Query {
             FilterKind::Missing(missing) => found.is_empty() == *missing,
             FilterKind::Any(tests) => any(tests),
             FilterKind::NoneOf(tests) => !any(tests),
-            FilterKind::Chain(join) => joined.0.get(*join).is_some_and(|set| {
+            FilterKind::Within(lookups) => {
+                joined.answers(lookups).is_some_and(|sets| is_within(&sets, &found))
+            }
+            FilterKind::Outside(lookups) => {
+                !found.is_empty()
+                    && joined.answers(lookups).is_some_and(|sets| !is_within(&sets, &found))
+            }
+            FilterKind::Chain(join) => joined.keys.get(*join).is_some_and(|set| {
                 found.iter().filter_map(local_key).any(|target| set.contains(&target))
             }),
             FilterKind::Has(_) => false,
@@ -466,8 +516,27 @@ impl Query {
                 query.collect_reads(reads);
             }
         }
+        for lookup in &self.lookups {
+            reads.extend(lookup.reads().into_iter().map(|(t, code)| (t, code.to_owned())));
+        }
         self.controls.collect_reads(reads);
     }
+
+    /// The search for the resources of one type that have this canonical URL.
+    ///
+    /// # Errors
+    /// The type has no canonical URL.
+    pub fn of_canonical(
+        context: &Context<'_>,
+        resource_type: ResourceType,
+        url: &str,
+    ) -> Result<Self, SearchError> {
+        Self::inner(context, resource_type, "url", &escape(url), 0)
+    }
+}
+
+fn is_within(sets: &[&Found], values: &[SearchValue<'_>]) -> bool {
+    values.iter().any(|value| sets.iter().any(|set| set.has(value)))
 }
 
 impl Join {
@@ -497,8 +566,8 @@ pub(super) fn local_key(value: &SearchValue<'_>) -> Option<ResourceKey> {
 
 /// Parameters that R4 defines and this server refuses: full text and named queries would need an
 /// index of their own per view, and contained resources are never answers of their own.
-const UNSUPPORTED: [&str; 8] =
-    ["_text", "_content", "_filter", "_query", "_list", "_contained", "_containedType", "near"];
+const UNSUPPORTED: [&str; 7] =
+    ["_text", "_content", "_filter", "_query", "_list", "_contained", "_containedType"];
 
 /// FHIR R4 search.html#modifiers, table of modifiers by parameter type.
 fn modifier(param: &Param, code: &str, suffix: &str) -> Result<Modifier, SearchError> {
@@ -509,12 +578,13 @@ fn modifier(param: &Param, code: &str, suffix: &str) -> Result<Modifier, SearchE
         (String, "contains") => Ok(Modifier::Contains),
         (Token, "text") => Ok(Modifier::Text),
         (Token, "of-type") => Ok(Modifier::OfType),
-        // These need a terminology or a hierarchy that this server does not have.
-        (Token, "in" | "not-in" | "above" | "below") | (Reference, "above" | "below") => {
-            unsupported()
-        }
-        (Uri, "above") => Ok(Modifier::Above),
-        (Uri, "below") => Ok(Modifier::Below),
+        (Token, "in") => Ok(Modifier::In),
+        (Token, "not-in") => Ok(Modifier::NotIn),
+        // Versions of canonical references have no order that is known here; of references to
+        // resources only those that are parts of each other have a hierarchy.
+        (Reference, "above" | "below") if hierarchical(param).next().is_none() => unsupported(),
+        (Uri | Token | Reference, "above") => Ok(Modifier::Above),
+        (Uri | Token | Reference, "below") => Ok(Modifier::Below),
         (Reference, "identifier") => Ok(Modifier::Identifier),
         (Reference, name) if ResourceType::from_str(name).is_ok_and(|t| param.may_target(t)) => {
             Ok(ResourceType::from_str(name).map_or(Modifier::Plain, Modifier::Type))

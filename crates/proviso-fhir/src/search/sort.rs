@@ -94,7 +94,7 @@ fn sort_value(value: &SearchValue<'_>) -> Option<SortValue> {
             Target::Url { url, .. } => text(url),
             Target::Contained(id) => text(&format!("#{id}")),
         },
-        SearchValue::Composite(_) => None,
+        SearchValue::Composite(_) | SearchValue::Position(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::decimal::{Decimal, DecimalRange};
 use super::interval::Interval;
+use super::near::Position;
 use super::param::{Param, ParamType};
 use super::path::Outcome;
 use super::reference::{self, Target};
@@ -30,6 +31,8 @@ pub enum SearchValue<'a> {
     Uri(Cow<'a, str>),
     /// Of a `composite` parameter: the values of each component at one place.
     Composite(Vec<Vec<SearchValue<'a>>>),
+    /// Of `near`.
+    Position(Position),
 }
 
 /// A code, identifier, flag or contact.
@@ -149,8 +152,10 @@ fn read<'a>(param: &Param, node: Node<'a>, own_base: &str, out: &mut Vec<SearchV
                 out.push(SearchValue::Uri(uri));
             }
         }
-        // A composite has no values of its own, and `near` is refused in queries.
-        ParamType::Composite | ParamType::Special => {}
+        // The one special parameter that has an expression is `near`.
+        ParamType::Special => out.extend(Position::read(node).map(SearchValue::Position)),
+        // A composite has no values of its own.
+        ParamType::Composite => {}
     }
 }
 

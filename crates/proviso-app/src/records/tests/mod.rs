@@ -2,6 +2,7 @@
 
 mod import;
 mod search;
+mod terms;
 mod transaction;
 mod view;
 mod write;

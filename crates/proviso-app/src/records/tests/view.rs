@@ -11,7 +11,7 @@ use super::search::RESOURCES;
 use super::{model, shown};
 use crate::records::{PageStart, Record, View, WholeStore};
 
-struct Hides(BTreeSet<String>);
+pub(super) struct Hides(pub(super) BTreeSet<String>);
 
 impl View for Hides {
     fn sees(&self, record: &Record) -> bool {

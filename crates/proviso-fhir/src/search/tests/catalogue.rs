@@ -29,7 +29,7 @@ fn every_parameter_of_every_type_compiles() {
 }
 
 #[test]
-fn every_parameter_takes_a_value_of_its_kind_or_is_refused_by_name() {
+fn every_parameter_takes_a_value_of_its_kind() {
     let mut refused = Vec::new();
     for resource_type in ResourceType::all() {
         for param in Param::all(resource_type) {
@@ -37,11 +37,8 @@ fn every_parameter_takes_a_value_of_its_kind_or_is_refused_by_name() {
                 ParamType::Number | ParamType::Quantity => "5",
                 ParamType::Date => "2020",
                 ParamType::Reference => "http://x/1",
-                ParamType::String
-                | ParamType::Token
-                | ParamType::Uri
-                | ParamType::Composite
-                | ParamType::Special => "x",
+                ParamType::String | ParamType::Token | ParamType::Uri | ParamType::Composite => "x",
+                ParamType::Special => "1|2",
             };
             let parts: Vec<&str> = match param.components.as_slice() {
                 [] => Vec::from([value(param.kind)]),
@@ -54,7 +51,7 @@ fn every_parameter_takes_a_value_of_its_kind_or_is_refused_by_name() {
             }
         }
     }
-    assert_eq!(refused, ["Location near"]);
+    assert!(refused.is_empty(), "{refused:?}");
 }
 
 #[test]

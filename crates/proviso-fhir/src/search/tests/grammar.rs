@@ -43,7 +43,7 @@ fn what_is_unknown_or_unsupported_is_refused_by_name() {
         ("nam=x", "the search parameter `nam` is not known here"),
         ("name:foo=x", "the modifier `foo` does not apply to the search parameter `name`"),
         ("name:not=x", "the modifier `not` does not apply to the search parameter `name`"),
-        ("gender:in=x", "the search parameter `gender:in` is not supported by this server"),
+        ("link:below=1", "the search parameter `link:below` is not supported by this server"),
         ("_text=x", "the search parameter `_text` is not supported by this server"),
         ("_filter=x", "the search parameter `_filter` is not supported by this server"),
         ("_list=1", "the search parameter `_list` is not supported by this server"),

@@ -246,7 +246,7 @@ fn encoded(filters: &[(String, String)]) -> String {
     parts.join("&")
 }
 
-fn satisfies(clause: &Clause, index: &IndexKeys, doc: &Doc) -> bool {
+pub(super) fn satisfies(clause: &Clause, index: &IndexKeys, doc: &Doc) -> bool {
     match clause {
         Clause::AnyKey(keys) => keys.iter().any(|key| index.keys.contains(key)),
         Clause::Range(wanted) => index.ranges.iter().any(|range| {

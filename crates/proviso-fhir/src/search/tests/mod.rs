@@ -3,6 +3,7 @@
 mod catalogue;
 mod grammar;
 mod laws;
+mod lookups;
 mod oracle;
 mod semantics;
 

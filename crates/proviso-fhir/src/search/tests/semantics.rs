@@ -277,7 +277,7 @@ fn chains_and_has_rest_on_what_the_caller_found() {
                     join.collect(found.root(), BASE, &mut set);
                 }
             }
-            joined.0.push(set);
+            joined.keys.push(set);
         }
         query.matches(patient.root(), &joined)
     };
