@@ -89,6 +89,21 @@ async fn pages_are_full_and_totals_are_those_of_the_view() {
 }
 
 #[tokio::test]
+async fn what_the_upstream_would_have_to_look_up_elsewhere_is_refused_by_name() {
+    let Fronted { world, token, server: _server } = fronted(&everything()).await;
+    for (path, name) in [
+        ("Observation?code:in=http://x/vs", "code:in"),
+        ("Observation?code:not-in=ValueSet/vs", "code:not-in"),
+        ("Observation?code:below=http://loinc.org%7C4548-4", "code:below"),
+        ("Observation?performer:above=Organization/o", "performer:above"),
+    ] {
+        let refused = world.get(&token, path).await.unwrap();
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}");
+        assert!(String::from_utf8_lossy(&refused.body).contains(name), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn writes_stay_within_the_grant_in_front_of_another_server() {
     let Fronted { world, token, server } = fronted(&everything()).await;
     let json = [("content-type", "application/fhir+json")];
