@@ -1,7 +1,7 @@
 //! Second verb: what is asked, as a value that cannot mean two things.
 //!
 //! The path is read by `proviso-fhir` on the bytes as sent, without decoding or normalization
-//! (leaks 10, 11, 103). Here it is joined with body and headers. What is not in [`Asked`] is not
+//! (leaks 10, 11, 103). Here it is joined with body and headers. What is not in `Asked` is not
 //! offered: refused, never passed on (leaks 74, 78).
 
 use proviso_app::caller::Caller;

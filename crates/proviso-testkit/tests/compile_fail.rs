@@ -28,7 +28,7 @@ fn library(name: &str) -> PathBuf {
 fn compile(source: &Path) -> (bool, String) {
     let text = std::fs::read_to_string(source).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut rustc = Command::new(std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned()));
+    let mut rustc = Command::new("rustc");
     rustc
         .args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"])
         .args(["--color", "never", "-A", "warnings", "--out-dir"])

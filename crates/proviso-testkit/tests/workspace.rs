@@ -40,8 +40,17 @@ const ARROWS: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["proviso-core", "proviso-fhir", "proviso-tlog"];
 
 /// What pure crates may use from outside (style §12).
-const PURE_ALLOWED: &[&str] =
-    &["serde", "serde_json", "thiserror", "jiff", "sha2", "url", "base64", "icu_normalizer", "libm"];
+const PURE_ALLOWED: &[&str] = &[
+    "serde",
+    "serde_json",
+    "thiserror",
+    "jiff",
+    "sha2",
+    "url",
+    "base64",
+    "icu_normalizer",
+    "libm",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
