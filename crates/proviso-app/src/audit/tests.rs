@@ -378,7 +378,7 @@ async fn a_dropped_swapped_or_added_entry_is_named() {
                    (tenant, idx, id, at, kind, outcome, leaf, salt, subjects, body)
                SELECT tenant, 600, id || 'x', at, kind, outcome, leaf, salt, subjects, body
                FROM audit_entry WHERE idx = 1;";
-    intact.check(sql(add), 512, tree(proviso_tlog::FaultKind::TileMismatch));
+    intact.check(sql(add), 600, tree(proviso_tlog::FaultKind::TileMismatch));
 }
 
 #[tokio::test]

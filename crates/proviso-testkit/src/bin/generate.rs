@@ -120,7 +120,9 @@ fn sensitive_kinds() -> String {
          words occurs in a text inside it (displays, titles, narratives, notes, attachments in \
          plain text). Several may apply; none takes another away. Records about people and \
          places, such as `Patient` and `Organization`, go by their security labels alone. What \
-         cannot be read, such as a PDF without a label, is withheld until its source labels it.\n\n\
+         cannot be read, such as a PDF without a label, is withheld until its source labels it. \
+         A record also carries the kinds of what it refers to, one step: everything recorded at a \
+         sensitive visit counts as sensitive.\n\n\
          Codes are compared without dots. `A-B` is every category from A to B; `A*` every code \
          that begins with A. A word stands for every word that begins with it; `word=` only for \
          itself, `WORD^` only for itself in capitals.\n"
