@@ -70,7 +70,7 @@ impl Server {
         let stdout = child.stdout.take().context("no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
         let mut origin = None;
-        let found = tokio::time::timeout(Duration::from_mins(2), async {
+        let found = tokio::time::timeout(Duration::from_mins(15), async {
             while let Some(line) = lines.next_line().await? {
                 if let Some(at) = line.find("http://127.0.0.1:") {
                     let url: String =
@@ -82,7 +82,7 @@ impl Server {
             }
             anyhow::Ok(())
         });
-        found.await.context("the server said nothing for two minutes")??;
+        found.await.context("the server said nothing for a quarter of an hour")??;
         let origin = origin.context("the server ended before it listened")?;
         // The pipe is read on, or the server would block once it is full.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
