@@ -335,7 +335,7 @@ impl Nginx {
         std::fs::create_dir_all(folder)?;
         let prefix = folder.to_str().context("path")?;
         let config = format!(
-            "daemon off;\nworker_processes 1;\npid {prefix}/nginx.pid;\nerror_log {prefix}/nginx.log;\n\
+            "daemon off;\nmaster_process off;\npid {prefix}/nginx.pid;\nerror_log {prefix}/nginx.log;\n\
              events {{ worker_connections 512; }}\nhttp {{ access_log off;\n\
              client_body_temp_path {prefix}/b; proxy_temp_path {prefix}/p;\n\
              fastcgi_temp_path {prefix}/f; uwsgi_temp_path {prefix}/u; scgi_temp_path {prefix}/s;\n\
