@@ -6,12 +6,14 @@
 
 use http::StatusCode;
 use proviso_app::caller::Caller;
+use proviso_app::records::{Op, PreparedTransaction};
 use proviso_core::audit::{AuditEntry, AuditOutcome};
 use proviso_core::id::{AuditEntryId, DecisionId, RequestId};
 use proviso_core::reason::ReasonCode;
+use proviso_fhir::bundle::BundleType;
 
 use crate::answer::Answer;
-use crate::bundle::batch_response;
+use crate::bundle::in_one_bundle;
 use crate::filter::{Filtered, Line, Outcome, Shape};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
@@ -36,41 +38,191 @@ impl Audited {
     }
 }
 
-/// Makes changes and records every line, then makes sure that the permission still stands.
-pub async fn audit(gateway: &Gateway, filtered: Filtered, origin: Option<String>) -> Audited {
-    let (request, caller, shape) = filtered.into_parts();
-    let allowed_origin = allowed_origin(gateway, caller.as_ref(), origin);
-    let (mut outcomes, bundle) = match shape {
-        Shape::Single(outcome) => (vec![*outcome], None),
-        Shape::Batch { outcomes, bundle } => (outcomes, Some(bundle)),
-    };
-    // P2: a consent that was revoked while we read is as good as one revoked before, and nothing
-    // is changed under it.
-    if !stands(gateway, caller.as_ref()) {
-        outcomes = outcomes.into_iter().map(withdrawn).collect();
+/// Answers whose changes have been made, each together with its line in the log.
+#[derive(Debug)]
+pub struct Settled {
+    request: RequestId,
+    caller: Option<Caller>,
+    outcomes: Vec<Ended>,
+    bundle: Option<Together>,
+}
+
+/// How one interaction ended, and whether the log knows of it.
+#[derive(Debug)]
+struct Ended {
+    /// Its position in a Bundle.
+    index: usize,
+    outcome: Outcome,
+    recorded: bool,
+}
+
+/// What is said of a Bundle as a whole.
+#[derive(Debug)]
+struct Together {
+    line: Line,
+    recorded: bool,
+    kind: BundleType,
+}
+
+impl Settled {
+    fn of(filtered_of: (RequestId, Option<Caller>), outcome: Outcome, recorded: bool) -> Self {
+        let (request, caller) = filtered_of;
+        let outcomes = vec![Ended { index: 0, outcome, recorded }];
+        Self { request, caller, outcomes, bundle: None }
     }
-    let recorded = record_all(gateway, &mut outcomes, bundle.as_deref()).await;
-    if let Err(Unrecorded) = recorded {
+
+    /// The answers of a batch, in its order, each as it would have been by itself.
+    pub(crate) fn batch(answers: Vec<Self>, trail: Trail) -> Self {
+        let (request, caller) = (trail.request.clone(), trail.caller().cloned());
+        let outcomes = answers.into_iter().flat_map(|answer| answer.outcomes).collect();
+        let line = Line::of_bundle(trail);
+        let bundle = Some(Together { line, recorded: false, kind: BundleType::BatchResponse });
+        Self { request, caller, outcomes, bundle }
+    }
+
+    /// Adds the answer of a read of a transaction, at its position. A transaction that did not
+    /// happen has none.
+    pub(crate) fn and_read(mut self, index: usize, answer: Self) -> Self {
+        self.outcomes.extend(answer.outcomes.into_iter().map(|read| Ended { index, ..read }));
+        self.outcomes.sort_by_key(|ended| ended.index);
+        self
+    }
+
+    /// Whether a transaction happened.
+    pub(crate) fn is_bundle(&self) -> bool {
+        self.bundle.is_some()
+    }
+
+    fn withdraw(&mut self) {
+        for ended in &mut self.outcomes {
+            let status = ended.outcome.answer.status;
+            if status.is_success() || status == StatusCode::NOT_MODIFIED {
+                ended.outcome = withdrawn(&ended.outcome);
+                ended.recorded = false;
+            }
+        }
+    }
+
+    /// The lines that the log does not have yet.
+    fn pending(&self) -> Vec<Line> {
+        let bundle = self.bundle.iter().filter(|bundle| !bundle.recorded);
+        let ended = self.outcomes.iter().filter(|ended| !ended.recorded);
+        bundle
+            .map(|bundle| bundle.line.clone())
+            .chain(ended.map(|ended| ended.outcome.line.clone()))
+            .collect()
+    }
+}
+
+/// Makes the changes of what was filtered, each together with its line: both, or neither. What
+/// changes nothing passes as it is; its line is written when the whole answer is known.
+pub async fn settle(gateway: &Gateway, filtered: Filtered) -> Settled {
+    let (request, caller, shape) = filtered.into_parts();
+    let of = (request, caller);
+    match shape {
+        Shape::Single(outcome) => settle_one(gateway, of, *outcome).await,
+        Shape::Together { outcomes, prepared, bundle } => {
+            settle_together(gateway, of, outcomes, prepared, *bundle).await
+        }
+    }
+}
+
+async fn settle_one(
+    gateway: &Gateway,
+    of: (RequestId, Option<Caller>),
+    mut outcome: Outcome,
+) -> Settled {
+    // The turn of a conditional change ends when this is dropped, after the commit.
+    let Some(mut prepared) = outcome.prepared.take() else {
+        return Settled::of(of, outcome, false);
+    };
+    // P2: nothing is changed under a consent that was revoked while we read.
+    if !stands(gateway, of.1.as_ref()) {
+        return Settled::of(of, withdrawn(&outcome), false);
+    }
+    match commit(gateway, prepared.take_ops(), &[&outcome.line]).await {
+        Ok(()) => Settled::of(of, outcome, true),
+        Err(problem) => {
+            let refused = Outcome::refused(outcome.line.trail, &problem.into());
+            Settled::of(of, refused, false)
+        }
+    }
+}
+
+async fn settle_together(
+    gateway: &Gateway,
+    of: (RequestId, Option<Caller>),
+    outcomes: Vec<(usize, Outcome)>,
+    prepared: Option<PreparedTransaction>,
+    bundle: Line,
+) -> Settled {
+    let recorded = prepared.is_some();
+    if let Some(mut prepared) = prepared {
+        let problem = if stands(gateway, of.1.as_ref()) {
+            let lines: Vec<&Line> =
+                std::iter::once(&bundle).chain(outcomes.iter().map(|(_, own)| &own.line)).collect();
+            commit(gateway, prepared.take_ops(), &lines).await.err()
+        } else {
+            Some(Problem::TokenInvalid)
+        };
+        if let Some(problem) = problem {
+            return Settled::of(of, Outcome::refused(bundle.trail, &problem.into()), false);
+        }
+    }
+    let outcomes =
+        outcomes.into_iter().map(|(index, outcome)| Ended { index, outcome, recorded }).collect();
+    let kind = BundleType::TransactionResponse;
+    let bundle = Some(Together { line: bundle, recorded, kind });
+    let (request, caller) = of;
+    Settled { request, caller, outcomes, bundle }
+}
+
+/// One commit: changes and the lines that tell of them.
+async fn commit(gateway: &Gateway, ops: Vec<Op>, lines: &[&Line]) -> Result<(), Problem> {
+    let entries: Result<Vec<_>, _> = lines.iter().map(|line| entry(gateway, line)).collect();
+    let entries = entries.map_err(|Unrecorded| Problem::AuditUnavailable)?;
+    match gateway.app.commit_with(ops.into(), entries).await {
+        Ok(_) => Ok(()),
+        // Somebody else was faster: nothing was written, and that is the answer.
+        Err(error) if error.precondition().is_some() => Err(Problem::Conflict),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "change not written");
+            Err(Problem::AuditUnavailable)
+        }
+    }
+}
+
+/// Records every line that the log does not have, then makes sure that the permission still
+/// stands.
+pub async fn audit(gateway: &Gateway, mut settled: Settled, origin: Option<String>) -> Audited {
+    let request = settled.request.clone();
+    let allowed_origin = allowed_origin(gateway, settled.caller.as_ref(), origin);
+    // P2: a consent that was revoked while we read is as good as one revoked before.
+    if !stands(gateway, settled.caller.as_ref()) {
+        settled.withdraw();
+    }
+    if let Err(Unrecorded) = record(gateway, &settled.pending()).await {
         tracing::error!(request = %request, "no audit entry, hence no answer");
         return Audited::refused(Problem::AuditUnavailable, request, allowed_origin);
     }
     // Writing the log takes time, and a permission may end meanwhile: asked once more, last.
-    if !stands(gateway, caller.as_ref()) {
+    if !stands(gateway, settled.caller.as_ref()) {
         let lines: Vec<Line> =
-            outcomes.into_iter().map(|outcome| withdrawn(outcome).line).collect();
+            settled.outcomes.iter().map(|ended| withdrawn(&ended.outcome).line).collect();
         let problem = match record(gateway, &lines).await {
             Ok(()) => Problem::TokenInvalid,
             Err(Unrecorded) => Problem::AuditUnavailable,
         };
         return Audited::refused(problem, request, allowed_origin);
     }
-    let answer = match bundle {
-        Some(_) => {
-            let answers = outcomes.into_iter().map(|outcome| outcome.answer).collect();
-            Answer::new(StatusCode::OK, batch_response(&gateway.base, answers))
+    let mut answers = settled.outcomes.into_iter().map(|ended| ended.outcome.answer);
+    let answer = match settled.bundle {
+        Some(bundle) => {
+            let bytes = in_one_bundle(&gateway.base, bundle.kind, answers.collect());
+            Answer::new(StatusCode::OK, bytes)
         }
-        None => match outcomes.pop() {
-            Some(outcome) => outcome.answer,
+        None => match answers.next() {
+            Some(answer) => answer,
             None => Answer::refusing(&Problem::Unavailable.into(), &request),
         },
     };
@@ -103,45 +255,11 @@ fn stands(gateway: &Gateway, caller: Option<&Caller>) -> bool {
     caller.is_none_or(|caller| gateway.app.still_in_force(caller, gateway.app.now()))
 }
 
-fn withdrawn(outcome: Outcome) -> Outcome {
-    if !outcome.answer.status.is_success() && outcome.answer.status != StatusCode::NOT_MODIFIED {
-        return outcome;
-    }
+fn withdrawn(outcome: &Outcome) -> Outcome {
     let refusal = Refusal::from(Problem::TokenInvalid).because(&[ReasonCode::ConsentNotInForce]);
-    let mut refused = Outcome::refused(outcome.line.trail, &refusal);
+    let mut refused = Outcome::refused(outcome.line.trail.clone(), &refusal);
     refused.line.outcome = AuditOutcome::Denied;
     refused
-}
-
-/// Every change together with its line, then all other lines at once.
-async fn record_all(
-    gateway: &Gateway,
-    outcomes: &mut [Outcome],
-    bundle: Option<&Line>,
-) -> Result<(), Unrecorded> {
-    let mut lines: Vec<Line> = bundle.into_iter().cloned().collect();
-    for outcome in outcomes {
-        let ops = outcome.prepared.take().map(|mut prepared| (prepared.take_ops(), prepared));
-        let Some((ops, _turn)) = ops else {
-            lines.push(outcome.line.clone());
-            continue;
-        };
-        let entry = entry(gateway, &outcome.line)?;
-        match gateway.app.commit(ops.into(), entry).await {
-            Ok(_) => {}
-            // Somebody else was faster: nothing was written, and that is the answer.
-            Err(error) if error.precondition().is_some() => {
-                let trail = outcome.line.trail.clone();
-                *outcome = Outcome::refused(trail, &Problem::Conflict.into());
-                lines.push(outcome.line.clone());
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "change not written");
-                return Err(Unrecorded);
-            }
-        }
-    }
-    record(gateway, &lines).await
 }
 
 /// A refusal at the door. It was made before anybody was asked for, from sizes and counts alone,

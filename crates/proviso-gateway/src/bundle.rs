@@ -59,9 +59,9 @@ pub(crate) fn history(base: &str, page: HistoryPage, next: Option<String>) -> Ve
     bundle.to_bytes()
 }
 
-/// The answers of a batch, in the order of its entries (FHIR R4 §3.1.0.11.1).
-pub(crate) fn batch_response(base: &str, answers: Vec<Answer>) -> Vec<u8> {
-    let mut bundle = Bundle::new(BundleType::BatchResponse);
+/// The answers of a batch or transaction, in the order of its entries (FHIR R4 §3.1.0.11.1).
+pub(crate) fn in_one_bundle(base: &str, kind: BundleType, answers: Vec<Answer>) -> Vec<u8> {
+    let mut bundle = Bundle::new(kind);
     bundle.entries = answers
         .into_iter()
         .map(|answer| {

@@ -36,7 +36,10 @@ pub(crate) fn statement(settings: &GatewaySettings, base: &str) -> Vec<u8> {
             revoke: Some(urls.revocation_endpoint()),
         }),
         types: offered.iter().map(|kind| supported(*kind, &offered, settings)).collect(),
-        system_interactions: vec!["batch"],
+        system_interactions: match settings.upstream {
+            UpstreamSettings::Embedded => vec!["batch", "transaction"],
+            UpstreamSettings::Http(_) => vec!["batch"],
+        },
         system_operations: Vec::new(),
     }
     .to_bytes()
@@ -59,24 +62,31 @@ fn supported(
     if !is_server_owned(kind) {
         interactions.extend(["create", "update", "patch", "delete"]);
     }
-    let mut operations = Vec::new();
+    let mut operations = vec![SupportedOperation {
+        name: "validate",
+        definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+    }];
     if kind == ResourceType::PATIENT {
         operations.push(SupportedOperation {
             name: "everything",
             definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         });
     }
+    // Criteria are matched by our own store only.
+    let writes = matches!(settings.upstream, UpstreamSettings::Embedded) && !is_server_owned(kind);
+    let conditional = if writes { Done::Yes } else { Done::No };
     SupportedType {
         resource_type: kind,
         interactions,
         read_history: Done::Yes,
         update_create: Done::No,
-        conditional_create: match settings.upstream {
-            UpstreamSettings::Embedded => Done::Yes,
-            UpstreamSettings::Http(_) => Done::No,
+        conditional_create: conditional,
+        conditional_update: conditional,
+        conditional_delete: if writes {
+            ConditionalDelete::Single
+        } else {
+            ConditionalDelete::NotSupported
         },
-        conditional_update: Done::No,
-        conditional_delete: ConditionalDelete::NotSupported,
         search_params: spec::search_params_for(kind)
             .iter()
             .chain(spec::common_search_params())
@@ -135,6 +145,6 @@ mod tests {
         assert!(types.contains(&"Practitioner".to_owned()));
         assert!(!types.contains(&"AuditEvent".to_owned()));
         let codes: Vec<_> = doc.root().at(&["rest", "interaction", "code"]).collect();
-        assert_eq!(codes.len(), 1, "only batch is offered for the whole system");
+        assert_eq!(codes.len(), 2, "batch and transaction are offered for the whole system");
     }
 }

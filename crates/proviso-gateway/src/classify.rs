@@ -8,7 +8,6 @@ use proviso_app::caller::Caller;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
-use proviso_fhir::bundle::{BundleError, IncomingBundle, IncomingEntry, IncomingKind};
 use proviso_fhir::classify::{
     self, BodyKind, ClassifyError, Method, RequestLine, Target, accepts_json, format_is_json,
 };
@@ -21,6 +20,9 @@ use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
 use crate::trail::Trail;
+
+mod bundle;
+mod validate;
 
 /// What one request asks for. The resource type is beside it, in [`Classified`].
 #[derive(Debug)]
@@ -54,19 +56,54 @@ pub(crate) enum Asked {
         criteria: Option<String>,
     },
     Update {
-        id: ResourceId,
+        which: Which,
         doc: Doc,
         if_match: Option<String>,
     },
     Patch {
-        id: ResourceId,
+        which: Which,
         patch: Doc,
         if_match: Option<String>,
     },
     Delete {
-        id: ResourceId,
+        which: Which,
         if_match: Option<String>,
     },
+    /// `$validate`: the caller's own resource against the base rules; nothing stored is looked at.
+    Validate {
+        doc: Doc,
+    },
+}
+
+/// Which resource is to be changed.
+#[derive(Debug)]
+pub(crate) enum Which {
+    /// The one with this id.
+    Id(ResourceId),
+    /// The one that the caller sees and that matches these criteria (FHIR R4 http.html#cond-update).
+    Matching(String),
+}
+
+impl Asked {
+    /// The criteria of a conditional interaction.
+    pub(crate) fn criteria(&self) -> Option<&str> {
+        match self {
+            Self::Create { criteria, .. } => criteria.as_deref(),
+            Self::Update { which, .. } | Self::Patch { which, .. } | Self::Delete { which, .. } => {
+                match which {
+                    Which::Matching(criteria) => Some(criteria),
+                    Which::Id(_) => None,
+                }
+            }
+            Self::Read { .. }
+            | Self::Vread { .. }
+            | Self::HistoryInstance { .. }
+            | Self::HistoryType { .. }
+            | Self::Search { .. }
+            | Self::Everything { .. }
+            | Self::Validate { .. } => None,
+        }
+    }
 }
 
 /// One interaction on one resource type, asked by one caller.
@@ -100,6 +137,18 @@ pub enum Work {
         /// What the log will say of the Bundle itself.
         bundle: Box<Trail>,
     },
+    /// A transaction: all of it, or nothing.
+    Transaction(Box<Together>),
+}
+
+/// The entries of a transaction.
+#[derive(Debug)]
+pub struct Together {
+    /// In their order. The resources in them are not final yet: they may refer to one another.
+    pub(crate) entries: Vec<Classified>,
+    /// The Bundle as it came.
+    pub(crate) doc: Doc,
+    pub(crate) bundle: Trail,
 }
 
 /// Reads the request.
@@ -111,7 +160,7 @@ pub fn classify(gateway: &Gateway, known: Authenticated) -> Result<Work, Stopped
     };
     if line.interaction == Interaction::Batch {
         trail.interaction = Some(Interaction::Batch);
-        return batch(gateway, body, &caller, trail);
+        return bundle::several(gateway, body, &caller, trail);
     }
     let single = single(gateway, line, &received.query, body, headers, caller, trail)?;
     Ok(Work::Single(Box::new(single)))
@@ -153,9 +202,10 @@ fn refuse_path(error: ClassifyError) -> Refusal {
         ClassifyError::BadPath => Problem::PathRefused,
         ClassifyError::UnknownType => Problem::TypeUnknown,
         ClassifyError::UnknownPath => Problem::PathUnknown,
-        ClassifyError::MethodNotAllowed
-        | ClassifyError::CriteriaRequired
-        | ClassifyError::UnsupportedCompartment => Problem::NotOffered,
+        ClassifyError::CriteriaRequired => Problem::CriteriaMissing,
+        ClassifyError::MethodNotAllowed | ClassifyError::UnsupportedCompartment => {
+            Problem::NotOffered
+        }
     }
     .into()
 }
@@ -246,14 +296,7 @@ fn asked(
     body: Body,
     headers: &EntryHeaders,
 ) -> Result<(ResourceType, Asked), Refusal> {
-    // Conditions that are not offered are refused, never ignored. `If-Modified-Since` may be
-    // ignored: a whole answer is always right (RFC 9110 §13.1.3).
-    let is_get = line.body == BodyKind::None && line.interaction != Interaction::Delete;
-    let creates_only = headers.if_none_match.is_some() && !is_get;
-    let misplaced = headers.if_none_exist.is_some() && line.interaction != Interaction::Create;
-    if misplaced || creates_only {
-        return Err(Problem::NotOffered.into());
-    }
+    only_offered_conditions(&line, headers)?;
     let own = query.to_owned();
     let if_match = weak_version(headers.if_match.as_deref())?;
     let asked = match (line.interaction, line.target, body) {
@@ -283,6 +326,12 @@ fn asked(
         {
             (ResourceType::PATIENT, Asked::Everything { id, query: own })
         }
+        (Interaction::Operation(name), Target::Type(kind), Body::Json(doc))
+            if name == "validate" =>
+        {
+            only_format(query)?;
+            (kind, Asked::Validate { doc: validate::resource_of(doc, kind)? })
+        }
         (Interaction::Operation(_), _, _) => return Err(Problem::OperationNotOffered.into()),
         (Interaction::Create, Target::Type(kind), Body::Json(doc)) => {
             only_format(query)?;
@@ -300,19 +349,41 @@ fn asked(
             if doc.id().as_ref() != Some(&id) {
                 return Err(Refusal::from(Problem::BodyMismatch).at("id"));
             }
-            (kind, Asked::Update { id, doc, if_match })
+            (kind, Asked::Update { which: Which::Id(id), doc, if_match })
+        }
+        (Interaction::Update, Target::Conditional(kind, criteria), Body::Json(doc)) => {
+            check_type(&doc, kind)?;
+            (kind, Asked::Update { which: Which::Matching(criteria), doc, if_match })
         }
         (Interaction::Patch, Target::Instance(kind, id), Body::Json(patch)) => {
             only_format(query)?;
-            (kind, Asked::Patch { id, patch, if_match })
+            (kind, Asked::Patch { which: Which::Id(id), patch, if_match })
+        }
+        (Interaction::Patch, Target::Conditional(kind, criteria), Body::Json(patch)) => {
+            (kind, Asked::Patch { which: Which::Matching(criteria), patch, if_match })
         }
         (Interaction::Delete, Target::Instance(kind, id), _) => {
             only_format(query)?;
-            (kind, Asked::Delete { id, if_match })
+            (kind, Asked::Delete { which: Which::Id(id), if_match })
+        }
+        (Interaction::Delete, Target::Conditional(kind, criteria), _) => {
+            (kind, Asked::Delete { which: Which::Matching(criteria), if_match })
         }
         _ => return Err(Problem::NotOffered.into()),
     };
     Ok(asked)
+}
+
+/// Conditions that are not offered are refused, never ignored. `If-Modified-Since` may be ignored: a
+/// whole answer is always right (RFC 9110 §13.1.3).
+fn only_offered_conditions(
+    line: &classify::Classified,
+    headers: &EntryHeaders,
+) -> Result<(), Refusal> {
+    let is_get = line.body == BodyKind::None && line.interaction != Interaction::Delete;
+    let creates_only = headers.if_none_match.is_some() && !is_get;
+    let misplaced = headers.if_none_exist.is_some() && line.interaction != Interaction::Create;
+    if misplaced || creates_only { Err(Problem::NotOffered.into()) } else { Ok(()) }
 }
 
 /// FHIR R4 http.html#search-post: parameters of URL and form together; all must hold (leak 50).
@@ -372,94 +443,12 @@ fn asked_query(asked: &Asked) -> Option<&str> {
         | Asked::HistoryType { query }
         | Asked::Search { query, .. }
         | Asked::Everything { query, .. } => Some(query),
-        Asked::Read { .. }
-        | Asked::Vread { .. }
-        | Asked::Create { .. }
+        Asked::Create { .. }
         | Asked::Update { .. }
         | Asked::Patch { .. }
-        | Asked::Delete { .. } => None,
+        | Asked::Delete { .. } => asked.criteria(),
+        Asked::Read { .. } | Asked::Vread { .. } | Asked::Validate { .. } => None,
     }
-}
-
-fn batch(
-    gateway: &Gateway,
-    body: Body,
-    caller: &Caller,
-    mut trail: Trail,
-) -> Result<Work, Stopped> {
-    let Body::Json(doc) = body else {
-        return Err(Stopped::new(Problem::EntryMalformed, trail));
-    };
-    let bundle = match IncomingBundle::read(&doc) {
-        Ok(bundle) => bundle,
-        Err(error) => return Err(Stopped::new(refuse_bundle(&error), trail)),
-    };
-    if bundle.kind == IncomingKind::Transaction {
-        // All or nothing needs every reference inside the Bundle resolved before the first entry
-        // is decided; until that is enforced in full it is refused.
-        trail.interaction = Some(Interaction::Transaction);
-        return Err(Stopped::new(Problem::NotOffered, trail));
-    }
-    if bundle.entries.len() > gateway.settings.limits.batch_entries_max {
-        return Err(Stopped::new(Problem::BatchTooLarge, trail));
-    }
-    let entries = bundle
-        .entries
-        .iter()
-        .map(|entry| {
-            let mut own = trail.clone();
-            own.interaction = None;
-            match entry_parts(entry) {
-                Ok((line, query, body, headers)) => {
-                    single(gateway, line, &query, body, headers, caller.clone(), own)
-                }
-                Err(refusal) => Err(Stopped::new(refusal, own)),
-            }
-        })
-        .collect();
-    Ok(Work::Batch { entries, bundle: Box::new(trail) })
-}
-
-fn refuse_bundle(error: &BundleError) -> Refusal {
-    match error {
-        BundleError::NotABundle | BundleError::WrongType => Problem::EntryMalformed.into(),
-        BundleError::TooManyEntries => Problem::BatchTooLarge.into(),
-        BundleError::Entry { index, fault } => {
-            let mut refusal = Refusal::from(Problem::EntryMalformed);
-            refusal.faults = vec![(format!("Bundle.entry[{index}]"), fault.to_string())];
-            refusal
-        }
-    }
-}
-
-type EntryParts = (classify::Classified, String, Body, EntryHeaders);
-
-/// One entry of a batch: only what a request by itself may be (leaks 98, 102, 103).
-fn entry_parts(entry: &IncomingEntry<'_>) -> Result<EntryParts, Refusal> {
-    let request = &entry.request;
-    let line =
-        classify::classify_entry(request.method, &request.url, request.if_none_exist.as_deref())
-            .map_err(refuse_path)?;
-    // A patch in a batch hides inside a Binary or Parameters; conditional creates take turns, and
-    // two in one batch would wait for each other. Neither is offered here.
-    let conditional = matches!(line.target, Target::Conditional(..));
-    if line.interaction == Interaction::Patch || conditional {
-        return Err(Problem::NotOffered.into());
-    }
-    let body = match entry.resource {
-        None => Body::None,
-        Some(resource) => {
-            Body::Json(Doc::parse(resource.raw().to_vec()).map_err(|e| refuse_json(&e))?)
-        }
-    };
-    let query = request.url.split_once('?').map_or("", |(_, query)| query).to_owned();
-    let headers = EntryHeaders {
-        if_match: request.if_match.clone(),
-        if_none_match: request.if_none_match.clone(),
-        if_none_exist: request.if_none_exist.clone(),
-        minimal: false,
-    };
-    Ok((line, query, body, headers))
 }
 
 #[cfg(test)]

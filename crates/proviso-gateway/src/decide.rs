@@ -12,7 +12,7 @@ use proviso_core::scope::{Permissions, ResourceScope, ScopeSyntax};
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
 
-use crate::classify::{Asked, Classified, Conditions};
+use crate::classify::{Asked, Classified, Conditions, Together, Which};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
@@ -67,8 +67,77 @@ pub(crate) fn is_server_owned(resource_type: ResourceType) -> bool {
     SERVER_OWNED.contains(&resource_type)
 }
 
+/// The entries of a transaction, each of which may be carried out: changes, which happen together,
+/// and reads, which look at what is there afterwards (FHIR R4 http.html#trules).
+#[derive(Debug)]
+pub struct PermittedTogether {
+    changes: Vec<(usize, Permitted)>,
+    reads: Vec<(usize, Permitted)>,
+    doc: Doc,
+    bundle: Trail,
+}
+
+/// The parts of a permitted transaction.
+#[derive(Debug)]
+pub(crate) struct TogetherParts {
+    /// By their position in the Bundle.
+    pub(crate) changes: Vec<(usize, Permitted)>,
+    pub(crate) reads: Vec<(usize, Permitted)>,
+    pub(crate) doc: Doc,
+    pub(crate) bundle: Trail,
+}
+
+impl PermittedTogether {
+    pub(crate) fn into_parts(self) -> TogetherParts {
+        let Self { changes, reads, doc, bundle } = self;
+        TogetherParts { changes, reads, doc, bundle }
+    }
+}
+
 /// Decides the request as a whole.
 pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
+    let mut permitted = admit(gateway, classified)?;
+    let Parts { view, trail, interaction, .. } = &mut permitted.parts;
+    let judged = match &permitted.asked {
+        Asked::Create { doc, .. } => new_image(gateway, doc)
+            .and_then(|image| may_write(view, &Interaction::Create, &image, trail)),
+        Asked::Update { which: Which::Id(_), doc, .. } => may_write(view, interaction, doc, trail),
+        // What would result is known once the resource that is changed has been found.
+        Asked::Update { which: Which::Matching(_), .. }
+        | Asked::Patch { .. }
+        | Asked::Delete { .. }
+        | Asked::Read { .. }
+        | Asked::Vread { .. }
+        | Asked::HistoryInstance { .. }
+        | Asked::HistoryType { .. }
+        | Asked::Search { .. }
+        | Asked::Everything { .. }
+        | Asked::Validate { .. } => Ok(()),
+    };
+    match judged {
+        Ok(()) => Ok(permitted),
+        Err(refusal) => Err(Stopped::new(refusal, permitted.parts.trail)),
+    }
+}
+
+/// Decides a transaction: one entry that may not be, and none of it is. What would be written is
+/// judged in `forward`, when the references between the entries are known.
+pub fn decide_together(
+    gateway: &Gateway,
+    together: Together,
+) -> Result<PermittedTogether, Stopped> {
+    let Together { entries, doc, bundle } = together;
+    let (mut changes, mut reads) = (Vec::new(), Vec::new());
+    for (index, classified) in entries.into_iter().enumerate() {
+        let is_change = is_write(&classified.interaction);
+        let permitted = admit(gateway, classified).map_err(|stopped| stopped.in_entry(index))?;
+        if is_change { &mut changes } else { &mut reads }.push((index, permitted));
+    }
+    Ok(PermittedTogether { changes, reads, doc, bundle })
+}
+
+/// Whether the caller may ask this at all.
+fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
     let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
         classified;
     let view = match gateway.app.plan_access(&caller, trail.at) {
@@ -91,28 +160,12 @@ pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, St
             .needing(needed);
         return Err(Stopped::new(refusal, trail));
     }
-    // Criteria are a search: whoever may only create must not learn by them what is there.
-    if matches!(asked, Asked::Create { criteria: Some(_), .. })
-        && !view.plan().offers(&Interaction::Search, resource_type)
-    {
-        let refusal =
-            Refusal::from(Problem::ScopeInsufficient).because(&[ReasonCode::ScopeMissing]);
-        return Err(Stopped::new(refusal, trail));
-    }
-    let judged = match &asked {
-        Asked::Create { doc, .. } => new_image(gateway, doc)
-            .and_then(|image| may_write(&view, &interaction, &image, &mut trail)),
-        Asked::Update { doc, .. } => may_write(&view, &interaction, doc, &mut trail),
-        Asked::Read { .. }
-        | Asked::Vread { .. }
-        | Asked::HistoryInstance { .. }
-        | Asked::HistoryType { .. }
-        | Asked::Search { .. }
-        | Asked::Everything { .. }
-        | Asked::Patch { .. }
-        | Asked::Delete { .. } => Ok(()),
-    };
-    if let Err(refusal) = judged {
+    // Criteria are a search: whoever may only write must not learn by them what is there.
+    if asked.criteria().is_some() && !view.plan().offers(&Interaction::Search, resource_type) {
+        let needed = needed_scope(&caller, &Interaction::Search, resource_type);
+        let refusal = Refusal::from(Problem::ScopeInsufficient)
+            .because(&[ReasonCode::ScopeMissing])
+            .needing(needed);
         return Err(Stopped::new(refusal, trail));
     }
     let parts = Parts { caller, view, trail, interaction, resource_type, conditions };

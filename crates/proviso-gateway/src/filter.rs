@@ -7,20 +7,27 @@
 //! Security labels in `meta.security` leave with their resource: a resource is released only if
 //! each of its sensitive kinds was named to this caller, who may therefore know of the label.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 use proviso_app::caller::Caller;
-use proviso_app::records::Prepared;
+use proviso_app::records::{Prepared, PreparedTransaction};
 use proviso_core::account::ActorKind;
 use proviso_core::audit::AuditOutcome;
 use proviso_core::id::RequestId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
+use proviso_fhir::outcome::{Issue, IssueCode, OperationOutcome, Severity};
+use proviso_fhir::validate::Fault;
 
 use crate::answer::Answer;
 use crate::bundle;
 use crate::cursor::{Binding, Position};
-use crate::decide::Parts;
-use crate::forward::{Change, Forwarded, Found, HistoryPage, Page, Written};
+use crate::decide::{Parts, Permitted};
+use crate::forward::{
+    Carried, Change, Forwarded, ForwardedParts, ForwardedTogether, Found, HistoryPage, Page,
+    Written,
+};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
@@ -41,11 +48,16 @@ impl Filtered {
     }
 }
 
-/// One answer, or those of a batch.
+/// One answer, or those of the changes of a transaction.
 #[derive(Debug)]
 pub(crate) enum Shape {
     Single(Box<Outcome>),
-    Batch { outcomes: Vec<Outcome>, bundle: Box<Line> },
+    Together {
+        /// By their position in the Bundle.
+        outcomes: Vec<(usize, Outcome)>,
+        prepared: Option<PreparedTransaction>,
+        bundle: Box<Line>,
+    },
 }
 
 /// How one interaction ended: the answer, its line in the log, and the change that is still to be
@@ -63,6 +75,13 @@ pub(crate) struct Line {
     pub(crate) trail: Trail,
     pub(crate) outcome: AuditOutcome,
     pub(crate) status: StatusCode,
+}
+
+impl Line {
+    /// The line of a Bundle itself.
+    pub(crate) fn of_bundle(trail: Trail) -> Self {
+        Self { trail, outcome: AuditOutcome::Success, status: StatusCode::OK }
+    }
 }
 
 impl Outcome {
@@ -86,6 +105,27 @@ impl Outcome {
 
 /// Judges what was found and makes the answer of what remains.
 pub fn filter(gateway: &Gateway, forwarded: Forwarded) -> Result<Filtered, Stopped> {
+    judge(gateway, forwarded).map(single)
+}
+
+/// Judges the changes of a transaction: one that may not be, and none of them is.
+pub fn filter_together(
+    gateway: &Gateway,
+    forwarded: ForwardedTogether,
+) -> Result<(Filtered, Vec<(usize, Permitted)>), Stopped> {
+    let ForwardedParts { changes, reads, prepared, bundle } = forwarded.into_parts();
+    let mut outcomes = Vec::with_capacity(changes.len());
+    for (index, change) in changes {
+        let outcome = judge(gateway, change).map_err(|stopped| stopped.in_entry(index))?;
+        outcomes.push((index, outcome));
+    }
+    let (request, caller) = (bundle.request.clone(), bundle.caller().cloned());
+    let bundle = Box::new(Line::of_bundle(bundle));
+    let shape = Shape::Together { outcomes, prepared, bundle };
+    Ok((Filtered { request, caller, shape }, reads))
+}
+
+fn judge(gateway: &Gateway, forwarded: Forwarded) -> Result<Outcome, Stopped> {
     let (mut parts, found) = forwarded.into_parts();
     let mut prepared = None;
     let result = match found {
@@ -93,12 +133,14 @@ pub fn filter(gateway: &Gateway, forwarded: Forwarded) -> Result<Filtered, Stopp
         Found::Page(page) => self::page(gateway, &mut parts, page),
         Found::History(page) => history(gateway, &mut parts, page),
         Found::Written(written) => self::written(&mut parts, *written, &mut prepared),
+        Found::NothingToDelete => Ok(Answer::new(StatusCode::NO_CONTENT, Vec::new())),
+        Found::Validated(faults) => Ok(validated(&parts, &faults)),
     };
     let Parts { caller, trail, .. } = parts;
     match result.and_then(|answer| within_budget(gateway, &caller, &trail).map(|()| answer)) {
         Ok(answer) => {
             let outcome = Outcome::new(answer, trail, AuditOutcome::Success);
-            Ok(single(Outcome { prepared, ..outcome }))
+            Ok(Outcome { prepared, ..outcome })
         }
         Err(refusal) => Err(Stopped::new(refusal, trail)),
     }
@@ -114,20 +156,6 @@ fn single(outcome: Outcome) -> Filtered {
     let trail = &outcome.line.trail;
     let (request, caller) = (trail.request.clone(), trail.caller().cloned());
     Filtered { request, caller, shape: Shape::Single(Box::new(outcome)) }
-}
-
-/// The answers of a batch, in its order, each as it would have been by itself.
-pub(crate) fn in_one_bundle(answers: Vec<Filtered>, trail: Trail) -> Filtered {
-    let mut outcomes = Vec::with_capacity(answers.len());
-    for answer in answers {
-        match answer.shape {
-            Shape::Single(outcome) => outcomes.push(*outcome),
-            Shape::Batch { outcomes: inner, .. } => outcomes.extend(inner),
-        }
-    }
-    let (request, caller) = (trail.request.clone(), trail.caller().cloned());
-    let bundle = Box::new(Line { trail, outcome: AuditOutcome::Success, status: StatusCode::OK });
-    Filtered { request, caller, shape: Shape::Batch { outcomes, bundle } }
 }
 
 fn outcome_of(problem: Problem, withheld: bool) -> AuditOutcome {
@@ -166,8 +194,7 @@ fn one(parts: &mut Parts, reading: Reading) -> Result<Answer, Refusal> {
     };
     let judged = parts.view.judge_stored(&parts.interaction, &stored);
     if !judged.permits() {
-        parts.trail.note(&judged);
-        parts.trail.withhold(&judged.decision.reasons);
+        parts.trail.keep_back(&judged);
         return Err(Problem::NotFound.into());
     }
     if gone {
@@ -265,18 +292,24 @@ fn written(
     written: Written,
     to_commit: &mut Option<Prepared>,
 ) -> Result<Answer, Refusal> {
-    let Written { change, stored, prepared } = written;
+    let Written { change, stored, carried } = written;
     let interaction = match change {
         Change::Existing => Interaction::Search,
-        Change::Created | Change::Updated | Change::Deleted => parts.interaction.clone(),
+        // A conditional update that found nothing creates.
+        Change::Created => Interaction::Create,
+        Change::Updated | Change::Deleted => parts.interaction.clone(),
     };
     let judged = parts.view.judge_stored(&interaction, &stored);
-    if !judged.permits() && prepared.is_some() {
+    let is_made = matches!(carried, Carried::Out);
+    if !judged.permits() && !is_made {
         parts.trail.note(&judged);
         return Err(Refusal::from(Problem::WriteRefused).because(&judged.decision.reasons));
     }
     parts.trail.release(&judged);
-    *to_commit = prepared;
+    *to_commit = match carried {
+        Carried::Ready(prepared) => Some(*prepared),
+        Carried::Out | Carried::Together => None,
+    };
     if change == Change::Deleted {
         return Ok(Answer::new(StatusCode::NO_CONTENT, Vec::new()));
     }
@@ -296,4 +329,31 @@ fn written(
         location: location.filter(|_| created),
         ..Answer::new(if created { StatusCode::CREATED } else { StatusCode::OK }, body)
     })
+}
+
+/// FHIR R4 resource-operation-validate.html: 200 whatever was found, and an outcome that says it.
+fn validated(parts: &Parts, faults: &[Fault]) -> Answer {
+    let issues = if faults.is_empty() {
+        vec![Issue {
+            severity: Severity::Information,
+            code: IssueCode::Informational,
+            detail: Some("valid"),
+            diagnostics: Cow::Borrowed("the resource conforms to the base rules of FHIR R4"),
+            expression: None,
+        }]
+    } else {
+        faults.iter().map(fault_issue).collect()
+    };
+    let outcome = OperationOutcome::from_issues(issues).for_request(parts.trail.request.clone());
+    Answer::new(StatusCode::OK, outcome.to_bytes())
+}
+
+fn fault_issue(fault: &Fault) -> Issue {
+    Issue {
+        severity: Severity::Error,
+        code: Problem::ResourceInvalid.issue(),
+        detail: Some(Problem::ResourceInvalid.code()),
+        diagnostics: Cow::Owned(fault.text().to_owned()),
+        expression: Some(fault.path.clone()),
+    }
 }

@@ -4,34 +4,30 @@
 //! resource as it is now is read and judged first, and the change is made only if it is still at
 //! that version (leaks 86, 87, 93).
 
-use proviso_app::records::Prepared;
-use proviso_core::category::SensitiveSet;
-use proviso_core::category_rules::is_directory;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::bundle::SearchMode;
-use proviso_fhir::json::{Doc, Node};
-use proviso_fhir::label::{SECURITY_LABEL, findings};
-use proviso_fhir::patch::Patch;
-use proviso_fhir::references::references;
 use proviso_fhir::search::{Context, Query, SearchError, SearchScope, Summary, Total};
+use proviso_fhir::validate::Fault;
 
-use crate::audit::record_intent;
 use crate::classify::Asked;
 use crate::cursor::{Binding, Point, Position};
-use crate::decide::{Parts, Permit, Permitted, may_write};
+use crate::decide::{Parts, Permit, Permitted};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
 use crate::upstream::scan::{Scanned, Search};
 use crate::upstream::{History, Reading, Stored, Upstream};
-use crate::view::Judged;
 
-/// LIMIT: to so many resources a change may newly refer; each is looked at.
-const REFERENCES_MAX: usize = 200;
+mod change;
+mod together;
+
+pub(crate) use change::{Carried, Change, Written};
+pub(crate) use together::ForwardedParts;
+pub use together::{ForwardedTogether, forward_together};
 
 /// What came back, with everything needed to judge it.
 #[derive(Debug)]
@@ -53,6 +49,10 @@ pub(crate) enum Found {
     Page(Page),
     History(HistoryPage),
     Written(Box<Written>),
+    /// A conditional delete found nothing that it should delete.
+    NothingToDelete,
+    /// What `$validate` found.
+    Validated(Vec<Fault>),
 }
 
 /// A page of a search or of `$everything`.
@@ -140,25 +140,6 @@ impl HistoryEntry {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    Created,
-    /// A conditional create found what it was about; nothing changes.
-    Existing,
-    Updated,
-    Deleted,
-}
-
-/// A change: made already by an upstream by URL, or laid out for our own store, which carries it
-/// out in one transaction with its audit entry.
-#[derive(Debug)]
-pub(crate) struct Written {
-    pub(crate) change: Change,
-    /// What is there after the change; for a deletion, what was deleted.
-    pub(crate) stored: Stored,
-    pub(crate) prepared: Option<Prepared>,
-}
-
 /// Carries out a permitted request.
 pub async fn forward(gateway: &Gateway, permitted: Permitted) -> Result<Forwarded, Stopped> {
     let (mut parts, asked, permit) = permitted.into_parts();
@@ -198,63 +179,19 @@ async fn carry(
             Found::Page(everything(gateway, parts, permit, id, query).await?)
         }
         Asked::Create { doc, criteria } => {
-            refers_to_known(gateway, parts, permit, None, &doc).await?;
-            before_change(gateway, parts).await?;
-            Found::Written(Box::new(
-                upstream.create(permit, &parts.view, &doc, criteria.as_deref()).await?,
-            ))
+            change::create(gateway, parts, permit, doc, criteria).await?
         }
-        Asked::Update { id, doc, if_match } => {
-            let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
-            refers_to_known(gateway, parts, permit, Some(&before.doc), &doc).await?;
-            Found::Written(Box::new(update(gateway, parts, permit, &before, &doc).await?))
+        Asked::Update { which, doc, if_match } => {
+            change::update(gateway, parts, permit, which, doc, if_match).await?
         }
-        Asked::Patch { id, patch, if_match } => {
-            let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
-            let after = patched(parts, &before, &patch)?;
-            refers_to_known(gateway, parts, permit, Some(&before.doc), &after).await?;
-            Found::Written(Box::new(update(gateway, parts, permit, &before, &after).await?))
+        Asked::Patch { which, patch, if_match } => {
+            change::patch(gateway, parts, permit, which, patch, if_match).await?
         }
-        Asked::Delete { id, if_match } => {
-            let before = present(parts, upstream, permit, &id, if_match.as_deref()).await?;
-            before_change(gateway, parts).await?;
-            Found::Written(Box::new(upstream.delete(permit, kind, &id, before).await?))
+        Asked::Delete { which, if_match } => {
+            change::delete(gateway, parts, permit, which, if_match).await?
         }
+        Asked::Validate { doc } => Found::Validated(proviso_fhir::validate::validate(doc.root())),
     })
-}
-
-/// An upstream by URL cannot change its records and our log in one transaction. So the permitted
-/// change is recorded before it is asked for, and what came of it afterwards: a change that was
-/// made is never missing from the log. CRASH: in between, the log has the first entry alone.
-async fn before_change(gateway: &Gateway, parts: &Parts) -> Result<(), Refusal> {
-    match &gateway.upstream {
-        Upstream::Embedded(_) => Ok(()),
-        Upstream::Http(_) => record_intent(gateway, &parts.trail).await,
-    }
-}
-
-/// The resource as it is now, if the caller may change it. Whether it is hidden or was never
-/// there is not told apart, so a guessed id teaches nothing; nor is one made here (leak 87).
-async fn present(
-    parts: &mut Parts,
-    upstream: &Upstream,
-    permit: &Permit,
-    id: &ResourceId,
-    if_match: Option<&str>,
-) -> Result<Stored, Refusal> {
-    let Reading::Live(stored) = upstream.read(permit, parts.resource_type, id).await? else {
-        return Err(Problem::NotFound.into());
-    };
-    let judged = parts.view.judge_stored(&parts.interaction, &stored);
-    if !judged.permits() {
-        parts.trail.note(&judged);
-        parts.trail.withhold(&judged.decision.reasons);
-        return Err(Problem::NotFound.into());
-    }
-    if if_match.is_some() && if_match != stored.version.as_deref() {
-        return Err(Problem::VersionMismatch.into());
-    }
-    Ok(stored)
 }
 
 /// Old versions belong to whoever sees the resource as it is now or last was: what a patient has
@@ -275,88 +212,8 @@ async fn still_shown(
     if judged.permits() {
         return Ok(());
     }
-    parts.trail.note(&judged);
-    parts.trail.withhold(&judged.decision.reasons);
+    parts.trail.keep_back(&judged);
     Err(Problem::NotFound.into())
-}
-
-/// What is written may newly refer only to what its writer sees. A resource that leads to a
-/// withheld one is withheld with it, so whether the reference holds would tell whether the target
-/// is there; hence hidden and absent targets are refused alike (leak 91). The directory is no
-/// secret, and whose record it is was judged already.
-async fn refers_to_known(
-    gateway: &Gateway,
-    parts: &mut Parts,
-    permit: &Permit,
-    before: Option<&Doc>,
-    after: &Doc,
-) -> Result<(), Refusal> {
-    let known = before.map(|doc| references(doc.root(), &gateway.base)).unwrap_or_default();
-    let fresh: Vec<(ResourceType, ResourceId)> = references(after.root(), &gateway.base)
-        .into_iter()
-        .filter(|edge| !is_directory(edge.0) && !known.contains(edge))
-        .collect();
-    if fresh.len() > REFERENCES_MAX {
-        return Err(Problem::ReferenceRefused.into());
-    }
-    for (kind, id) in fresh {
-        let found = gateway.upstream.read(permit, kind, &id).await?;
-        let judged = match &found {
-            Reading::Live(target) => Some(parts.view.judge_stored(&Interaction::Read, target)),
-            Reading::Deleted { .. } | Reading::Absent => None,
-        };
-        if !judged.as_ref().is_some_and(Judged::permits) {
-            if let Some(judged) = judged {
-                parts.trail.withhold(&judged.decision.reasons);
-            }
-            return Err(Problem::ReferenceRefused.into());
-        }
-    }
-    Ok(())
-}
-
-async fn update(
-    gateway: &Gateway,
-    parts: &Parts,
-    permit: &Permit,
-    before: &Stored,
-    after: &Doc,
-) -> Result<Written, Refusal> {
-    if !keeps_labels(before.doc.root(), after.root()) {
-        return Err(Refusal::from(Problem::WriteRefused).at("meta.security"));
-    }
-    before_change(gateway, parts).await?;
-    gateway.upstream.update(permit, after, before).await
-}
-
-/// Applies a patch to what is there and judges what would be (leak 86).
-fn patched(parts: &mut Parts, before: &Stored, patch: &Doc) -> Result<Doc, Refusal> {
-    let after = Patch::read(patch)
-        .and_then(|patch| patch.apply(&before.doc))
-        .map_err(|_| Problem::PatchInvalid)?;
-    may_write(&parts.view, &Interaction::Patch, &after, &mut parts.trail)?;
-    Ok(after)
-}
-
-/// Whether every security label that was there is still there: taking one away would make a
-/// resource less protected, and that needs a right of its own (leak 80).
-fn keeps_labels(before: Node<'_>, after: Node<'_>) -> bool {
-    let labels = |root: Node<'_>| -> Vec<(String, String)> {
-        root.at(&["meta", "security"])
-            .map(|label| {
-                let text = |name| label.string_at(&[name]).unwrap_or_default().into_owned();
-                (text("system"), text("code"))
-            })
-            .collect()
-    };
-    // What is labelled inside (contained resources, single elements) keeps its kinds as well.
-    let stated = |root: Node<'_>| -> SensitiveSet {
-        let own = findings(root).into_iter().filter(|finding| finding.rule == SECURITY_LABEL);
-        own.map(|finding| finding.kind).collect()
-    };
-    let kept = labels(after);
-    labels(before).iter().all(|label| kept.contains(label))
-        && stated(before).is_subset_of(stated(after))
 }
 
 /// The query to carry out and where to go on, from the caller's query or the page link it names.
@@ -481,8 +338,7 @@ async fn everything(
     let Reading::Live(patient) = found else { return Err(Problem::NotFound.into()) };
     let judged = parts.view.judge_stored(&parts.interaction, &patient);
     if !judged.permits() {
-        parts.trail.note(&judged);
-        parts.trail.withhold(&judged.decision.reasons);
+        parts.trail.keep_back(&judged);
         return Err(Problem::NotFound.into());
     }
     let compartment = SearchScope::Compartment {

@@ -3,18 +3,21 @@
 //! Each verb is a module; each takes the previous one's value by move. Only `decide` can make a
 //! [`crate::decide::Permitted`], only `filter` a [`crate::filter::Filtered`], only `audit` an
 //! [`crate::audit::Audited`], and only that becomes a response. There is no other way out.
+//!
+//! A change is made in `settle`, the first half of the sixth verb, because it and its entry in the
+//! log are one commit; `audit`, the second half, records everything else.
 
 use axum::body::Body;
 use http::{Request, Response};
 use proviso_core::id::RequestId;
 
-use crate::audit::{audit, unrecorded};
+use crate::audit::{Settled, audit, settle, unrecorded};
 use crate::authenticate::authenticate;
-use crate::classify::{Classified, Work, classify};
-use crate::decide::decide;
+use crate::classify::{Classified, Together, Work, classify};
+use crate::decide::{Permitted, decide, decide_together};
 use crate::door::receive;
-use crate::filter::{Filtered, filter, in_one_bundle, refuse};
-use crate::forward::forward;
+use crate::filter::{Filtered, filter, filter_together, refuse};
+use crate::forward::{forward, forward_together};
 use crate::gateway::Gateway;
 use crate::respond::respond;
 use crate::stop::Stopped;
@@ -35,29 +38,55 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request<Body>) -> Respons
     let origin = received.headers.origin.clone();
     let walked = async {
         let authenticated = authenticate(gateway, received).await?;
-        match classify(gateway, authenticated)? {
+        Ok(match classify(gateway, authenticated)? {
             Work::Single(classified) => one(gateway, *classified).await,
             Work::Batch { entries, bundle } => {
                 let mut answers = Vec::with_capacity(entries.len());
                 for entry in entries {
-                    let answer = match entry {
+                    answers.push(match entry {
                         Ok(classified) => one(gateway, classified).await,
-                        Err(stopped) => Err(stopped),
-                    };
-                    answers.push(answer.unwrap_or_else(refuse));
+                        Err(stopped) => settle(gateway, refuse(stopped)).await,
+                    });
                 }
-                Ok(in_one_bundle(answers, *bundle))
+                Settled::batch(answers, *bundle)
             }
-        }
+            Work::Transaction(entries) => Box::pin(together(gateway, *entries)).await?,
+        })
     };
-    let filtered = walked.await.unwrap_or_else(refuse);
-    let audited = audit(gateway, filtered, origin).await;
+    let settled = match walked.await {
+        Ok(settled) => settled,
+        Err(stopped) => settle(gateway, refuse(stopped)).await,
+    };
+    let audited = audit(gateway, settled, origin).await;
     respond(gateway, audited)
 }
 
 /// One interaction, whether it came by itself or as an entry of a batch.
-async fn one(gateway: &Gateway, classified: Classified) -> Result<Filtered, Stopped> {
-    let permitted = decide(gateway, classified)?;
+async fn one(gateway: &Gateway, classified: Classified) -> Settled {
+    let answer = match decide(gateway, classified) {
+        Ok(permitted) => carry_out(gateway, permitted).await,
+        Err(stopped) => Err(stopped),
+    };
+    settle(gateway, answer.unwrap_or_else(refuse)).await
+}
+
+async fn carry_out(gateway: &Gateway, permitted: Permitted) -> Result<Filtered, Stopped> {
     let forwarded = forward(gateway, permitted).await?;
     filter(gateway, forwarded)
+}
+
+/// A transaction: its changes happen together or not at all; its reads see what came of them, and
+/// each of them has an answer of its own.
+async fn together(gateway: &Gateway, entries: Together) -> Result<Settled, Stopped> {
+    let permitted = decide_together(gateway, entries)?;
+    let forwarded = forward_together(gateway, permitted).await?;
+    let (filtered, reads) = filter_together(gateway, forwarded)?;
+    let mut settled = settle(gateway, filtered).await;
+    if settled.is_bundle() {
+        for (index, read) in reads {
+            let answer = carry_out(gateway, read).await.unwrap_or_else(refuse);
+            settled = settled.and_read(index, settle(gateway, answer).await);
+        }
+    }
+    Ok(settled)
 }

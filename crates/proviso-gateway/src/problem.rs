@@ -85,6 +85,9 @@ problems! {
     /// An operation that is not offered.
     OperationNotOffered = "operation-not-offered", NOT_FOUND, NotSupported,
         "this operation is not offered here; see the CapabilityStatement at metadata";
+    /// An operation's parameter that is not offered, or one that is missing.
+    ParameterRefused = "parameter-refused", BAD_REQUEST, NotSupported,
+        "a parameter of this operation is missing or not offered here";
     /// The path has an encoded, empty or dotted segment.
     PathRefused = "path-refused", BAD_REQUEST, Invalid,
         "the path must be plain: no encoded characters, no empty or dot segments";
@@ -106,6 +109,9 @@ problems! {
     /// A search parameter, modifier, prefix or value that is not offered.
     SearchRefused = "search-refused", BAD_REQUEST, NotSupported,
         "a search parameter, modifier or value is not offered here";
+    /// Conditional, on no condition: that would be about every resource.
+    CriteriaMissing = "criteria-missing", BAD_REQUEST, Required,
+        "a conditional interaction needs search criteria";
     /// More than can be asked at once.
     SearchTooLarge = "search-too-large", BAD_REQUEST, TooCostly,
         "the search has too many parameters, values or steps";
@@ -227,6 +233,20 @@ impl Refusal {
         if (1..=128).contains(&place.len()) && place.bytes().all(plain) {
             self.place = Some(place.to_owned());
         }
+        self
+    }
+
+    /// Says in which entry of a transaction the fault is.
+    pub(crate) fn in_entry(mut self, index: usize) -> Self {
+        let entry = format!("Bundle.entry[{index}]");
+        for (place, _) in &mut self.faults {
+            // An element's path starts with the type of its resource.
+            *place = match place.split_once('.') {
+                Some((_, below)) => format!("{entry}.resource.{below}"),
+                None => format!("{entry}.resource"),
+            };
+        }
+        self.place = Some(entry);
         self
     }
 

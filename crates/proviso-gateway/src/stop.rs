@@ -14,6 +14,12 @@ impl Stopped {
         Self(Box::new((refusal, trail)))
     }
 
+    /// Says in which entry of a transaction the fault is.
+    pub(crate) fn in_entry(self, index: usize) -> Self {
+        let (refusal, trail) = *self.0;
+        Self(Box::new((refusal.in_entry(index), trail)))
+    }
+
     pub(crate) fn into_parts(self) -> (Refusal, Trail) {
         *self.0
     }

@@ -118,6 +118,12 @@ impl Trail {
         self.reasons.extend(reasons);
     }
 
+    /// Notes a resource that was asked for by name and stays.
+    pub(crate) fn keep_back(&mut self, judged: &Judged) {
+        self.note(judged);
+        self.withhold(&judged.decision.reasons);
+    }
+
     /// Notes whom and what a refused request was about.
     pub(crate) fn note(&mut self, judged: &Judged) {
         let Some(facts) = &judged.facts else { return };

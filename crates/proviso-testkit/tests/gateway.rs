@@ -315,10 +315,11 @@ async fn bad_input_gets_the_answer_of_the_table() {
         (get("Observation?_text=1".to_owned()), 400, "search-refused"),
         (post("", &json, big_batch), 413, "batch-too-large"),
         (
-            post("", &json, r#"{"resourceType":"Bundle","type":"transaction"}"#.to_owned()),
-            405,
-            "not-offered",
+            post("", &json, r#"{"resourceType":"Bundle","type":"message"}"#.to_owned()),
+            400,
+            "entry-malformed",
         ),
+        (request(Method::DELETE, &token, "Observation", &[], "").unwrap(), 400, "criteria-missing"),
     ];
     for (number, (request, status, code)) in cases.into_iter().enumerate() {
         let what = format!("row {number}: {} {}", request.method(), request.uri().path());

@@ -10,6 +10,7 @@
 
 use proviso_core::category::SensitiveSet;
 use proviso_core::id::ResourceId;
+use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::label::{label_for_referrers, takes_labels};
 use proviso_fhir::references::references;
@@ -95,6 +96,19 @@ impl Records {
         }
         self.look_around(record).await?;
         Ok(record.around.is_empty() || view.sees(record))
+    }
+
+    /// Whether a record, with what it refers to, may be changed in this way.
+    pub(super) async fn lets_change(
+        &self,
+        record: &mut Record,
+        interaction: &Interaction,
+        view: &dyn View,
+    ) -> Result<bool, RecordFault> {
+        if view.is_limited() {
+            self.look_around(record).await?;
+        }
+        Ok(view.may_change(record, interaction))
     }
 
     /// As [`Self::shows`] for the state now, as [`Self::shows_once`] for one that is past.

@@ -40,9 +40,9 @@ pub(crate) use around::Around;
 pub use fault::RecordFault;
 pub use history::{HistoryPage, HistoryScope, Version};
 pub use import::{ImportError, ImportProgress, ImportReport, NotCommitted, Rejection};
-pub use proviso_store::RecordMethod;
+pub use proviso_store::{Op, RecordMethod};
 pub use search::{Hit, Page, PageStart, Search};
-pub use transaction::{PreparedEntry, PreparedTransaction};
+pub use transaction::{PreparedEntry, PreparedTransaction, patch_of};
 pub use view::{View, WholeStore};
 pub use write::{Change, Match, NewIds, Prepared};
 

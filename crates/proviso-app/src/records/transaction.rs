@@ -49,7 +49,9 @@ enum Planned {
     Create(ResourceId),
     /// A conditional create that found its resource.
     Existing(Record),
-    /// Updates by id.
+    /// Updates this version, and no other.
+    Replace(Record),
+    /// Updates by id what is not there yet.
     Update(ResourceId),
     /// Updates what the criteria found, or creates.
     UpdateMatching(Option<Record>, ResourceId),
@@ -157,7 +159,8 @@ impl Records {
         let classified =
             classify_entry(request.method, &request.url, request.if_none_exist.as_deref())
                 .map_err(|_| RecordFault::NotInTransaction)?;
-        let plan = match (&classified.interaction, &classified.target) {
+        let interaction = &classified.interaction;
+        let plan = match (interaction, &classified.target) {
             (Interaction::Create, Target::Conditional(resource_type, criteria)) => {
                 match self.find_one(*resource_type, criteria, rules.view).await? {
                     Some(found) => Planned::Existing(found),
@@ -166,17 +169,15 @@ impl Records {
             }
             (Interaction::Create, Target::Type(_)) => Planned::Create(self.id_for(entry, rules)?),
             (Interaction::Update, Target::Instance(resource_type, id)) => {
-                match self.read(*resource_type, id).await? {
-                    Reading::Live(record) if !rules.view.sees(&record) => {
-                        return Err(RecordFault::NotFound);
-                    }
-                    Reading::Live(_) | Reading::Deleted { .. } | Reading::Absent => {
-                        Planned::Update(id.clone())
-                    }
+                match self.read_to_change(*resource_type, id, interaction, rules).await? {
+                    Some(record) => Planned::Replace(record),
+                    None if rules.new_ids == NewIds::Server => return Err(RecordFault::NotFound),
+                    None => Planned::Update(id.clone()),
                 }
             }
             (Interaction::Update, Target::Conditional(resource_type, criteria)) => {
-                let found = self.find_one(*resource_type, criteria, rules.view).await?;
+                let found =
+                    self.find_to_change(*resource_type, criteria, interaction, rules.view).await?;
                 let id = match &found {
                     Some(found) => found.id.clone(),
                     None => match entry.resource.and_then(own_id) {
@@ -187,34 +188,47 @@ impl Records {
                 Planned::UpdateMatching(found, id)
             }
             (Interaction::Patch, Target::Instance(resource_type, id)) => {
-                match self.read(*resource_type, id).await? {
-                    Reading::Live(record) if rules.view.sees(&record) => Planned::Patch(record),
-                    Reading::Live(_) | Reading::Deleted { .. } | Reading::Absent => {
-                        return Err(RecordFault::NotFound);
-                    }
-                }
+                let found = self.read_to_change(*resource_type, id, interaction, rules).await?;
+                Planned::Patch(found.ok_or(RecordFault::NotFound)?)
             }
             (Interaction::Patch, Target::Conditional(resource_type, criteria)) => {
-                let found = self.find_one(*resource_type, criteria, rules.view).await?;
+                let found =
+                    self.find_to_change(*resource_type, criteria, interaction, rules.view).await?;
                 Planned::Patch(found.ok_or(RecordFault::NotFound)?)
             }
             (Interaction::Delete, Target::Instance(resource_type, id)) => {
-                match self.read(*resource_type, id).await? {
-                    Reading::Live(record) if rules.view.sees(&record) => {
-                        Planned::Delete(Some(record))
-                    }
-                    Reading::Live(_) | Reading::Deleted { .. } | Reading::Absent => {
-                        Planned::Delete(None)
-                    }
+                match self.read_to_change(*resource_type, id, interaction, rules).await? {
+                    Some(record) => Planned::Delete(Some(record)),
+                    // As a delete by itself: what is not there for this caller is not deleted.
+                    None if rules.view.is_limited() => return Err(RecordFault::NotFound),
+                    None => Planned::Delete(None),
                 }
             }
-            (Interaction::Delete, Target::Conditional(resource_type, criteria)) => {
-                Planned::Delete(self.find_one(*resource_type, criteria, rules.view).await?)
-            }
+            (Interaction::Delete, Target::Conditional(resource_type, criteria)) => Planned::Delete(
+                self.find_to_change(*resource_type, criteria, interaction, rules.view).await?,
+            ),
             (Interaction::Read | Interaction::Vread | Interaction::Search, _) => Planned::Read,
             _ => return Err(RecordFault::NotInTransaction),
         };
         Ok((classified, plan))
+    }
+
+    /// The resource as it is now, or `None` where there is none. One that may not be changed in
+    /// this way is refused like one that is not there.
+    async fn read_to_change(
+        &self,
+        resource_type: ResourceType,
+        id: &ResourceId,
+        interaction: &Interaction,
+        rules: Rules<'_>,
+    ) -> Result<Option<Record>, RecordFault> {
+        let Reading::Live(mut record) = self.read(resource_type, id).await? else {
+            return Ok(None);
+        };
+        if !self.lets_change(&mut record, interaction, rules.view).await? {
+            return Err(RecordFault::NotFound);
+        }
+        Ok(Some(record))
     }
 
     fn id_for(
@@ -248,6 +262,14 @@ impl Records {
                 } else {
                     self.plan_create(resource_type.ok_or(RecordFault::WrongType)?, id, &doc)?
                 }
+            }
+            Planned::Replace(before) => {
+                let doc = self.body(entry, resource_type, links, rules.view).await?;
+                // FHIR R4 http.html#update: the body states the id of the address.
+                if doc.id().as_ref() != Some(&before.id) {
+                    return Err(RecordFault::WrongId);
+                }
+                self.plan_replace(before, &doc, expected)?
             }
             Planned::Update(id) => {
                 let doc = self.body(entry, resource_type, links, rules.view).await?;
@@ -326,7 +348,9 @@ impl Links {
         };
         let id = match plan {
             Planned::Create(id) | Planned::Update(id) | Planned::UpdateMatching(_, id) => id,
-            Planned::Existing(record) | Planned::Patch(record) => &record.id,
+            Planned::Existing(record) | Planned::Patch(record) | Planned::Replace(record) => {
+                &record.id
+            }
             Planned::Delete(_) | Planned::Read => return,
         };
         let target = format!("{resource_type}/{id}");
@@ -366,7 +390,10 @@ fn own_id(resource: Node<'_>) -> Option<ResourceId> {
 }
 
 /// FHIR R4 http.html#patch: in a Bundle a JSON Patch travels as the data of a Binary.
-fn patch_of(entry: &IncomingEntry<'_>) -> Result<Doc, RecordFault> {
+///
+/// # Errors
+/// The resource of the entry is no Binary with a JSON Patch in it.
+pub fn patch_of(entry: &IncomingEntry<'_>) -> Result<Doc, RecordFault> {
     let resource = entry.resource.ok_or(RecordFault::WrongType)?;
     let content_type = resource.string_at(&["contentType"]);
     if resource.resource_type() != Some(ResourceType::BINARY)

@@ -1,6 +1,7 @@
 //! Whose eyes a read looks through.
 
 use proviso_core::id::PatientId;
+use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 
 use super::Record;
@@ -9,6 +10,13 @@ use super::Record;
 pub trait View: Send + Sync {
     /// Whether the record is part of the view.
     fn sees(&self, record: &Record) -> bool;
+
+    /// Whether a record may also be changed in this way by whoever has the view. What may be seen
+    /// and what may be changed are decided apart: neither follows from the other.
+    fn may_change(&self, record: &Record, interaction: &Interaction) -> bool {
+        let _ = interaction;
+        self.sees(record)
+    }
 
     /// Whether there is anything that the view does not see.
     fn is_limited(&self) -> bool {

@@ -5,6 +5,7 @@
 //! between fails the batch instead of being lost.
 
 use proviso_core::id::ResourceId;
+use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::json::Doc;
@@ -186,7 +187,8 @@ impl Records {
     ) -> Result<Prepared, RecordFault> {
         let turn = CONDITIONAL.lock().await;
         let doc = acceptable(resource_type, body)?;
-        let found = self.find_one(resource_type, criteria, view).await?;
+        let found =
+            self.find_to_change(resource_type, criteria, &Interaction::Update, view).await?;
         let how = (expected, new_ids);
         let prepared = self.plan_update_matching(found, &doc, how, view).await?;
         Ok(prepared.with_turn(turn))
@@ -223,7 +225,7 @@ impl Records {
         view: &dyn View,
     ) -> Result<Prepared, RecordFault> {
         let turn = CONDITIONAL.lock().await;
-        let found = self.find_one(resource_type, criteria, view).await?;
+        let found = self.find_to_change(resource_type, criteria, &Interaction::Patch, view).await?;
         let before = found.ok_or(RecordFault::NotFound)?;
         Ok(self.plan_patch(before, patch, expected)?.with_turn(turn))
     }
@@ -249,21 +251,26 @@ impl Records {
         }
     }
 
-    /// Prepares a delete of the one resource in the view that matches the criteria.
+    /// Prepares a delete of the one resource in the view that matches the criteria; `None` where
+    /// none does, since then there is nothing left to delete (FHIR R4 http.html#cdelete).
     ///
     /// # Errors
-    /// As [`Records::delete`]; also when several resources match, or none does.
+    /// As [`Records::delete`]; also when several resources match.
     pub async fn delete_matching(
         &self,
         resource_type: ResourceType,
         criteria: &str,
         expected: Match,
         view: &dyn View,
-    ) -> Result<Prepared, RecordFault> {
+    ) -> Result<Option<Prepared>, RecordFault> {
         let turn = CONDITIONAL.lock().await;
-        let found = self.find_one(resource_type, criteria, view).await?;
-        let before = found.ok_or(RecordFault::NotFound)?;
-        Ok(self.plan_delete(before, expected)?.with_turn(turn))
+        let found =
+            self.find_to_change(resource_type, criteria, &Interaction::Delete, view).await?;
+        match found {
+            Some(before) => Ok(Some(self.plan_delete(before, expected)?.with_turn(turn))),
+            None if expected != Match::Any => Err(RecordFault::VersionMismatch),
+            None => Ok(None),
+        }
     }
 
     /// Checks a resource against the base rules of its type, without storing anything:
@@ -303,6 +310,25 @@ impl Records {
         match (hits.next(), hits.next()) {
             (_, Some(_)) => Err(RecordFault::MultipleMatches),
             (first, None) => Ok(first.map(|hit| hit.record)),
+        }
+    }
+
+    /// As [`Self::find_one`], for a change; what is found and may not be changed in this way is
+    /// refused as if it were not there, like any change by id.
+    pub(super) async fn find_to_change(
+        &self,
+        resource_type: ResourceType,
+        criteria: &str,
+        interaction: &Interaction,
+        view: &dyn View,
+    ) -> Result<Option<Record>, RecordFault> {
+        let Some(mut found) = self.find_one(resource_type, criteria, view).await? else {
+            return Ok(None);
+        };
+        if self.lets_change(&mut found, interaction, view).await? {
+            Ok(Some(found))
+        } else {
+            Err(RecordFault::NotFound)
         }
     }
 
@@ -346,13 +372,16 @@ impl Records {
         }
         let layout = match self.read(resource_type, id).await? {
             Reading::Live(before) => return self.plan_replace(before, doc, expected),
+            // Whose the deleted one was is not asked: it is as if it had never been.
+            Reading::Deleted { .. } | Reading::Absent if new_ids == NewIds::Server => {
+                return Err(RecordFault::ClientId);
+            }
             _ if matches!(expected, Match::Version(_)) => return Err(RecordFault::VersionMismatch),
             Reading::Deleted { version, .. } => Layout {
                 change: Change::Created,
                 version: version + 1,
                 expect: Expect::AbsentOrDeleted,
             },
-            Reading::Absent if new_ids == NewIds::Server => return Err(RecordFault::ClientId),
             Reading::Absent => {
                 Layout { change: Change::Created, version: 1, expect: Expect::Absent }
             }
@@ -382,8 +411,9 @@ impl Records {
                     }
                     // TRUST: what is hidden must look like what never existed. Where clients
                     // choose ids, a taken id cannot be hidden from them.
-                    Reading::Live(taken) if new_ids == NewIds::Server && !view.sees(&taken) => {
-                        Err(RecordFault::ClientId)
+                    Reading::Live(mut taken) if new_ids == NewIds::Server => {
+                        let shown = self.shows(&mut taken, view).await?;
+                        Err(if shown { RecordFault::Conflict } else { RecordFault::ClientId })
                     }
                     Reading::Deleted { .. } if new_ids == NewIds::Server => {
                         Err(RecordFault::ClientId)

@@ -1,3 +1,5 @@
+use proviso_fhir::bundle::IncomingBundle;
+
 use super::*;
 
 fn asked_of(method: Method, path: &str, query: &str) -> Result<String, Problem> {
@@ -25,7 +27,9 @@ fn every_offered_path_is_known_by_its_shape() {
     ] {
         assert_eq!(asked_of(Method::Get, path, ""), Ok(expected.to_owned()), "{path}");
     }
-    assert_eq!(asked_of(Method::Delete, "/Patient/a", ""), Ok("delete Patient".to_owned()));
+    for (path, query) in [("/Patient/a", ""), ("/Patient", "identifier=x")] {
+        assert_eq!(asked_of(Method::Delete, path, query), Ok("delete Patient".to_owned()));
+    }
     assert_eq!(
         asked_of(Method::Post, "/Observation/_search", ""),
         Ok("search-type Observation".to_owned())
@@ -69,14 +73,14 @@ fn what_is_not_offered_is_refused_by_its_shape_alone() {
         (Method::Get, "/Patient/a/$graphql", "", Problem::OperationNotOffered),
         (Method::Get, "/Observation/$lastn", "", Problem::OperationNotOffered),
         (Method::Get, "/Observation/a/$everything", "", Problem::OperationNotOffered),
-        (Method::Post, "/Patient/$validate", "", Problem::OperationNotOffered),
+        (Method::Get, "/Patient/$validate", "", Problem::OperationNotOffered),
+        (Method::Post, "/Patient/a/$validate", "", Problem::OperationNotOffered),
         (Method::Post, "/Patient/a/$meta-add", "", Problem::OperationNotOffered),
         (Method::Post, "/Patient/a/$expunge", "", Problem::OperationNotOffered),
         (Method::Get, "/Patient/a/*", "", Problem::NotOffered),
         (Method::Get, "/Encounter/a/Condition", "", Problem::NotOffered),
-        (Method::Delete, "/Observation", "code=x", Problem::NotOffered),
-        (Method::Put, "/Observation", "code=x", Problem::NotOffered),
-        (Method::Delete, "/Observation", "", Problem::NotOffered),
+        (Method::Delete, "/Observation", "", Problem::CriteriaMissing),
+        (Method::Put, "/Observation", "", Problem::CriteriaMissing),
     ] {
         assert_eq!(asked_of(method, path, query), Err(problem), "{method} {path}?{query}");
     }
@@ -109,8 +113,8 @@ fn an_entry_is_a_request_below_this_base() {
                 "entry":[{{"request":{{"method":"{method}","url":"{url}"}}}}]}}"#
         );
         let doc = Doc::parse(json.into_bytes()).unwrap();
-        let bundle = IncomingBundle::read(&doc).map_err(|e| refuse_bundle(&e).problem)?;
-        entry_parts(&bundle.entries[0])
+        let incoming = IncomingBundle::read(&doc).map_err(|e| bundle::refuse_bundle(&e).problem)?;
+        bundle::entry_parts(&incoming.entries[0])
             .map(|(line, ..)| line.interaction.code().to_owned())
             .map_err(|refusal| refusal.problem)
     };

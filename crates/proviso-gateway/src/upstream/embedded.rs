@@ -1,41 +1,50 @@
 //! Our own FHIR store as an upstream: the same questions, answered over the same view.
 
+use std::sync::Mutex;
+
 use proviso_app::App;
 use proviso_app::records::{
-    Change as RecordChange, HistoryScope, Match, NewIds, PageStart, Prepared, Reading as Found,
+    HistoryScope, Match, NewIds, PageStart, Prepared, PreparedTransaction, Reading as Found,
     Record, RecordFault, RecordMethod, Records, Search as RecordSearch, Version,
     View as RecordView,
 };
-use proviso_core::category::SensitiveSet;
 use proviso_core::category_rules::is_directory;
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
-use proviso_fhir::bundle::SearchMode;
+use proviso_fhir::bundle::{IncomingEntry, SearchMode};
 use proviso_fhir::json::Doc;
 
 use crate::cursor::{Point, Seq};
-use crate::decide::Permit;
-use crate::forward::{Change, HistoryEntry, PageEntry, Written};
+use crate::decide::{Parts, Permit};
+use crate::forward::{Carried, Change, HistoryEntry, PageEntry, Written};
 use crate::problem::{Problem, Refusal};
+use crate::trail::Trail;
 use crate::upstream::scan::{Scanned, Search};
-use crate::upstream::{History, Reading, Stored, Versions};
-use crate::view::View;
+use crate::upstream::{Criteria, History, Obstacle, Reading, Stored, Versions};
+use crate::view::{Judged, View};
 
 /// The caller's view as the store wants it: one record at a time.
 struct Eyes<'a> {
     view: &'a View,
     interaction: &'a Interaction,
     withheld: core::sync::atomic::AtomicU32,
+    /// What was found and may not be changed, last.
+    kept_back: Mutex<Option<Judged>>,
 }
 
 impl<'a> Eyes<'a> {
     fn new(view: &'a View, interaction: &'a Interaction) -> Self {
-        Self { view, interaction, withheld: core::sync::atomic::AtomicU32::new(0) }
+        let withheld = core::sync::atomic::AtomicU32::new(0);
+        Self { view, interaction, withheld, kept_back: Mutex::new(None) }
     }
 
     fn withheld(&self) -> u32 {
         self.withheld.load(core::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn kept_back(self) -> Option<Judged> {
+        self.kept_back.into_inner().ok().flatten()
     }
 }
 
@@ -47,6 +56,15 @@ impl RecordView for Eyes<'_> {
             self.withheld.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
         }
         sees
+    }
+
+    fn may_change(&self, record: &Record, interaction: &Interaction) -> bool {
+        let judged = self.view.judge_with(interaction, record.doc.root(), record.around);
+        let may = judged.permits();
+        if !may && let Ok(mut kept_back) = self.kept_back.lock() {
+            *kept_back = Some(judged);
+        }
+        may
     }
 
     /// A directory entry names no patient, so it cannot be found by one; every other record that
@@ -184,8 +202,7 @@ pub(crate) async fn search(app: &App, search: &Search<'_>) -> Result<Scanned, Re
 
 pub(crate) fn create(app: &App, _: &Permit, doc: &Doc) -> Result<Written, Refusal> {
     let kind = doc.resource_type().ok_or(Problem::BodyMismatch)?;
-    let prepared = app.records().create(kind, doc.bytes().to_vec()).map_err(refusal)?;
-    after(Change::Created, prepared)
+    Written::ready(app.records().create(kind, doc.bytes().to_vec()).map_err(refusal)?)
 }
 
 /// Criteria are matched over what the caller may find by searching (leak 89).
@@ -194,17 +211,87 @@ pub(crate) async fn create_unless(
     _: &Permit,
     view: &View,
     doc: &Doc,
-    criteria: &str,
-) -> Result<Written, Refusal> {
+    criteria: &Criteria<'_>,
+) -> Result<Prepared, Refusal> {
     let kind = doc.resource_type().ok_or(Problem::BodyMismatch)?;
     let eyes = Eyes::new(view, &Interaction::Search);
-    let prepared = app
-        .records()
-        .create_if_none_exists(kind, doc.bytes().to_vec(), criteria, &eyes)
+    app.records()
+        .create_if_none_exists(kind, doc.bytes().to_vec(), criteria.text, &eyes)
         .await
-        .map_err(refusal)?;
-    let existing = prepared.change == RecordChange::Existing;
-    after(if existing { Change::Existing } else { Change::Created }, prepared)
+        .map_err(refusal)
+}
+
+pub(crate) async fn update_matching(
+    app: &App,
+    _: &Permit,
+    parts: &mut Parts,
+    doc: &Doc,
+    criteria: &Criteria<'_>,
+) -> Result<Prepared, Refusal> {
+    let (kind, body) = (parts.resource_type, doc.bytes().to_vec());
+    let how = (version_of(criteria)?, NewIds::Server);
+    let eyes = Eyes::new(&parts.view, &Interaction::Search);
+    let done = app.records().update_matching(kind, criteria.text, body, how, &eyes).await;
+    noted(done, eyes.kept_back(), &mut parts.trail)
+}
+
+pub(crate) async fn patch_matching(
+    app: &App,
+    _: &Permit,
+    parts: &mut Parts,
+    patch: &Doc,
+    criteria: &Criteria<'_>,
+) -> Result<Prepared, Refusal> {
+    let (kind, expected) = (parts.resource_type, version_of(criteria)?);
+    let eyes = Eyes::new(&parts.view, &Interaction::Search);
+    let done = app.records().patch_matching(kind, criteria.text, patch, expected, &eyes).await;
+    noted(done, eyes.kept_back(), &mut parts.trail)
+}
+
+pub(crate) async fn delete_matching(
+    app: &App,
+    _: &Permit,
+    parts: &mut Parts,
+    criteria: &Criteria<'_>,
+) -> Result<Option<Prepared>, Refusal> {
+    let (kind, expected) = (parts.resource_type, version_of(criteria)?);
+    let eyes = Eyes::new(&parts.view, &Interaction::Search);
+    let done = app.records().delete_matching(kind, criteria.text, expected, &eyes).await;
+    noted(done, eyes.kept_back(), &mut parts.trail)
+}
+
+pub(crate) async fn transaction(
+    app: &App,
+    _: &Permit,
+    view: &View,
+    changes: &[IncomingEntry<'_>],
+) -> Result<PreparedTransaction, Obstacle> {
+    let eyes = Eyes::new(view, &Interaction::Search);
+    let prepared = app.records().transaction(changes, NewIds::Server, &eyes).await;
+    prepared.map_err(|fault| {
+        let index = if let RecordFault::Entry { index, .. } = &fault { Some(*index) } else { None };
+        Obstacle { index, refusal: refusal(fault), judged: eyes.kept_back() }
+    })
+}
+
+/// The version that a conditional change must find; a text that none of ours has finds nothing.
+fn version_of(criteria: &Criteria<'_>) -> Result<Match, Refusal> {
+    match criteria.if_match {
+        None => Ok(Match::Any),
+        Some(text) => text.parse().map(Match::Version).map_err(|_| Problem::VersionMismatch.into()),
+    }
+}
+
+/// What was found and may not be changed is told to the log.
+fn noted<T>(
+    done: Result<T, RecordFault>,
+    kept_back: Option<Judged>,
+    trail: &mut Trail,
+) -> Result<T, Refusal> {
+    if let Some(judged) = kept_back {
+        trail.keep_back(&judged);
+    }
+    done.map_err(refusal)
 }
 
 pub(crate) async fn update(
@@ -221,7 +308,7 @@ pub(crate) async fn update(
         .update(kind, &id, doc.bytes().to_vec(), exactly(before)?, NewIds::Server)
         .await
         .map_err(refusal)?;
-    after(Change::Updated, prepared)
+    Written::ready(prepared)
 }
 
 pub(crate) async fn delete(
@@ -233,22 +320,17 @@ pub(crate) async fn delete(
 ) -> Result<Written, Refusal> {
     let expected = exactly(&before)?;
     let prepared = app.records().delete(kind, id, expected).await.map_err(refusal)?;
-    Ok(Written { change: Change::Deleted, stored: before, prepared: Some(prepared) })
+    Ok(Written {
+        change: Change::Deleted,
+        stored: before,
+        carried: Carried::Ready(Box::new(prepared)),
+    })
 }
 
 /// The version that was judged, and no other.
 fn exactly(before: &Stored) -> Result<Match, Refusal> {
     let version = before.version.as_deref().and_then(|version| version.parse().ok());
     version.map(Match::Version).ok_or_else(|| Problem::Unavailable.into())
-}
-
-fn after(change: Change, prepared: Prepared) -> Result<Written, Refusal> {
-    let doc = prepared.after.clone().ok_or(Problem::Unavailable)?;
-    // What it newly refers to, the caller sees: `forward` made sure of that.
-    let around = SensitiveSet::EMPTY;
-    let version = Some(prepared.version.to_string());
-    let stored = Stored { doc, version, at: Some(prepared.at), around };
-    Ok(Written { change, stored, prepared: Some(prepared) })
 }
 
 const fn method_name(method: RecordMethod) -> &'static str {
@@ -264,7 +346,7 @@ pub(crate) fn refusal(fault: RecordFault) -> Refusal {
     match fault {
         RecordFault::Query(error) => crate::forward::refuse_search(&error),
         RecordFault::TooCostly => Problem::SearchTooCostly.into(),
-        RecordFault::NoCriteria => Problem::SearchRefused.into(),
+        RecordFault::NoCriteria => Problem::CriteriaMissing.into(),
         RecordFault::Json(_) => Problem::BodyMalformed.into(),
         RecordFault::WrongType | RecordFault::WrongId => Problem::BodyMismatch.into(),
         RecordFault::Invalid(faults) => {

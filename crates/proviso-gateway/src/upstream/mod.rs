@@ -11,20 +11,22 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use proviso_app::App;
+use proviso_app::records::{Prepared, PreparedTransaction};
 use proviso_core::category::SensitiveSet;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
+use proviso_fhir::bundle::IncomingEntry;
 use proviso_fhir::json::Doc;
 
 use crate::cursor::Point;
-use crate::decide::Permit;
-use crate::forward::{Change, HistoryEntry, Written};
+use crate::decide::{Parts, Permit};
+use crate::forward::{Carried, Change, HistoryEntry, Written};
 use crate::problem::{Problem, Refusal};
 use crate::upstream::http::{HttpUpstream, UpstreamError};
 use crate::upstream::scan::{Scanned, Search};
-use crate::view::View;
+use crate::view::{Judged, View};
 
 /// The server that has the records.
 #[derive(Debug)]
@@ -87,6 +89,30 @@ pub(crate) struct Versions {
     pub(crate) next: Option<Point>,
 }
 
+/// What a conditional change asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Criteria<'a> {
+    pub(crate) text: &'a str,
+    /// The version it must be at.
+    pub(crate) if_match: Option<&'a str>,
+}
+
+/// Why a transaction cannot be.
+#[derive(Debug)]
+pub(crate) struct Obstacle {
+    /// The position of the entry that stands in the way, if it is one.
+    pub(crate) index: Option<usize>,
+    pub(crate) refusal: Refusal,
+    /// For the log: the judgement on a resource that may not be changed.
+    pub(crate) judged: Option<Judged>,
+}
+
+impl Obstacle {
+    pub(crate) fn of(index: Option<usize>, refusal: Refusal) -> Self {
+        Self { index, refusal, judged: None }
+    }
+}
+
 impl From<UpstreamError> for Refusal {
     fn from(error: UpstreamError) -> Self {
         tracing::warn!(%error, "upstream");
@@ -147,21 +173,73 @@ impl Upstream {
     }
 
     /// Adds a resource; its id is never the caller's choice.
-    pub(crate) async fn create(
+    pub(crate) async fn create(&self, permit: &Permit, doc: &Doc) -> Result<Written, Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::create(app, permit, doc),
+            Self::Http(http) => Ok(made(Change::Created, http.create(permit, doc).await?)),
+        }
+    }
+
+    /// Adds a resource unless one of those that the caller sees matches the criteria.
+    pub(crate) async fn create_unless(
         &self,
         permit: &Permit,
         view: &View,
         doc: &Doc,
-        criteria: Option<&str>,
-    ) -> Result<Written, Refusal> {
-        match (self, criteria) {
-            (Self::Embedded(app), None) => embedded::create(app, permit, doc),
-            (Self::Embedded(app), Some(criteria)) => {
-                embedded::create_unless(app, permit, view, doc, criteria).await
-            }
-            (Self::Http(http), None) => Ok(made(Change::Created, http.create(permit, doc).await?)),
-            // The upstream would match them over records the caller does not see.
-            (Self::Http(_), Some(_)) => Err(Problem::NotOffered.into()),
+        criteria: &Criteria<'_>,
+    ) -> Result<Prepared, Refusal> {
+        embedded::create_unless(self.own()?, permit, view, doc, criteria).await
+    }
+
+    /// Replaces the one resource that the caller sees and that matches the criteria, or adds one.
+    pub(crate) async fn update_matching(
+        &self,
+        permit: &Permit,
+        parts: &mut Parts,
+        doc: &Doc,
+        criteria: &Criteria<'_>,
+    ) -> Result<Prepared, Refusal> {
+        embedded::update_matching(self.own()?, permit, parts, doc, criteria).await
+    }
+
+    /// Changes the one resource that the caller sees and that matches the criteria.
+    pub(crate) async fn patch_matching(
+        &self,
+        permit: &Permit,
+        parts: &mut Parts,
+        patch: &Doc,
+        criteria: &Criteria<'_>,
+    ) -> Result<Prepared, Refusal> {
+        embedded::patch_matching(self.own()?, permit, parts, patch, criteria).await
+    }
+
+    /// Deletes the one resource that the caller sees and that matches the criteria, if one does.
+    pub(crate) async fn delete_matching(
+        &self,
+        permit: &Permit,
+        parts: &mut Parts,
+        criteria: &Criteria<'_>,
+    ) -> Result<Option<Prepared>, Refusal> {
+        embedded::delete_matching(self.own()?, permit, parts, criteria).await
+    }
+
+    /// Lays out the changes of a transaction.
+    pub(crate) async fn transaction(
+        &self,
+        permit: &Permit,
+        view: &View,
+        changes: &[IncomingEntry<'_>],
+    ) -> Result<PreparedTransaction, Obstacle> {
+        let app = self.own().map_err(|refusal| Obstacle::of(None, refusal))?;
+        embedded::transaction(app, permit, view, changes).await
+    }
+
+    /// Our own store. An upstream by URL would match criteria over records that the caller does
+    /// not see, and two requests at once could both find nothing and both create.
+    fn own(&self) -> Result<&App, Refusal> {
+        match self {
+            Self::Embedded(app) => Ok(app),
+            Self::Http(_) => Err(Problem::NotOffered.into()),
         }
     }
 
@@ -200,5 +278,5 @@ impl Upstream {
 }
 
 fn made(change: Change, stored: Stored) -> Written {
-    Written { change, stored, prepared: None }
+    Written { change, stored, carried: Carried::Out }
 }

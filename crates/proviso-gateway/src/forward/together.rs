@@ -1,0 +1,138 @@
+//! A transaction in our own store: laid out as a whole, judged entry by entry, made in one commit.
+//!
+//! An upstream by URL would match criteria and references over records the caller does not see, so
+//! there it is not offered.
+
+use std::collections::BTreeSet;
+
+use proviso_app::records::{Change, PreparedEntry, PreparedTransaction};
+use proviso_fhir::bundle::{IncomingBundle, IncomingEntry};
+use proviso_fhir::json::Doc;
+use proviso_fhir::search::ResourceKey;
+
+use super::change::{Carried, Written, judge_ready};
+use super::{Forwarded, Found};
+use crate::decide::{Parts, Permit, Permitted, PermittedTogether, TogetherParts};
+use crate::gateway::Gateway;
+use crate::problem::{Problem, Refusal};
+use crate::stop::Stopped;
+use crate::trail::Trail;
+use crate::upstream::Obstacle;
+
+/// A transaction, laid out, with everything needed to judge it.
+#[derive(Debug)]
+pub struct ForwardedTogether(ForwardedParts);
+
+/// The parts of a transaction that is laid out.
+#[derive(Debug)]
+pub(crate) struct ForwardedParts {
+    /// By their position in the Bundle.
+    pub(crate) changes: Vec<(usize, Forwarded)>,
+    /// To be carried out once the changes have been made.
+    pub(crate) reads: Vec<(usize, Permitted)>,
+    /// The changes as one; `None` where there are none.
+    pub(crate) prepared: Option<PreparedTransaction>,
+    pub(crate) bundle: Trail,
+}
+
+impl ForwardedTogether {
+    pub(crate) fn into_parts(self) -> ForwardedParts {
+        self.0
+    }
+}
+
+/// One change of a transaction.
+struct Entry {
+    index: usize,
+    parts: Parts,
+    permit: Permit,
+}
+
+/// Lays out the changes of a permitted transaction.
+pub async fn forward_together(
+    gateway: &Gateway,
+    together: PermittedTogether,
+) -> Result<ForwardedTogether, Stopped> {
+    let TogetherParts { changes, reads, doc, bundle } = together.into_parts();
+    let mut entries: Vec<Entry> = changes
+        .into_iter()
+        .map(|(index, permitted)| {
+            let (parts, _, permit) = permitted.into_parts();
+            Entry { index, parts, permit }
+        })
+        .collect();
+    let (prepared, found) = match lay_out(gateway, &mut entries, &doc).await {
+        Ok(laid_out) => laid_out,
+        Err(obstacle) => return Err(stopped(entries, obstacle, bundle)),
+    };
+    let changes = entries
+        .into_iter()
+        .zip(found)
+        .map(|(Entry { index, parts, .. }, found)| (index, Forwarded { parts, found }))
+        .collect();
+    Ok(ForwardedTogether(ForwardedParts { changes, reads, prepared, bundle }))
+}
+
+/// The log gets the story of the entry that stood in the way.
+fn stopped(entries: Vec<Entry>, obstacle: Obstacle, bundle: Trail) -> Stopped {
+    let Obstacle { index, refusal, judged } = obstacle;
+    let Some(index) = index else { return Stopped::new(refusal, bundle) };
+    let own = entries.into_iter().find(|entry| entry.index == index);
+    let mut trail = own.map_or(bundle, |entry| entry.parts.trail);
+    if let Some(judged) = judged {
+        trail.keep_back(&judged);
+    }
+    Stopped::new(refusal.in_entry(index), trail)
+}
+
+async fn lay_out(
+    gateway: &Gateway,
+    entries: &mut [Entry],
+    doc: &Doc,
+) -> Result<(Option<PreparedTransaction>, Vec<Found>), Obstacle> {
+    let Ok(incoming) = IncomingBundle::read(doc) else {
+        return Err(Obstacle::of(None, Problem::EntryMalformed.into()));
+    };
+    let changes: Vec<IncomingEntry<'_>> = incoming
+        .entries
+        .into_iter()
+        .filter(|entry| entries.iter().any(|own| own.index == entry.index))
+        .collect();
+    // One caller at one instant: the entries have the same view.
+    let Some(Entry { parts, permit, .. }) = entries.first() else { return Ok((None, Vec::new())) };
+    let prepared = gateway.upstream.transaction(permit, &parts.view, &changes).await?;
+    let made: BTreeSet<ResourceKey> = prepared.entries.iter().filter_map(made).collect();
+    let mut found = Vec::with_capacity(entries.len());
+    for (entry, ready) in entries.iter_mut().zip(&prepared.entries) {
+        let judged = judge(gateway, entry, ready, &made).await;
+        found.push(judged.map_err(|refusal| Obstacle::of(Some(entry.index), refusal))?);
+    }
+    Ok((Some(prepared), found))
+}
+
+async fn judge(
+    gateway: &Gateway,
+    entry: &mut Entry,
+    ready: &PreparedEntry,
+    made: &BTreeSet<ResourceKey>,
+) -> Result<Found, Refusal> {
+    match ready {
+        PreparedEntry::Write(prepared) => {
+            judge_ready(gateway, &mut entry.parts, &entry.permit, prepared, made).await?;
+            Ok(Found::Written(Box::new(Written::of(prepared, Carried::Together)?)))
+        }
+        PreparedEntry::NothingFound => Ok(Found::NothingToDelete),
+        // Reads are kept apart since they were decided.
+        PreparedEntry::Read(_) => Err(Problem::NotOffered.into()),
+    }
+}
+
+/// What a transaction itself puts there, so that its writer knows of it.
+fn made(entry: &PreparedEntry) -> Option<ResourceKey> {
+    let PreparedEntry::Write(prepared) = entry else { return None };
+    let is_there = match prepared.change {
+        Change::Created | Change::Updated | Change::Unchanged => true,
+        Change::Existing | Change::Deleted | Change::NothingThere => false,
+    };
+    is_there.then(|| (prepared.resource_type, prepared.id.clone()))
+}
