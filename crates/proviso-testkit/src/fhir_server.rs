@@ -43,6 +43,7 @@ impl FhirServer {
         let base = lines.next_line().await?.context(
             "the FHIR server did not start; install its modules with `npm ci` in tests/upstream",
         )?;
+        #[expect(clippy::disallowed_methods, reason = "the one client of the foreign server")]
         let client = Client::builder(TokioExecutor::new()).build_http();
         Ok(Self { base, client, _process: process })
     }

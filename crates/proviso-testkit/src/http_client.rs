@@ -47,6 +47,7 @@ impl Answer {
 pub struct HttpClient(Client<HttpConnector, Full<Bytes>>);
 
 impl Default for HttpClient {
+    #[expect(clippy::disallowed_methods, reason = "the one client of tests")]
     fn default() -> Self {
         Self(Client::builder(TokioExecutor::new()).build(HttpConnector::new()))
     }

@@ -109,6 +109,10 @@ impl Server {
             if let Some(status) = child.try_wait()? {
                 anyhow::bail!("the server ended before it listened: {status}");
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "another process does not say when it listens"
+            )]
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         anyhow::bail!("nothing answers at {origin}")

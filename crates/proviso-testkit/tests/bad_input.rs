@@ -153,6 +153,16 @@ async fn what_is_too_large_is_refused_everywhere() {
         414,
         "url-too-long",
     );
+    // Path below the base and query: exactly 8 KiB are read, and one more is not.
+    for (length, status, code) in
+        [(8 * 1024, 400, "search-refused"), (8 * 1024 + 1, 414, "url-too-long")]
+    {
+        let path = format!("/Patient?x={}", "v".repeat(length - "/Patient".len() - "x=".len()));
+        check_fhir("FHIR URL", &asker.fhir(Method::GET, &path, &[], "").await, status, code);
+    }
+    let fits = "v".repeat(12 * 1024);
+    let answer = asker.fhir(Method::GET, "/metadata", &[("x-long", fits.as_str())], "").await;
+    assert_eq!(answer.status, 200, "headers that fit");
     let answer = client.get(&url(&format!("/oauth/userinfo{query}")), &[]).await.unwrap();
     check_oauth("OAuth URL", &answer, 414, "invalid_request");
     check_page("page URL", &client.get(&url(&format!("/login{query}")), &[]).await.unwrap(), 414);
@@ -164,20 +174,23 @@ async fn what_is_too_large_is_refused_everywhere() {
 async fn json_that_could_mean_two_things_is_refused_and_not_stored() {
     let asker = Asker::new().await;
     let before = asker.stored().await;
-    let nested = |levels: usize| {
+    // The resource and its list of extensions are two levels, each extension and its list two more.
+    let nested = |levels: usize, inmost: &str| {
         let open = r#"{"url":"http://x.example","extension":["#.repeat(levels);
         let close = "]}".repeat(levels);
         asker.observation(&format!(
-            r#","extension":[{open}{{"url":"http://x.example","valueBoolean":true}}{close}]"#
+            r#","extension":[{open}{{"url":"http://x.example",{inmost}}}{close}]"#
         ))
     };
+    let sixty_four = nested(30, r#""valueCoding":{"code":"x"}"#);
+    let sixty_five = nested(31, r#""valueBoolean":true"#);
     let mut invalid_utf8 = asker.observation(r#","note":[{"text":"?"}]"#).into_bytes();
     let at = invalid_utf8.iter().position(|byte| *byte == b'?').unwrap();
     invalid_utf8[at] = 0xff;
     let mut with_bom = b"\xef\xbb\xbf".to_vec();
     with_bom.extend_from_slice(asker.observation("").as_bytes());
     for (what, body) in [
-        ("depth 65 and more", nested(40).into_bytes()),
+        ("depth 65", sixty_five.into_bytes()),
         ("duplicate key", asker.observation(r#","status":"amended""#).into_bytes()),
         ("escaped key", asker.observation(r#","\u0069ssued":"2026-01-01T00:00:00Z""#).into_bytes()),
         ("invalid UTF-8", invalid_utf8),
@@ -192,13 +205,16 @@ async fn json_that_could_mean_two_things_is_refused_and_not_stored() {
         ("a list", b"[]".to_vec()),
     ] {
         let answer = asker.create(body).await;
-        common(what, &answer, 400);
-        assert_eq!(answer.json().unwrap()["resourceType"], "OperationOutcome", "{what}");
+        let is_no_resource = matches!(what, "no document" | "a list");
+        let code = if is_no_resource { "body-mismatch" } else { "body-malformed" };
+        check_fhir(what, &answer, 400, code);
     }
     assert_eq!(asker.stored().await, before, "something was stored");
-    let answer = asker.create(asker.observation("")).await;
-    assert_eq!(answer.status, 201, "the good one is refused: {}", answer.text());
-    assert_eq!(asker.stored().await, before + 1);
+    for (what, good) in [("plain", asker.observation("")), ("depth 64", sixty_four)] {
+        let answer = asker.create(good).await;
+        assert_eq!(answer.status, 201, "the good one is refused: {what}: {}", answer.text());
+    }
+    assert_eq!(asker.stored().await, before + 2);
 }
 
 // Covers: design §13 (media types)
@@ -309,23 +325,26 @@ async fn searches_are_bounded() {
     assert_eq!(get(&alternatives(200)).await.status, 200);
     check_fhir("201 values", &get(&alternatives(201)).await, 400, "search-too-large");
 
-    for (what, query) in [
-        ("chain", "subject:Patient.general-practitioner:Practitioner._has:x:y:z.a.b.c.d=1"),
-        (
-            "has",
-            "_has:Observation:has-member:_has:Observation:has-member:_has:Observation:has-member:_has:Observation:has-member:code=1",
-        ),
-        (
-            "include",
-            "_include=Observation:encounter&_include:iterate=Encounter:episode-of-care\
-             &_include:iterate=EpisodeOfCare:care-manager\
-             &_include:iterate=Practitioner:nothing&_include:iterate=Observation:has-member",
-        ),
+    let chain = |steps: usize| format!("/Organization?{}name=x", "partof.".repeat(steps));
+    let has = |steps: usize| {
+        format!("/Observation?{}code=x", "_has:Observation:has-member:".repeat(steps))
+    };
+    let include = |steps: usize| {
+        let all = [
+            "_include=Observation:encounter",
+            "_include:iterate=Encounter:location",
+            "_include:iterate=Location:organization",
+            "_include:iterate=Organization:endpoint",
+        ];
+        format!("/Observation?{}", all[..steps].join("&"))
+    };
+    for (what, three, four) in [
+        ("chain", chain(3), chain(4)),
+        ("has", has(3), has(4)),
+        ("include", include(3), include(4)),
     ] {
-        let answer = get(&format!("/Observation?{query}")).await;
-        let status = answer.status.as_u16();
-        assert_eq!(status, 400, "{what}");
-        assert_eq!(answer.json().unwrap()["resourceType"], "OperationOutcome", "{what}");
+        assert_eq!(get(&three).await.status, 200, "{what}");
+        check_fhir(what, &get(&four).await, 400, "search-too-large");
     }
     for query in
         ["nonsense=1", "code:nonsense=1", "date=xx2020", "_sort=nonsense", "_filter=x", "_query=x"]

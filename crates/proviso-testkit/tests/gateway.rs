@@ -552,6 +552,46 @@ async fn too_often_and_too_many_patients_are_answered_with_when_to_come_back() {
     }
 }
 
+/// What is written to the operator's log while a test runs on this thread.
+#[derive(Clone, Default)]
+struct OperatorLog(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for OperatorLog {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+// Covers: design §13 (over 100 distinct patients: 429, and an alert); leak 136
+#[tokio::test]
+async fn whoever_walks_through_too_many_patients_raises_an_alert() {
+    let log = OperatorLog::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    for (budget, status) in [(1, StatusCode::OK), (0, StatusCode::TOO_MANY_REQUESTS)] {
+        let rates = Rates { patients_per_hour: budget, ..Rates::default() };
+        let settings = GatewaySettings { rates, ..GatewaySettings::embedded(ORIGIN) };
+        let world = World::new(settings).await.unwrap();
+        world.load(&everything()).await.unwrap();
+        let access = world.share("glucose-coach", &terms(NARROW)).await.unwrap();
+        let reply = world.get(&access.token, "Observation/a-lab").await.unwrap();
+        assert_eq!(reply.status, status);
+        let said = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+        let alerts = said.lines().filter(|line| line.contains("alert: one person asked")).count();
+        assert_eq!(alerts, usize::from(status != StatusCode::OK), "{said}");
+        // Who it was, and nothing of any record.
+        assert_eq!(said.contains(access.account.id.as_str()), status != StatusCode::OK, "{said}");
+        assert!(!said.contains("Ash") && !said.contains("7.20"), "{said}");
+    }
+}
+
 // Covers: leak 17, leak 19, leak 121
 #[tokio::test]
 async fn a_choice_that_is_over_opens_nothing() {

@@ -146,6 +146,52 @@ async fn writes_stay_within_the_grant_in_front_of_another_server() {
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
 }
 
+/// An upstream would match criteria over records that the caller does not see.
+// Covers: leak 89
+#[tokio::test]
+async fn changes_by_criteria_and_transactions_are_refused_in_front_of_another_server() {
+    let Fronted { world, token, server } = fronted(&everything()).await;
+    let json = ("content-type", "application/fhir+json");
+    let patch = ("content-type", "application/json-patch+json");
+    let lab = gateway_cases::observation(
+        "a-lab",
+        "a",
+        gateway_cases::LAB,
+        "4548-4",
+        "6.10",
+        "2026-02-01",
+        "",
+    );
+    let bundle = |entries: &str| {
+        format!(r#"{{"resourceType":"Bundle","type":"transaction","entry":[{entries}]}}"#)
+    };
+    let delete = bundle(r#"{"request":{"method":"DELETE","url":"Observation/a-lab"}}"#);
+    for (method, path, headers, body) in [
+        (Method::POST, "Observation", vec![json, ("if-none-exist", "_id=a-lab")], lab.clone()),
+        (Method::PUT, "Observation?_id=a-lab", vec![json], lab.clone()),
+        (Method::PATCH, "Observation?_id=a-lab", vec![patch], "[]".to_owned()),
+        (Method::DELETE, "Observation?_id=a-lab", vec![], String::new()),
+        (Method::POST, "", vec![json], delete),
+    ] {
+        let request = request(method.clone(), &token, path, &headers, body).unwrap();
+        let reply = world.send(request).await.unwrap();
+        assert_eq!(reply.code(), "not-offered", "{method} {path}");
+    }
+    let (_, untouched) =
+        server.send(Method::GET, "/Observation/a-lab", String::new()).await.unwrap();
+    assert!(untouched.contains("7.2"), "{untouched}");
+    // What looks nothing up is served: reads together, and the caller's own resource looked at.
+    let reads = bundle(
+        r#"{"request":{"method":"GET","url":"Observation/a-lab"}},{"request":{"method":"GET","url":"Observation/b-lab"}}"#,
+    );
+    let reply =
+        world.send(request(Method::POST, &token, "", &[json], reads).unwrap()).await.unwrap();
+    let status = |n: usize| reply.json()["entry"][n]["response"]["status"].to_string();
+    assert!(status(0).starts_with("\"200") && status(1).starts_with("\"404"), "{}", reply.json());
+    let validate = request(Method::POST, &token, "Observation/$validate", &[json], lab).unwrap();
+    assert_eq!(world.send(validate).await.unwrap().code(), "valid");
+}
+
 // Covers: design §13
 #[tokio::test]
 async fn an_upstream_that_is_down_gives_no_data_and_one_clear_answer() {
@@ -158,4 +204,29 @@ async fn an_upstream_that_is_down_gives_no_data_and_one_clear_answer() {
         assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
         assert_eq!(reply.code(), "upstream-unavailable");
     }
+}
+
+// Covers: design §13
+#[tokio::test]
+async fn an_upstream_that_never_answers_is_given_up() {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}/fhir", listener.local_addr().unwrap());
+    let silent = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            held.push(connection);
+        }
+    });
+    let timeout = std::time::Duration::from_millis(100);
+    let upstream = HttpUpstreamSettings { timeout, ..HttpUpstreamSettings::at(base) };
+    let world = World::new(GatewaySettings::in_front_of(ORIGIN, upstream)).await.unwrap();
+    let access = world.share("glucose-coach", &terms(NARROW)).await.unwrap();
+    for path in ["Observation/a-lab", "Observation", "Patient/a/$everything"] {
+        let reply = world.get(&access.token, path).await.unwrap();
+        assert_eq!(reply.status, StatusCode::GATEWAY_TIMEOUT, "{path}");
+        assert_eq!(reply.code(), "upstream-timeout");
+    }
+    let log = world.accesses().await.unwrap();
+    assert!(log.iter().all(|entry| entry.status == Some(504) && entry.released == 0));
+    silent.abort();
 }

@@ -58,7 +58,9 @@ impl HttpKeyFetch {
         } else {
             PlainLoopback::Refused
         };
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), plain_loopback })
+        #[expect(clippy::disallowed_methods, reason = "the one client that fetches keys of apps")]
+        let client = Client::builder(TokioExecutor::new()).build(connector);
+        Ok(Self { client, plain_loopback })
     }
 
     async fn get(&self, url: &str) -> Result<FetchedKeys, KeyFetchError> {

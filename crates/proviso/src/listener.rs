@@ -104,7 +104,7 @@ impl Listener {
                 Err(error) => {
                     // A peer that went away, or no file descriptor left: neither ends the server.
                     tracing::warn!(%error, "accept failed");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    pause().await;
                     continue;
                 }
             };
@@ -120,11 +120,9 @@ impl Listener {
             tokio::spawn(async move { connection.run(stream, watcher).await });
         }
         drop(self.tcp);
-        tokio::select! {
-            () = graceful.shutdown() => {}
-            () = tokio::time::sleep(Duration::from_secs(DRAIN_SECS_MAX)) => {
-                tracing::warn!("some requests did not finish in time and were cut off");
-            }
+        let drained = Duration::from_secs(DRAIN_SECS_MAX);
+        if tokio::time::timeout(drained, graceful.shutdown()).await.is_err() {
+            tracing::warn!("some requests did not finish in time and were cut off");
         }
     }
 }
@@ -217,4 +215,10 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     let chain = chain?;
     anyhow::ensure!(!chain.is_empty(), "{} holds no certificate", path.display());
     Ok(chain)
+}
+
+/// Lets what keeps connections from being accepted pass, instead of asking without end.
+#[expect(clippy::disallowed_methods, reason = "the system does not say when it can accept again")]
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }

@@ -38,6 +38,7 @@ impl Body for SlowBody {
     type Data = Bytes;
     type Error = BoxError;
 
+    #[expect(clippy::disallowed_methods, reason = "a deadline inside a poll function")]
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

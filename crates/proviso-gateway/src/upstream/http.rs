@@ -119,6 +119,7 @@ impl HttpUpstream {
             .enable_http1()
             .enable_http2()
             .build();
+        #[expect(clippy::disallowed_methods, reason = "the one client of the upstream")]
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(POOL_PER_HOST)

@@ -105,6 +105,7 @@ pub(crate) struct SmartApp {
 }
 
 impl SmartApp {
+    #[expect(clippy::disallowed_methods, reason = "the demo app's one client, of this very server")]
     pub(crate) fn new(public_url: &str) -> Self {
         Self {
             http: Client::builder(TokioExecutor::new()).build_http(),

@@ -98,6 +98,10 @@ async fn worker(
     duration: Duration,
     count: Arc<AtomicU64>,
 ) -> anyhow::Result<Vec<u64>> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each worker of a load has a connection of its own"
+    )]
     let client: Client<HttpConnector, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).build(HttpConnector::new());
     let mut latencies = Vec::new();

@@ -358,6 +358,10 @@ impl Nginx {
             if client.get(&format!("{base}/metadata"), &[]).await.is_ok() {
                 return Ok(Some(Self { child, base }));
             }
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "another process does not say when it listens"
+            )]
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         anyhow::bail!("nginx did not start; see {}", folder.join("nginx.log").display())
