@@ -6,6 +6,7 @@ use proviso_core::account::{Account, AccountStatus, Session};
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::id::SessionId;
 use proviso_core::secret::Secret;
+use proviso_core::time::At;
 use proviso_oauth::record::TokenHash;
 use proviso_store::{Batch, Op, Precondition};
 
@@ -68,8 +69,7 @@ impl App {
         let at = self.now();
         let hash = TokenHash::of(cookie).to_hex();
         let Some(session) = self.store.session_by_secret(&hash).await? else { return Ok(None) };
-        let idle_until = session.last_used_at.plus_secs(self.settings.session_idle_secs);
-        if session.ended_at.is_some() || at >= session.expires_at || at >= idle_until {
+        if !self.session_is_alive(&session, at) {
             return Ok(None);
         }
         let account = self.store.account(&session.account).await?;
@@ -87,6 +87,14 @@ impl App {
             }
         }
         Ok(Some(SignedIn { session, account }))
+    }
+
+    /// Whether a session goes on at an instant: nobody signed out, and neither the absolute nor the
+    /// idle limit is reached. The browser and every token that lives as long as the session ask the
+    /// same question, so that neither outlasts the other.
+    pub(crate) fn session_is_alive(&self, session: &Session, at: At) -> bool {
+        let idle_until = session.last_used_at.plus_secs(self.settings.session_idle_secs);
+        session.ended_at.is_none() && at < session.expires_at && at < idle_until
     }
 
     /// A session value for an account; the caller stores it together with its audit entry.

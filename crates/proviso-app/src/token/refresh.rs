@@ -169,8 +169,9 @@ impl App {
         at.plus_secs(own.min(self.settings.refresh_token_ttl_days.saturating_mul(86_400)))
     }
 
-    /// Whether a grant may still be renewed: `online_access` ends with the session (A100), and a
-    /// person who has since chosen that the app may not go on without them is obeyed (P4).
+    /// Whether a grant may still be renewed: `online_access` ends with the session (A100), however
+    /// that ends, and a person who has since chosen that the app may not go on without them is
+    /// obeyed (P4). Renewing is the app's doing, so it does not put off the session's idle end.
     pub(crate) async fn renewal_holds(&self, grant: &Grant, at: At) -> Result<bool, Failure> {
         if !self.choice_lets_renew(grant) {
             return Ok(false);
@@ -180,8 +181,7 @@ impl App {
             Renewal::Offline => Ok(true),
             Renewal::WhileSignedIn { session } => {
                 let session = self.store.session(session).await?;
-                Ok(session
-                    .is_some_and(|session| session.ended_at.is_none() && at < session.expires_at))
+                Ok(session.is_some_and(|session| self.session_is_alive(&session, at)))
             }
         }
     }

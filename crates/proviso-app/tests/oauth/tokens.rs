@@ -3,6 +3,7 @@ use std::sync::Arc;
 use proviso_app::authorize::{Answer, Decided, Step};
 use proviso_app::bearer::BearerError;
 use proviso_app::introspect::TokenUseError;
+use proviso_app::session::NewSession;
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{Category, CategorySet};
 use proviso_core::id::PatientId;
@@ -483,11 +484,8 @@ async fn no_token_leaves_when_it_cannot_be_logged_and_refusals_are_logged() {
     assert_eq!(outcomes, [AuditOutcome::Failure, AuditOutcome::Success]);
 }
 
-#[tokio::test]
-async fn online_access_ends_with_the_session() {
-    // Covers: A100
-    let world = World::new().await;
-    let session = world.sign_in("maria").await;
+/// Maria's connection with `online_access`, up to its first refresh token.
+async fn online(world: &World, session: &NewSession) -> String {
     let person = Some(&session.signed_in);
     let asked = request(&[("scope", "launch/patient online_access patient/*.rs")]);
     let Step::Consent(model) = world.begin(&asked, person).await else { panic!("no page") };
@@ -496,9 +494,66 @@ async fn online_access_ends_with_the_session() {
         world.app.decide_authorization(&model.request, BROWSER, person, answer, &via()).await;
     let Decided::Step(Step::Return { url }) = decided.unwrap() else { panic!("no code") };
     let tokens = world.redeem(query_of(&url).text("code").unwrap()).await.unwrap();
-    let renewed = world.refresh(tokens.refresh_token.as_ref().unwrap()).await.unwrap();
+    tokens.refresh_token.unwrap()
+}
+
+/// Whether introspection, asked as a resource server would, calls a token active.
+async fn introspected(world: &World, token: &str) -> bool {
+    let jti = world.app.new_secret().unwrap().into_exposed();
+    let service = world.service_token("system/Patient.rs", &jti).await;
+    let bearer = format!("Bearer {}", service.unwrap().access_token);
+    let answer = world.app.introspect(Some(&bearer), &form(&[("token", token)]), &via()).await;
+    matches!(answer.unwrap(), Introspection::Active(_))
+}
+
+#[tokio::test]
+async fn online_access_ends_when_the_person_signs_out() {
+    // Covers: A100
+    let world = World::new().await;
+    let session = world.sign_in("maria").await;
+    let renewed = world.refresh(&online(&world, &session).await).await.unwrap();
+    let token = renewed.refresh_token.unwrap();
+    assert!(introspected(&world, &token).await);
     world.app.sign_out(session.cookie.expose(), &via()).await.unwrap();
-    let over = world.refresh(renewed.refresh_token.as_ref().unwrap()).await.unwrap_err();
+    assert!(!introspected(&world, &token).await);
+    let over = world.refresh(&token).await.unwrap_err();
+    assert_eq!(over.error.code(), "invalid_grant");
+}
+
+#[tokio::test]
+async fn online_access_ends_at_the_idle_end_of_the_session_and_renewing_does_not_put_it_off() {
+    // Covers: A100
+    let world = World::new().await;
+    let idle_secs = world.app.settings().session_idle_secs;
+    let session = world.sign_in("maria").await;
+    let token = online(&world, &session).await;
+    world.clock.advance_secs(idle_secs - 1);
+    assert!(introspected(&world, &token).await);
+    let token = world.refresh(&token).await.unwrap().refresh_token.unwrap();
+    world.clock.advance_secs(1);
+    assert!(!introspected(&world, &token).await);
+    let over = world.refresh(&token).await.unwrap_err();
+    assert_eq!(over.error.code(), "invalid_grant");
+    // The browser says the same at the same instant.
+    assert!(world.app.signed_in(session.cookie.expose()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn online_access_goes_on_while_the_person_does_and_ends_at_the_absolute_end() {
+    // Covers: A100
+    let world = World::new().await;
+    let (step_secs, whole_secs) = (20 * 60, world.app.settings().session_absolute_secs);
+    let session = world.sign_in("maria").await;
+    let mut token = online(&world, &session).await;
+    for _ in 1..whole_secs / step_secs {
+        world.clock.advance_secs(step_secs);
+        assert!(world.app.signed_in(session.cookie.expose()).await.unwrap().is_some());
+        token = world.refresh(&token).await.unwrap().refresh_token.unwrap();
+    }
+    world.clock.advance_secs(step_secs - 1);
+    token = world.refresh(&token).await.unwrap().refresh_token.unwrap();
+    world.clock.advance_secs(1);
+    let over = world.refresh(&token).await.unwrap_err();
     assert_eq!(over.error.code(), "invalid_grant");
 }
 
