@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use proviso_core::account::{AccountStatus, ActorKind};
-use proviso_core::scope::{Scope, ScopeSet};
+use proviso_core::scope::ScopeSet;
 use proviso_core::time::At;
-use proviso_oauth::claims::{AccessTokenClaims, UserInfo, fhir_user_url};
+use proviso_oauth::claims::AccessTokenClaims;
 use proviso_oauth::client_auth::CLOCK_SKEW_SECS;
 use proviso_oauth::record::{ClientStatus, Grant, GrantEndReason};
 use quick_cache::sync::Cache;
@@ -194,26 +194,5 @@ impl App {
             Some(None) => ScopeSet::default(),
             Some(Some(named)) => own.narrow(&named.version().granted_scopes),
         }
-    }
-
-    /// Who the person behind a token is (OIDC Core §5.3).
-    ///
-    /// # Errors
-    /// As [`App::authenticate_bearer`]; [`BearerError::Invalid`] too when `openid` was not granted.
-    pub fn userinfo(&self, token: &str) -> Result<UserInfo, BearerError> {
-        let at = self.now();
-        let claims = self.verified_claims(token, at)?;
-        let grant = self.live_grant(&claims, at)?;
-        let scopes = self.scopes_now(&claims.scope, &grant).into_vec();
-        let Some(account) = grant.account.as_ref().filter(|_| scopes.contains(&Scope::OpenId))
-        else {
-            return Err(BearerError::Invalid);
-        };
-        let fhir_user = fhir_user_url(&grant, &scopes, &self.urls());
-        Ok(UserInfo {
-            sub: account.as_str().to_owned(),
-            profile: fhir_user.clone().filter(|_| scopes.contains(&Scope::Profile)),
-            fhir_user: fhir_user.filter(|_| scopes.contains(&Scope::FhirUser)),
-        })
     }
 }

@@ -27,6 +27,7 @@ pub mod settings;
 pub mod sign_in;
 mod throttle;
 pub mod token;
+pub mod userinfo;
 pub mod via;
 
 use std::sync::Arc;

@@ -33,6 +33,8 @@ pub enum AuditKind {
     TokenRevocation,
     /// A token was introspected.
     Introspection,
+    /// An app asked who the person behind its token is.
+    Identity,
     /// A consent was recorded, amended, revoked, expired or marked in error.
     Consent,
     /// An app was registered or changed.

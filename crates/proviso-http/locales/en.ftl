@@ -482,6 +482,10 @@ activity-token = { $outcome ->
 }
 activity-token-revocation = { $who } gave back its access.
 activity-introspection = A service asked whether an access is still good.
+activity-identity = { $outcome ->
+    [success] { $who } asked who had signed in, and was told.
+   *[other] { $who } asked who had signed in and was refused.
+}
 activity-consent = { $action ->
     [record] { $who } started sharing: { $kinds }.
     [amend] { $who } changed what is shared: { $kinds }.

@@ -481,6 +481,10 @@ activity-token = { $outcome ->
 }
 activity-token-revocation = { $who } devolvió su acceso.
 activity-introspection = Un servicio preguntó si un acceso sigue siendo válido.
+activity-identity = { $outcome ->
+    [success] { $who } preguntó quién había iniciado sesión y se le dijo.
+   *[other] { $who } preguntó quién había iniciado sesión y se le rechazó.
+}
 activity-consent = { $action ->
     [record] { $who } empezó a compartir: { $kinds }.
     [amend] { $who } cambió lo que se comparte: { $kinds }.

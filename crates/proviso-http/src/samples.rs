@@ -606,6 +606,7 @@ fn every_entry_has_a_sentence_in_every_language() {
         AuditKind::Token,
         AuditKind::TokenRevocation,
         AuditKind::Introspection,
+        AuditKind::Identity,
         AuditKind::Consent,
         AuditKind::ClientRegistration,
         AuditKind::PortalView,

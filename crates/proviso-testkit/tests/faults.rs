@@ -163,6 +163,13 @@ async fn tokens_are_issued_ended_and_told_about_only_when_logged() {
         HttpClient::default().post_form(&world.url(path), &[], &fields).await.unwrap()
     };
 
+    let bearer = format!("Bearer {}", tokens.access());
+    let userinfo = async |method: Method| {
+        let headers = [("authorization", bearer.as_str())];
+        let url = world.url("/oauth/userinfo");
+        HttpClient::default().send(method, &url, &headers, String::new()).await.unwrap()
+    };
+
     world.faults.fail_commits(true);
     for (what, answer) in [
         ("code", app.exchange(&launch, &code).await.unwrap()),
@@ -170,6 +177,8 @@ async fn tokens_are_issued_ended_and_told_about_only_when_logged() {
         ("refresh", app.refresh(tokens.refresh()).await.unwrap()),
         ("wrong refresh", app.refresh("nonsense").await.unwrap()),
         ("introspection", about_token("/oauth/introspect", tokens.access()).await),
+        ("userinfo", userinfo(Method::GET).await),
+        ("userinfo by POST", userinfo(Method::POST).await),
         ("revocation", own_token("/oauth/revoke", tokens.refresh()).await),
     ] {
         check_503(what, &answer);
@@ -186,6 +195,9 @@ async fn tokens_are_issued_ended_and_told_about_only_when_logged() {
 
     // Nothing was consumed, rotated or ended meanwhile.
     world.faults.fail_commits(false);
+    let logged = world.log_size().await.unwrap();
+    assert_eq!(userinfo(Method::GET).await.status, 200);
+    assert_eq!(world.log_size().await.unwrap(), logged + 1, "userinfo was not logged");
     let answer = app.exchange(&launch, &code).await.unwrap();
     assert_eq!(answer.status, 200, "the code was used up: {}", answer.text());
     let answer = app.refresh(tokens.refresh()).await.unwrap();

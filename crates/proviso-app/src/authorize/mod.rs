@@ -23,6 +23,7 @@ use proviso_oauth::record::{
 use proviso_store::{Batch, Op, Precondition};
 
 use self::context::Settled;
+pub(crate) use self::context::own_patient;
 pub use self::context::{PatientCandidate, PatientRelation};
 pub use self::decide::{Answer, ChoiceProblem, ConsentChoice, Decided};
 pub use self::page::{ConsentModel, OperationalModel};

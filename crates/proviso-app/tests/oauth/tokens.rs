@@ -1,12 +1,14 @@
 use std::sync::Arc;
 
+use proviso_app::audit::AuditSearch;
 use proviso_app::authorize::{Answer, Decided, Step};
 use proviso_app::bearer::BearerError;
 use proviso_app::introspect::TokenUseError;
 use proviso_app::session::NewSession;
-use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_app::userinfo::UserInfoError;
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::category::{Category, CategorySet};
-use proviso_core::id::PatientId;
+use proviso_core::id::{ClientId, PatientId};
 use proviso_oauth::claims::IdTokenClaims;
 use proviso_oauth::introspect::Introspection;
 use proviso_oauth::jose::{KeySet, SignatureAlgorithm};
@@ -62,7 +64,7 @@ async fn the_id_token_verifies_against_the_published_keys() {
     assert_eq!(claims.nonce.as_deref(), Some("n-1"));
     assert_eq!(claims.auth_time, Some(world.app.now().as_secs()));
     assert_eq!(claims.fhir_user.as_deref(), Some("http://127.0.0.1:8080/fhir/r4/Patient/maria"));
-    let info = world.app.userinfo(&tokens.access_token).unwrap();
+    let info = world.app.userinfo(&tokens.access_token, &via()).await.unwrap();
     assert_eq!((info.sub, info.fhir_user), (claims.sub, claims.fhir_user));
     // An ID token is never an access token.
     let result =
@@ -355,7 +357,7 @@ async fn stopping_ends_bearer_refresh_code_and_introspection_at_once() {
     assert_eq!((refresh.error.code(), refresh.error.status()), ("invalid_grant", 400));
     let code = world.redeem(&pending).await.unwrap_err();
     assert_eq!(code.error.code(), "invalid_grant");
-    assert!(world.app.userinfo(&tokens.access_token).is_err());
+    assert!(world.app.userinfo(&tokens.access_token, &via()).await.is_err());
 }
 
 #[tokio::test]
@@ -482,6 +484,71 @@ async fn no_token_leaves_when_it_cannot_be_logged_and_refusals_are_logged() {
     let entries = world.app.store().audit_page(query).await.unwrap();
     let outcomes: Vec<_> = entries.iter().map(|stored| stored.entry.outcome).collect();
     assert_eq!(outcomes, [AuditOutcome::Failure, AuditOutcome::Success]);
+}
+
+/// The newest entries about who somebody is, newest first.
+async fn identity_entries(world: &World) -> Vec<AuditEntry> {
+    let search =
+        AuditSearch { kinds: vec![AuditKind::Identity], limit: 10, ..AuditSearch::default() };
+    let page = world.app.search_audit(&search).await.unwrap();
+    page.entries.into_iter().map(|logged| logged.entry).collect()
+}
+
+#[tokio::test]
+async fn who_somebody_is_is_told_only_when_it_is_logged() {
+    // Covers: P3, OIDC Core §5.3
+    let world = World::new().await;
+    let tokens = world.connected().await;
+    let access = tokens.access_token.as_str();
+    world.faults.fail_commits(true);
+    let told = world.app.userinfo(access, &via()).await;
+    assert!(matches!(told, Err(UserInfoError::Unavailable(_))), "{told:?}");
+    let told = world.app.userinfo("nonsense", &via()).await;
+    assert!(matches!(told, Err(UserInfoError::Unavailable(_))), "{told:?}");
+    world.faults.fail_commits(false);
+    assert_eq!(identity_entries(&world).await, []);
+
+    assert_eq!(world.app.userinfo(access, &via()).await.unwrap().sub, "acc_maria");
+    let entries = identity_entries(&world).await;
+    let [entry] = entries.as_slice() else { panic!("{entries:?}") };
+    assert_eq!(entry.outcome, AuditOutcome::Success);
+    assert_eq!(entry.client.as_ref().map(ClientId::as_str), Some("glucose-coach"));
+    assert_eq!(entry.account, Some(account_id("maria")));
+    assert_eq!(entry.patients, ["maria".parse().unwrap()]);
+    assert_eq!(entry.network.as_deref(), Some("10.0.0.1"));
+
+    // A token of a connection that has ended tells nothing, and that it was tried is seen.
+    let body = [("token", access), ("client_id", "glucose-coach")];
+    world.app.revoke_token(None, &form(&body), &via()).await.unwrap();
+    let told = world.app.userinfo(access, &via()).await;
+    assert!(matches!(told, Err(UserInfoError::Bearer(BearerError::GrantEnded))), "{told:?}");
+    let entries = identity_entries(&world).await;
+    assert_eq!(entries[0].outcome, AuditOutcome::Denied);
+    assert_eq!(entries[0].patients, ["maria".parse().unwrap()]);
+    let told = world.app.userinfo("nonsense", &via()).await;
+    assert!(matches!(told, Err(UserInfoError::Bearer(BearerError::Invalid))), "{told:?}");
+    let entries = identity_entries(&world).await;
+    assert_eq!((entries[0].outcome, &entries[0].account), (AuditOutcome::Failure, &None));
+}
+
+#[tokio::test]
+async fn who_acts_for_a_patient_is_told_of_in_the_patients_log() {
+    // Covers: OIDC Core §5.3
+    let world = World::new().await;
+    let session = world.sign_in("wei").await;
+    let person = Some(&session.signed_in);
+    let step = world.begin(&request(&[]), person).await;
+    let Step::PickPatient { request: id, .. } = step else { panic!("{step:?}") };
+    let lily: PatientId = "lily".parse().unwrap();
+    let step = world.app.pick_patient(&id, BROWSER, person, &lily, &via()).await.unwrap();
+    assert!(matches!(step, Step::Consent(_)), "{step:?}");
+    let answer = Answer::Share(Box::new(everything()));
+    let decided = world.app.decide_authorization(&id, BROWSER, person, answer, &via()).await;
+    let Decided::Step(Step::Return { url }) = decided.unwrap() else { panic!("no code") };
+    let tokens = world.redeem(query_of(&url).text("code").unwrap()).await.unwrap();
+    assert_eq!(world.app.userinfo(&tokens.access_token, &via()).await.unwrap().sub, "acc_wei");
+    let entries = identity_entries(&world).await;
+    assert_eq!(entries[0].patients, [lily]);
 }
 
 /// Maria's connection with `online_access`, up to its first refresh token.

@@ -77,6 +77,7 @@ fn nobody(t: Texts, entry: &AuditEntry) -> String {
         | AuditKind::Token
         | AuditKind::TokenRevocation
         | AuditKind::Introspection
+        | AuditKind::Identity
         | AuditKind::PortalView => "activity-who-nobody",
     })
 }
@@ -190,6 +191,7 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
         AuditKind::Token => t.with("activity-token", &values),
         AuditKind::TokenRevocation => t.with("activity-token-revocation", &values),
         AuditKind::Introspection => t.say("activity-introspection"),
+        AuditKind::Identity => t.with("activity-identity", &values),
         AuditKind::Consent => consent_sentence(t, entry, names, &person, &kinds),
         AuditKind::ClientRegistration => t.say("activity-client-registration"),
         AuditKind::PortalView => t.with("activity-portal-view", &by_person),

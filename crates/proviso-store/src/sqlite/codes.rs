@@ -69,6 +69,7 @@ codes!(AuditKind, kind_code, kind_from_code, {
     Token = "token",
     TokenRevocation = "token-revocation",
     Introspection = "introspection",
+    Identity = "identity",
     Consent = "consent",
     ClientRegistration = "client-registration",
     PortalView = "portal-view",
