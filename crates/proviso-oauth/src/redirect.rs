@@ -84,6 +84,14 @@ pub fn check_registration(uri: &str) -> Result<(), RedirectUriError> {
     }
 }
 
+/// Whether a URI leads to an app on the person's own machine, where any other program may take the
+/// app's place: a loopback address, or a scheme of the app's own (RFC 8252 §7.1, §7.3). An `https`
+/// address of some other host is held by whoever holds the host (§7.2). What cannot be read is not
+/// held by anybody.
+pub fn is_native(uri: &str) -> bool {
+    Url::parse(uri).map_or(true, |uri| uri.scheme() != "https" || is_loopback(&uri))
+}
+
 /// Whether a requested URI is a registered one: the same characters, except that the port of a
 /// loopback URI may vary (RFC 9700 §4.1.3, RFC 8252 §7.3; R1).
 pub fn matches(registered: &str, requested: &str) -> bool {
@@ -149,6 +157,26 @@ mod tests {
             "http://app.example/cb",
         ] {
             assert!(!matches(own, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_an_https_address_of_another_host_belongs_to_one_app() {
+        // Covers: RFC 8252 §8.6
+        for native in [
+            "http://127.0.0.1:9123/callback",
+            "http://[::1]/callback",
+            "http://localhost/callback",
+            "https://localhost:8443/callback",
+            "https://127.0.0.2/callback",
+            "com.example.app:/callback",
+            "com.example.app://host/callback",
+            "not a uri",
+        ] {
+            assert!(is_native(native), "{native}");
+        }
+        for held in ["https://app.example/callback", "https://localhost.example/callback"] {
+            assert!(!is_native(held), "{held}");
         }
     }
 

@@ -27,6 +27,7 @@ pub(crate) use self::context::own_patient;
 pub use self::context::{PatientCandidate, PatientRelation};
 pub use self::decide::{Answer, ChoiceProblem, ConsentChoice, Decided};
 pub use self::page::{ConsentModel, OperationalModel};
+use self::silent::may_be_answered_silently;
 use crate::App;
 use crate::failure::Failure;
 use crate::session::SignedIn;
@@ -242,6 +243,10 @@ impl App {
         let Some(access) = access_of(person, &client, &request.requested.scopes) else {
             return self.fail(request, Some(person), AuthorizeError::AccessDenied, via).await;
         };
+        if silent && !may_be_answered_silently(&client, &request) {
+            // Before anything else is looked at: the answer tells nobody what was chosen earlier.
+            return self.fail(request, Some(person), AuthorizeError::ConsentRequired, via).await;
+        }
         let settled = match &request.stage {
             AuthorizationStage::PatientPicked { account, context, .. }
                 if *account == person.account.id =>

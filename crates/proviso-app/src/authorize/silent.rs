@@ -4,6 +4,7 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::scope::ScopeSet;
 use proviso_oauth::authorize::AuthorizeError;
 use proviso_oauth::record::{AuthorizationRequest, Client, LaunchContext};
+use proviso_oauth::redirect;
 use proviso_store::Batch;
 
 use super::{Access, Step};
@@ -11,6 +12,16 @@ use crate::App;
 use crate::failure::Failure;
 use crate::session::SignedIn;
 use crate::via::Via;
+
+/// Whether it can be known that the answer reaches the app itself and no other program.
+///
+/// RFC 8252 §8.6: no request is answered without the person where the identity of the app cannot be
+/// assured. A confidential client proves who it is when it redeems the code, and an `https` address
+/// is its owner's; a public app on a loopback address or behind a scheme of its own has neither,
+/// and any program on the same machine can ask in its name.
+pub(super) fn may_be_answered_silently(client: &Client, request: &AuthorizationRequest) -> bool {
+    !client.is_public() || !redirect::is_native(&request.requested.redirect_uri)
+}
 
 impl App {
     /// Uses a connection that this person has already allowed this app for this patient, when it

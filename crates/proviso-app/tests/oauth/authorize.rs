@@ -4,8 +4,12 @@ use proviso_core::category::{Category, CategorySet, SensitiveKind};
 use proviso_core::consent::{Capacity, ConsentStatus, DurationChoice, OfflineAccess};
 use proviso_core::id::PatientId;
 use proviso_oauth::authorize::PageError;
+use proviso_oauth::record::ClientAuthentication;
+use proviso_store::Presence;
 
-use crate::world::{BASE, BROWSER, World, choice, everything, query_of, request, via};
+use crate::world::{
+    BASE, BROWSER, REDIRECT, World, choice, client, everything, query_of, request, via,
+};
 
 fn refused(step: &Step) -> Option<PageRefusal> {
     if let Step::Refused { why, .. } = step { Some(*why) } else { None }
@@ -194,13 +198,6 @@ async fn prompt_and_max_age_are_kept() {
     assert_eq!(error_of(&world.begin(&silent, None).await).as_deref(), Some("login_required"));
     let session = world.sign_in("maria").await;
     let person = Some(&session.signed_in);
-    let step = world.begin(&silent, person).await;
-    assert_eq!(error_of(&step).as_deref(), Some("consent_required"));
-    world.connected().await;
-    let step = world.begin(&silent, person).await;
-    let Step::Return { url } = &step else { panic!("{step:?}") };
-    let code = query_of(url).text("code").unwrap().to_owned();
-    assert_eq!(world.redeem(&code).await.unwrap().context.patient.as_deref(), Some("maria"));
     world.clock.advance_secs(10);
     let again = world.begin(&request(&[("prompt", "login")]), person).await;
     assert!(matches!(again, Step::SignIn { .. }), "{again:?}");
@@ -208,6 +205,61 @@ async fn prompt_and_max_age_are_kept() {
     assert!(matches!(old, Step::SignIn { .. }), "{old:?}");
     let young = world.begin(&request(&[("max_age", "10000")]), person).await;
     assert!(matches!(young, Step::Consent(_)), "{young:?}");
+}
+
+#[tokio::test]
+async fn an_app_that_can_be_known_is_answered_silently_within_what_was_chosen() {
+    // Covers: O1, RFC 8252 §8.6: a secret, or an address that is the app's own
+    let world = World::new().await;
+    let mut on_the_web = client("web-app", ClientAuthentication::None, "patient/*.cruds openid");
+    on_the_web.redirect_uris = vec!["https://app.example/callback".to_owned()];
+    world.app.save_client(on_the_web, Presence::Absent, "register", &via()).await.unwrap();
+    let session = world.sign_in("maria").await;
+    let person = Some(&session.signed_in);
+    for (id, redirect) in [("bill-helper", REDIRECT), ("web-app", "https://app.example/callback")] {
+        let app = [("client_id", id), ("redirect_uri", redirect), ("scope", "patient/*.rs")];
+        let silent = request(&[&app[..], &[("prompt", "none")]].concat());
+        let step = world.begin(&silent, person).await;
+        assert_eq!(error_of(&step).as_deref(), Some("consent_required"), "{id}");
+        world.code_for("maria", &request(&app), everything()).await;
+        let step = world.begin(&silent, person).await;
+        let Step::Return { url } = &step else { panic!("{step:?}") };
+        assert!(query_of(url).text("code").is_some(), "{id}: {url}");
+        let more = [("scope", "patient/*.cruds"), ("prompt", "none")];
+        let step = world.begin(&request(&[&app[..], &more].concat()), person).await;
+        assert_ne!(error_of(&step), None, "{id} gets more than was chosen");
+    }
+}
+
+#[tokio::test]
+async fn a_public_app_on_the_persons_machine_is_never_answered_silently() {
+    // Covers: RFC 8252 §8.6
+    let world = World::new().await;
+    let mut native = client("native-app", ClientAuthentication::None, "patient/*.rs openid");
+    native.redirect_uris = vec!["com.example.app:/callback".to_owned()];
+    world.app.save_client(native, Presence::Absent, "register", &via()).await.unwrap();
+    let session = world.sign_in("maria").await;
+    let person = Some(&session.signed_in);
+    for (id, redirect) in [
+        ("glucose-coach", REDIRECT),
+        ("glucose-coach", "http://127.0.0.1:50123/callback"),
+        ("native-app", "com.example.app:/callback"),
+    ] {
+        let app = [("client_id", id), ("redirect_uri", redirect), ("scope", "patient/*.rs")];
+        let silent = request(&[&app[..], &[("prompt", "none")]].concat());
+        for connected in [false, true] {
+            if connected {
+                world.code_for("maria", &request(&app), everything()).await;
+            }
+            // The same answer before and after: it does not tell what was chosen.
+            let step = world.begin(&silent, person).await;
+            let error = error_of(&step);
+            assert_eq!(error.as_deref(), Some("consent_required"), "{redirect}, {connected}");
+        }
+        // With the person in front of the page it goes on as ever.
+        let step = world.begin(&request(&app), person).await;
+        assert!(matches!(step, Step::Consent(_)), "{step:?}");
+    }
 }
 
 #[tokio::test]

@@ -311,11 +311,12 @@ async fn r27_unknown_parameters_are_ignored_and_repeated_ones_refused() {
     }
 }
 
-// Covers: OIDC Core §3.1.2.1 (O1): `prompt=none`, `prompt=login`, hints that never hurt
+// Covers: OIDC Core §3.1.2.1 (O1): `prompt=none`, `prompt=login`, hints that never hurt;
+// RFC 8252 §8.6: a public app on a loopback address is never answered without the person
 #[tokio::test]
 async fn prompts_are_kept_and_hints_do_no_harm() {
     let world = World::new().await;
-    let app = world.coach();
+    let app = world.app("bill-helper", PATIENT);
     let none = app.launch_with(&[("prompt", Some("none"))]).unwrap();
     let mut stranger = Browser::new().unwrap();
     let url = told(&mut stranger, &none).await;
@@ -329,6 +330,13 @@ async fn prompts_are_kept_and_hints_do_no_harm() {
     let code = app.code(&again, &url).unwrap();
     let silent = check_token_response(&app.exchange(&again, &code).await.unwrap());
     assert_eq!(scopes(silent.text("scope")), scopes(tokens.text("scope")));
+
+    let app = world.coach();
+    let tokens = app.connect(&mut maria, "maria", &everything()).await.unwrap();
+    let none = app.launch_with(&[("prompt", Some("none"))]).unwrap();
+    let url = told(&mut maria, &none).await;
+    assert_eq!(parameter(&url, "error").as_deref(), Some("consent_required"), "{url}");
+    assert_eq!(parameter(&url, "code"), None);
 
     for prompt in ["login", "select_account"] {
         let launch = app.launch_with(&[("prompt", Some(prompt))]).unwrap();
