@@ -41,6 +41,8 @@ pub enum AuditKind {
     ClientRegistration,
     /// A person looked at their activity or records in the portal.
     PortalView,
+    /// A person saw the names of patients in a list, to choose one of them.
+    NamesShown,
     /// A key was made, rotated or retired.
     Key,
     /// Records were loaded from a file.

@@ -505,6 +505,8 @@ activity-portal-view = { $outcome ->
     [success] { $who } looked at these pages.
    *[other] { $who } wanted to look at these pages and was refused.
 }
+activity-names-shown = { $who } saw your name in a list of patients.
+activity-names-shown-for = { $who } saw your name in a list of patients, to choose one for { $app }.
 activity-key = A key of this server changed.
 activity-import = { $outcome ->
     [success] Records were loaded from a file.

@@ -504,6 +504,8 @@ activity-portal-view = { $outcome ->
     [success] { $who } miró estas páginas.
    *[other] { $who } quiso mirar estas páginas y se le rechazó.
 }
+activity-names-shown = Su nombre estaba en una lista de pacientes que vio { $who }.
+activity-names-shown-for = Su nombre estaba en una lista de pacientes que vio { $who }, para elegir uno para { $app }.
 activity-key = Cambió una clave de este servidor.
 activity-import = { $outcome ->
     [success] Se cargaron datos desde un archivo.

@@ -29,7 +29,7 @@ pub(crate) struct LaunchableApp {
 /// One patient in care.
 #[derive(Debug, Clone)]
 pub(crate) struct LaunchablePatient {
-    pub(crate) id: String,
+    pub(crate) id: PatientId,
     pub(crate) name: String,
 }
 
@@ -69,7 +69,7 @@ impl LaunchPage {
         });
         let patients = patients.iter().map(|patient| Choice {
             id: format!("patient-{}", patient.id),
-            value: patient.id.clone(),
+            value: patient.id.to_string(),
             label: patient.name.clone(),
             about: String::new(),
             ticked: chosen.patient.as_deref() == Some(patient.id.as_str()),
@@ -105,6 +105,16 @@ async fn answer(
         Ok(found) => found,
         Err(error) => return failed(visit, &error),
     };
+    // Without an app the page shows no names either.
+    if !apps.is_empty() {
+        let shown = patients.iter().map(|patient| patient.id.clone()).collect();
+        let via = &member.visitor.via;
+        if let Err(error) =
+            state.app.log_names_shown(&member.signed_in, shown, None, "launch", via).await
+        {
+            return failed(visit, &error);
+        }
+    }
     let t = visit.texts();
     let status =
         if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
@@ -127,10 +137,9 @@ async fn offers(state: &HttpState, member: &Member) -> Result<Offers, Failure> {
         })
     });
     let patients = state.app.candidates(&member.signed_in.account).await?;
-    let patients = patients.into_iter().map(|candidate| LaunchablePatient {
-        id: candidate.patient.to_string(),
-        name: candidate.name,
-    });
+    let patients = patients
+        .into_iter()
+        .map(|candidate| LaunchablePatient { id: candidate.patient, name: candidate.name });
     Ok((apps.collect(), patients.collect()))
 }
 

@@ -367,7 +367,8 @@ fn launch(visit: &Visit) -> LaunchPage {
         name: "Chart Lens".to_owned(),
         launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
     }];
-    let patients = [LaunchablePatient { id: "maria".to_owned(), name: "Maria Alvarez".to_owned() }];
+    let patients =
+        [LaunchablePatient { id: "maria".parse().unwrap(), name: "Maria Alvarez".to_owned() }];
     let problems =
         vec![FieldProblem { href: "#patient", text: visit.texts().say("launch-missing-patient") }];
     LaunchPage::new(visit, &apps, &patients, &LaunchChoice::default(), problems)
@@ -610,6 +611,7 @@ fn every_entry_has_a_sentence_in_every_language() {
         AuditKind::Consent,
         AuditKind::ClientRegistration,
         AuditKind::PortalView,
+        AuditKind::NamesShown,
         AuditKind::Key,
         AuditKind::Import,
         AuditKind::Administration,

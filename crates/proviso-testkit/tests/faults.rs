@@ -6,7 +6,7 @@ use proviso_gateway::Rates;
 use proviso_testkit::browser::{Browser, links};
 use proviso_testkit::demo_world::{DemoWorld, Engine};
 use proviso_testkit::http_client::{Answer, HttpClient};
-use proviso_testkit::smart_app::SmartApp;
+use proviso_testkit::smart_app::{Proof, SmartApp};
 
 const SCOPE: &str = "launch/patient openid fhirUser offline_access patient/*.rs \
                      patient/Observation.cruds";
@@ -252,6 +252,41 @@ async fn no_app_is_started_from_the_ehr_unless_it_is_logged() {
     let answer = start().await;
     assert_eq!(answer.status, 303, "{}", answer.text());
     assert!(answer.header("location").unwrap().contains("launch="));
+}
+
+// Covers: design P3: a name in a list of patients is data too
+#[tokio::test]
+async fn no_name_of_a_patient_is_shown_unless_it_is_logged() {
+    let world = DemoWorld::start().await.unwrap();
+    let mut doctor = world.signed_in("drpatel").await.unwrap();
+    let scope = "launch/patient openid patient/*.rs";
+    let app = SmartApp::new(&world.origin, "chart-lens", Proof::Public, scope);
+    doctor.go(&app.launch().unwrap().url).await.unwrap();
+    let picker = doctor.url.path().to_owned();
+    let csrf = csrf_of(&doctor);
+    let names = ["Maria Alvarez", "Lily Chen"];
+    // Both also come back when something is missing in the form.
+    let requests = [
+        (Method::GET, "/launch", String::new()),
+        (Method::POST, "/launch", format!("csrf={csrf}")),
+        (Method::GET, picker.as_str(), String::new()),
+        (Method::POST, picker.as_str(), format!("csrf={csrf}&decision=continue")),
+    ];
+    for (method, path, body) in &requests {
+        world.faults.fail_commits(true);
+        let answer = with_cookies(&world, &doctor, method.clone(), path, body).await;
+        check_503(&format!("{method} {path}"), &answer);
+        for name in names {
+            assert!(!answer.text().contains(name), "{method} {path}: {name}");
+        }
+        world.faults.fail_commits(false);
+        let logged = world.log_size().await.unwrap();
+        let answer = with_cookies(&world, &doctor, method.clone(), path, body).await;
+        for name in names {
+            assert!(answer.text().contains(name), "{method} {path}: {}", answer.text());
+        }
+        assert_eq!(world.log_size().await.unwrap(), logged + 1, "{method} {path}");
+    }
 }
 
 // Covers: design P2, P3, P4

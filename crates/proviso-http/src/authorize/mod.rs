@@ -197,6 +197,22 @@ async fn render(state: &HttpState, visitor: &Visitor, step: Step, shown: &Shown)
         Step::Return { url } => see_other(&url),
         Step::SignIn { request, .. } => see_other(&sign_in_address(&address_of(&request))),
         Step::PickPatient { request, client, candidates } => {
+            // The step is only ever computed for somebody; without them no name is shown.
+            let Some(person) = &visitor.signed_in else { return Problem::Unavailable.page(visit) };
+            let shown_names = candidates.iter().map(|it| it.patient.clone()).collect();
+            let logged = state
+                .app
+                .log_names_shown(
+                    person,
+                    shown_names,
+                    Some(&client.id),
+                    "patient-picker",
+                    &visitor.via,
+                )
+                .await;
+            if let Err(error) = logged {
+                return failed(visit, &error);
+            }
             let targets = targets_of(state, &request).await;
             let patients: Vec<PickablePatient> = candidates
                 .into_iter()

@@ -268,8 +268,8 @@ pub(crate) async fn show(
     Ok(page(StatusCode::OK, &view, &FormTargets::Own))
 }
 
-/// Entries about the patient, newest first, without the reader's own looks at the portal: those
-/// are in the log, but on this page they would bury what matters.
+/// Entries about the patient, newest first, without the reader's own looks at the portal and at
+/// lists of people: those are in the log, but on this page they would bury what matters.
 pub(crate) async fn feed(
     state: &HttpState,
     patient_visit: &PatientVisit,
@@ -294,7 +294,8 @@ pub(crate) async fn feed(
     };
     let reader = &patient_visit.member.signed_in.account.id;
     let own_look = |entry: &AuditEntry| {
-        entry.kind == AuditKind::PortalView && entry.account.as_ref() == Some(reader)
+        matches!(entry.kind, AuditKind::PortalView | AuditKind::NamesShown)
+            && entry.account.as_ref() == Some(reader)
     };
     let mut entries = Vec::new();
     let mut next = None;

@@ -42,7 +42,11 @@ impl Names {
         // What people do themselves is theirs alone, even where an app brought them here.
         let by_person = matches!(
             entry.kind,
-            AuditKind::Consent | AuditKind::Authorization | AuditKind::SignIn | AuditKind::SignOut
+            AuditKind::Consent
+                | AuditKind::Authorization
+                | AuditKind::SignIn
+                | AuditKind::SignOut
+                | AuditKind::NamesShown
         );
         match (&entry.client, &entry.account) {
             (_, Some(account)) if by_person => self.person(t, account),
@@ -78,7 +82,8 @@ fn nobody(t: Texts, entry: &AuditEntry) -> String {
         | AuditKind::TokenRevocation
         | AuditKind::Introspection
         | AuditKind::Identity
-        | AuditKind::PortalView => "activity-who-nobody",
+        | AuditKind::PortalView
+        | AuditKind::NamesShown => "activity-who-nobody",
     })
 }
 
@@ -195,6 +200,7 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
         AuditKind::Consent => consent_sentence(t, entry, names, &person, &kinds),
         AuditKind::ClientRegistration => t.say("activity-client-registration"),
         AuditKind::PortalView => t.with("activity-portal-view", &by_person),
+        AuditKind::NamesShown => names_shown_sentence(t, entry, names, &person),
         AuditKind::Key => t.say("activity-key"),
         AuditKind::Import => t.with("activity-import", &by_person),
         AuditKind::Administration => t.say("activity-administration"),
@@ -209,6 +215,16 @@ fn authorization_sentence(t: Texts, entry: &AuditEntry, names: &Names, person: &
         "activity-authorization",
         &[("who", person), ("app", &app), ("outcome", outcome), ("action", entry.action.as_str())],
     )
+}
+
+fn names_shown_sentence(t: Texts, entry: &AuditEntry, names: &Names, person: &str) -> String {
+    match &entry.client {
+        Some(client) => {
+            let app = names.app(client);
+            t.with("activity-names-shown-for", &[("who", person), ("app", &app)])
+        }
+        None => t.with("activity-names-shown", &[("who", person)]),
+    }
 }
 
 fn consent_sentence(
