@@ -4,6 +4,7 @@ use proviso_store::{CommitError, Precondition, ReadError};
 
 use crate::keys::KeysError;
 use crate::ports::EntropyError;
+use crate::visits::VisitsError;
 
 /// Something inside failed. Edges answer 503 and say no more.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum Failure {
     /// The random source failed.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// Nothing could be said of a patient's visits.
+    #[error(transparent)]
+    Visits(#[from] VisitsError),
 }
 
 impl Failure {
@@ -31,7 +35,7 @@ impl Failure {
         match self {
             Self::Commit(error) => error.precondition(),
             Self::Audit(error) => error.precondition(),
-            Self::Read(_) | Self::Keys(_) | Self::Entropy(_) => None,
+            Self::Read(_) | Self::Keys(_) | Self::Entropy(_) | Self::Visits(_) => None,
         }
     }
 }

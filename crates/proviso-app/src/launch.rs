@@ -41,6 +41,10 @@ pub enum LaunchRefusal {
     /// The patient is not one whom this person may open.
     #[error("the patient is not one of yours")]
     Patient,
+    /// The visit is another patient's, hidden from this person, or not there: which of them is not
+    /// told.
+    #[error("the visit is not one of this patient's that you may open")]
+    Visit,
 }
 
 impl App {
@@ -79,11 +83,21 @@ impl App {
         if !registered {
             return Ok(Err(LaunchRefusal::App));
         }
-        if let Some(patient) = &order.patient {
-            let candidates = self.candidates(&person.account).await?;
-            if !candidates.iter().any(|candidate| candidate.patient == *patient) {
-                return Ok(Err(LaunchRefusal::Patient));
-            }
+        if let Some(patient) = &order.patient
+            && !self.is_related(&person.account, patient)
+        {
+            return Ok(Err(LaunchRefusal::Patient));
+        }
+        let context = LaunchContext {
+            patient: order.patient.clone(),
+            encounter: order.encounter,
+            fhir_context: Vec::new(),
+            intent: order.intent,
+            // The launch page opens the app in a window of its own, without our header.
+            need_patient_banner: Some(true),
+        };
+        if !self.visit_stands(person, &context, via).await? {
+            return Ok(Err(LaunchRefusal::Visit));
         }
         let at = self.now();
         let launch = self.new_secret()?;
@@ -91,14 +105,7 @@ impl App {
             hash: TokenHash::of(launch.expose()),
             client: order.client.clone(),
             account: person.account.id.clone(),
-            context: LaunchContext {
-                patient: order.patient.clone(),
-                encounter: order.encounter,
-                fhir_context: Vec::new(),
-                intent: order.intent,
-                // The launch page opens the app in a window of its own, without our header.
-                need_patient_banner: Some(true),
-            },
+            context,
             created_at: at,
             expires_at: at.plus_secs(TICKET_TTL_SECS),
             consumed_at: None,

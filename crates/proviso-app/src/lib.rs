@@ -29,6 +29,7 @@ mod throttle;
 pub mod token;
 pub mod userinfo;
 pub mod via;
+pub mod visits;
 
 use std::sync::Arc;
 
@@ -52,6 +53,7 @@ pub struct App {
     pub(crate) around: Arc<records::Around>,
     pub(crate) live: Arc<Live>,
     pub(crate) settings: Settings,
+    pub(crate) visits: visits::VisitsPort,
 }
 
 impl App {

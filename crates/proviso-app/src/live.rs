@@ -69,6 +69,14 @@ pub(crate) struct GrantFacts {
     pub(crate) objections: Vec<(PatientId, CategorySet)>,
 }
 
+/// Everything about a person that their role is judged by, as of one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StaffFacts {
+    pub(crate) account: Option<Arc<Account>>,
+    pub(crate) relationships: Vec<Relationship>,
+    pub(crate) objections: Vec<(PatientId, CategorySet)>,
+}
+
 /// A change that a batch makes to live values.
 #[derive(Debug)]
 enum Change {
@@ -222,19 +230,26 @@ impl Live {
         self.read(|state| Some(state.relationships_of(account))).unwrap_or_default()
     }
 
+    /// A person and everything that their role is judged by, as of one moment.
+    pub(crate) fn staff_facts(&self, account: &AccountId) -> StaffFacts {
+        self.read(|state| {
+            let relationships = state.relationships_of(account);
+            Some(StaffFacts {
+                account: state.accounts.get(account).map(|own| Arc::clone(&own.value)),
+                objections: state.objections_among(&relationships),
+                relationships,
+            })
+        })
+        .unwrap_or_default()
+    }
+
     /// A grant and everything around it, as of one moment.
     pub(crate) fn facts_of(&self, grant: &GrantId) -> Option<GrantFacts> {
         self.read(|state| {
             let grant = state.grants.get(grant)?.value.clone()?;
             let account = grant.account.as_ref();
             let relationships = account.map(|id| state.relationships_of(id)).unwrap_or_default();
-            let objections = relationships
-                .iter()
-                .filter_map(|own| {
-                    let objection = state.objections.get(&own.patient)?;
-                    Some((own.patient.clone(), objection.value))
-                })
-                .collect();
+            let objections = state.objections_among(&relationships);
             Some(GrantFacts {
                 client: state.clients.get(&grant.client).map(|own| Arc::clone(&own.value)),
                 account: account
@@ -298,6 +313,17 @@ impl State {
         self.relationships.get(account).map_or_else(Vec::new, |own| {
             own.values().map(|stamped| stamped.value.clone()).collect()
         })
+    }
+
+    /// The objections of the patients to whom somebody is related.
+    fn objections_among(&self, relationships: &[Relationship]) -> Vec<(PatientId, CategorySet)> {
+        relationships
+            .iter()
+            .filter_map(|own| {
+                let objection = self.objections.get(&own.patient)?;
+                Some((own.patient.clone(), objection.value))
+            })
+            .collect()
     }
 
     /// Forgets grants that can no longer be used: a grant that is not here permits nothing.

@@ -13,6 +13,7 @@ use crate::live::Live;
 use crate::ports::{Clock, Entropy, EntropyError};
 use crate::settings::Settings;
 use crate::via::Via;
+use crate::visits::VisitsPort;
 
 /// Why the application does not start.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +67,19 @@ impl App {
         let live = Live::load(&store).await?;
         let auth = AuthMemory::new();
         let around = Arc::default();
-        let app =
-            Arc::new(Self { store, clock, entropy, keys, audit, auth, around, live, settings });
+        let visits = VisitsPort::default();
+        let app = Arc::new(Self {
+            store,
+            clock,
+            entropy,
+            keys,
+            audit,
+            auth,
+            around,
+            live,
+            settings,
+            visits,
+        });
         app.log_start(first_start).await?;
         Ok(app)
     }

@@ -279,7 +279,13 @@ pub(crate) fn public_document(
     Audited { answer: Answer::new(StatusCode::OK, body), request, allowed_origin: origin }
 }
 
-struct Unrecorded;
+/// The log cannot be written; nothing may leave.
+pub(crate) struct Unrecorded;
+
+/// Records one line by itself.
+pub(crate) async fn record_line(gateway: &Gateway, line: &Line) -> Result<(), Unrecorded> {
+    record(gateway, core::slice::from_ref(line)).await
+}
 
 async fn record(gateway: &Gateway, lines: &[Line]) -> Result<(), Unrecorded> {
     if lines.is_empty() {

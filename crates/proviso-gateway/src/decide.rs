@@ -4,7 +4,7 @@
 //! would be written is here already and is judged now. Only this module makes a [`Permitted`].
 
 use proviso_app::caller::Caller;
-use proviso_core::decision::Decision;
+use proviso_core::decision::{AccessPlan, Decision};
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
@@ -170,6 +170,21 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
     }
     let parts = Parts { caller, view, trail, interaction, resource_type, conditions };
     Ok(Permitted { parts, asked, permit: Permit(()) })
+}
+
+/// The same for the page on which staff choose a visit: the plan is made from a person's role, no
+/// token takes part, and nothing is written.
+pub(crate) fn decide_visits(
+    plan: Result<AccessPlan, Decision>,
+    interaction: &Interaction,
+    trail: &mut Trail,
+) -> Result<(View, Permit), Refusal> {
+    let view = View::new(plan.map_err(|denial| denied(&denial))?);
+    trail.planned(view.plan());
+    if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
+        return Err(Refusal::from(Problem::AccessRefused).because(&[ReasonCode::ScopeMissing]));
+    }
+    Ok((view, Permit(())))
 }
 
 fn denied(denial: &Decision) -> Refusal {

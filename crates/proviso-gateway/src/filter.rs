@@ -227,7 +227,7 @@ fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refu
     for entry in &page.entries {
         let judged = parts.view.judge_stored(&page.interaction, &entry.stored);
         if !judged.permits() {
-            return Err(disagreement(parts, &judged.decision.reasons));
+            return Err(disagreement(&mut parts.trail, &judged.decision.reasons));
         }
         parts.trail.release(&judged);
     }
@@ -243,8 +243,10 @@ fn history(gateway: &Gateway, parts: &mut Parts, page: HistoryPage) -> Result<An
             entry.judged_by().map(|stored| parts.view.judge_stored(&parts.interaction, stored));
         match judged {
             Some(judged) if judged.permits() => parts.trail.release(&judged),
-            Some(judged) => return Err(disagreement(parts, &judged.decision.reasons)),
-            None => return Err(disagreement(parts, &[ReasonCode::FactMissing])),
+            Some(judged) => {
+                return Err(disagreement(&mut parts.trail, &judged.decision.reasons));
+            }
+            None => return Err(disagreement(&mut parts.trail, &[ReasonCode::FactMissing])),
         }
     }
     let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
@@ -252,12 +254,12 @@ fn history(gateway: &Gateway, parts: &mut Parts, page: HistoryPage) -> Result<An
 }
 
 /// What was fetched within the view is not within the view: one of the two layers is wrong.
-fn disagreement(parts: &mut Parts, reasons: &[ReasonCode]) -> Refusal {
+pub(crate) fn disagreement(trail: &mut Trail, reasons: &[ReasonCode]) -> Refusal {
     tracing::error!(
-        request = %parts.trail.request,
+        request = %trail.request,
         "alarm: the search and the decision disagree on a resource; the page was dropped"
     );
-    parts.trail.withhold(reasons);
+    trail.withhold(reasons);
     Problem::Unavailable.into()
 }
 

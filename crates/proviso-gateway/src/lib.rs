@@ -2,7 +2,8 @@
 //!
 //! `request → authenticate → classify → decide → forward → filter → audit → respond`, in
 //! [`pipeline`]. This crate knows HTTP and FHIR; it knows nothing of storage, and no byte of a
-//! record leaves it by another way.
+//! record leaves it by another way. The page on which staff choose a visit walks the same verbs
+//! from `decide` on, in `visits`.
 
 mod answer;
 pub mod audit;
@@ -27,6 +28,7 @@ pub mod stop;
 pub mod trail;
 mod upstream;
 mod view;
+mod visits;
 
 pub use gateway::{Gateway, GatewayError};
 pub use problem::Problem;

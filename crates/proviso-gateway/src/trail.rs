@@ -5,11 +5,14 @@
 use std::collections::BTreeSet;
 
 use proviso_app::caller::Caller;
+use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
-use proviso_core::category::{CategorySet, SensitiveSet};
+use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use proviso_core::category_rules::categories_of_type;
 use proviso_core::decision::{AccessPlan, Belonging, Labels};
-use proviso_core::id::{AuditEntryId, DecisionId, PatientId, RequestId, ResourceId};
+use proviso_core::id::{
+    AccountId, AuditEntryId, DecisionId, IdEntropy, PatientId, RequestId, ResourceId, SessionId,
+};
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
@@ -31,6 +34,8 @@ pub struct Trail {
     caller: Option<Caller>,
     /// Whose ended token was shown; for the log only.
     former: Option<Caller>,
+    /// Who stands before a page of ours, which takes no token.
+    viewer: Option<Viewer>,
     plan: Option<PlanNote>,
     pub(crate) interaction: Option<Interaction>,
     pub(crate) resource_type: Option<ResourceType>,
@@ -47,6 +52,14 @@ pub struct Trail {
     pub(crate) reasons: BTreeSet<ReasonCode>,
 }
 
+/// A person before a page of ours.
+#[derive(Debug, Clone)]
+struct Viewer {
+    account: AccountId,
+    session: SessionId,
+    patient: PatientId,
+}
+
 /// What of a plan belongs in the log.
 #[derive(Debug, Clone)]
 struct PlanNote {
@@ -58,12 +71,37 @@ struct PlanNote {
 impl Trail {
     pub(crate) fn of(received: &Received) -> Self {
         Self {
-            request: received.request.clone(),
-            at: received.at,
             network: received.network.clone(),
             trace: received.headers.trace.clone(),
+            ..Self::new(received.request.clone(), received.at)
+        }
+    }
+
+    /// The trail of a look from a page of ours; the entropy is for a request that came without id.
+    pub(crate) fn of_page(look: VisitLook<'_>, at: At, entropy: IdEntropy) -> Self {
+        let VisitLook { person, patient, via } = look;
+        let request = via.request.clone();
+        Self {
+            network: via.network.clone(),
+            trace: via.trace.clone(),
+            viewer: Some(Viewer {
+                account: person.account.id.clone(),
+                session: person.session.id.clone(),
+                patient: patient.clone(),
+            }),
+            ..Self::new(request.unwrap_or_else(|| RequestId::generate(at, entropy)), at)
+        }
+    }
+
+    fn new(request: RequestId, at: At) -> Self {
+        Self {
+            request,
+            at,
+            network: None,
+            trace: None,
             caller: None,
             former: None,
+            viewer: None,
             plan: None,
             interaction: None,
             resource_type: None,
@@ -169,10 +207,12 @@ impl Trail {
         status: u16,
     ) -> AuditEntry {
         let caller = self.caller.as_ref().or(self.former.as_ref());
+        let viewer = self.viewer.as_ref();
         let mut patients = self.patients.clone();
         // A refusal about nobody in particular still concerns the patient in context.
         if patients.is_empty() {
             patients.extend(caller.and_then(|caller| caller.patient.clone()));
+            patients.extend(viewer.map(|viewer| viewer.patient.clone()));
         }
         // A permit names its basis, a refusal what stood in the way; never the one for the other.
         let mut reasons: Vec<ReasonCode> = match outcome {
@@ -194,7 +234,9 @@ impl Trail {
             outcome,
             action: self.interaction.as_ref().map_or("unread", Interaction::code).to_owned(),
             client: caller.map(|caller| caller.client.clone()),
-            account: caller.and_then(|caller| caller.account.clone()),
+            account: caller
+                .and_then(|caller| caller.account.clone())
+                .or_else(|| viewer.map(|viewer| viewer.account.clone())),
             on_behalf_of: caller.and_then(on_behalf_of),
             patients: patients.into_iter().collect(),
             interaction: self.interaction.clone(),
@@ -204,14 +246,16 @@ impl Trail {
             sensitive: self.sensitive,
             released: self.released,
             withheld: self.withheld,
-            purpose: caller.map(|caller| caller.purpose),
+            purpose: caller
+                .map(|caller| caller.purpose)
+                .or_else(|| viewer.map(|_| PurposeOfUse::Treatment)),
             consent: self.plan.as_ref().and_then(|plan| plan.consent.clone()),
             policy_version: self.plan.as_ref().map(|plan| plan.policy_version.clone()),
             decision: Some(decision),
             reasons,
             grant: caller.map(|caller| caller.grant.clone()),
             token: caller.map(|caller| caller.token.clone()),
-            session: None,
+            session: viewer.map(|viewer| viewer.session.clone()),
             request: Some(self.request.clone()),
             trace: self.trace.clone(),
             network: self.network.clone(),

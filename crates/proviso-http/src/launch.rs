@@ -1,12 +1,17 @@
 //! `/launch`: where a clinician starts an app with a patient (SMART App Launch, EHR launch).
+//!
+//! Two pages: the app and the patient, then, for who wants it, one of the patient's visits. Visits
+//! are records, so the second page asks the data plane for them.
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use proviso_app::failure::Failure;
-use proviso_app::launch::LaunchOrder;
+use proviso_app::launch::{LaunchOrder, LaunchRefusal};
+use proviso_app::visits::{Visit as PatientVisit, VisitList, VisitsError};
 use proviso_core::id::{ClientId, PatientId, ResourceId};
+use proviso_core::time::At;
 
 use crate::authorize::failed;
 use crate::form::Form;
@@ -15,6 +20,7 @@ use crate::frame::{
 };
 use crate::problem::Problem as ErrorPage;
 use crate::state::HttpState;
+use crate::text::Texts;
 use crate::visitor::Member;
 
 /// One app that can be started from here.
@@ -38,7 +44,6 @@ pub(crate) struct LaunchablePatient {
 pub(crate) struct LaunchChoice {
     pub(crate) app: Option<String>,
     pub(crate) patient: Option<String>,
-    pub(crate) encounter: String,
 }
 
 #[derive(Debug, Template)]
@@ -48,7 +53,6 @@ pub(crate) struct LaunchPage {
     problems: Vec<Problem>,
     apps: Vec<Choice>,
     patients: Vec<Choice>,
-    encounter: String,
 }
 
 impl LaunchPage {
@@ -78,14 +82,93 @@ impl LaunchPage {
             problems,
             apps: apps.collect(),
             patients: patients.collect(),
-            encounter: chosen.encounter.clone(),
             frame: visit.frame(t.say("launch-title"), Section::Launch),
         }
     }
 }
 
+/// The app and the patient whose visit is being chosen.
+#[derive(Debug, Clone)]
+pub(crate) struct VisitOf<'a> {
+    pub(crate) app: &'a LaunchableApp,
+    pub(crate) patient: &'a PatientId,
+    pub(crate) patient_name: &'a str,
+}
+
+/// The second page: which of the patient's visits, or none.
+#[derive(Debug, Template)]
+#[template(path = "launch-visit.html")]
+pub(crate) struct LaunchVisitPage {
+    frame: Frame,
+    problems: Vec<Problem>,
+    intro: String,
+    app: String,
+    patient: String,
+    visits: Vec<Choice>,
+    note: Option<String>,
+}
+
+impl LaunchVisitPage {
+    pub(crate) fn new(
+        visit: &Visit,
+        of: &VisitOf<'_>,
+        list: &VisitList,
+        problems: Vec<Problem>,
+    ) -> Self {
+        let t = visit.texts();
+        let no_visit = Choice {
+            id: "visit-none".to_owned(),
+            value: String::new(),
+            label: t.say("launch-visit-none"),
+            about: String::new(),
+            ticked: true,
+        };
+        let visits = list.newest_first.iter().map(|one| Choice {
+            id: format!("visit-{}", one.id),
+            value: one.id.to_string(),
+            label: visit_label(t, one),
+            about: String::new(),
+            ticked: false,
+        });
+        let note = match (list.newest_first.is_empty(), list.cut) {
+            (true, _) => Some("launch-visit-empty"),
+            (false, true) => Some("launch-visit-cut"),
+            (false, false) => None,
+        };
+        Self {
+            frame: visit.frame(
+                t.with("launch-visit-title", &[("patient", of.patient_name)]),
+                Section::Launch,
+            ),
+            problems,
+            intro: t.with("launch-visit-intro", &[("app", &of.app.name)]),
+            app: of.app.value.clone(),
+            patient: of.patient.to_string(),
+            visits: core::iter::once(no_visit).chain(visits).collect(),
+            note: note.map(|key| t.say(key)),
+        }
+    }
+}
+
+/// A visit by its kind and its beginning, as far as the record says either.
+fn visit_label(t: Texts, visit: &PatientVisit) -> String {
+    let what = visit.what.clone().unwrap_or_else(|| t.say("launch-visit-unnamed"));
+    let when = match visit.start.as_deref() {
+        None => t.say("launch-visit-undated"),
+        // FHIR R4 dateTime: a time of day comes with a zone; a date alone has none to convert.
+        Some(start) => match At::parse(start).filter(|_| start.contains('T')) {
+            Some(at) => t.moment(at),
+            None => start.to_owned(),
+        },
+    };
+    t.with("launch-visit-label", &[("what", &what), ("when", &when)])
+}
+
 /// `GET /launch`
 pub(crate) async fn show(State(state): State<HttpState>, member: Member) -> Response {
+    if menu_of(member.signed_in.account.kind) != Menu::Launch {
+        return ErrorPage::Forbidden.page(member.visit());
+    }
     answer(&state, &member, &LaunchChoice::default(), &[]).await
 }
 
@@ -97,9 +180,6 @@ async fn answer(
     problems: &[(&'static str, &'static str)],
 ) -> Response {
     let visit = member.visit();
-    if menu_of(member.signed_in.account.kind) != Menu::Launch {
-        return ErrorPage::Forbidden.page(visit);
-    }
     let found = offers(state, member).await;
     let (apps, patients) = match found {
         Ok(found) => found,
@@ -115,17 +195,33 @@ async fn answer(
             return failed(visit, &error);
         }
     }
-    let t = visit.texts();
-    let status =
-        if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let problems = problems.iter().map(|(href, key)| Problem { href, text: t.say(key) }).collect();
     let targets = FormTargets::redirecting_to_any(apps.iter().map(|app| app.launch_uri.as_str()));
-    page(status, &LaunchPage::new(visit, &apps, &patients, chosen, problems), &targets)
+    let problems_shown = in_words(visit, problems);
+    let view = LaunchPage::new(visit, &apps, &patients, chosen, problems_shown);
+    page(status_of(problems), &view, &targets)
+}
+
+fn in_words(visit: &Visit, problems: &[(&'static str, &'static str)]) -> Vec<Problem> {
+    let t = visit.texts();
+    problems.iter().map(|(href, key)| Problem { href, text: t.say(key) }).collect()
+}
+
+/// A page that was sent back for correction is 422, so that tools see the difference.
+const fn status_of(problems: &[(&'static str, &'static str)]) -> StatusCode {
+    if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY }
 }
 
 type Offers = (Vec<LaunchableApp>, Vec<LaunchablePatient>);
 
 async fn offers(state: &HttpState, member: &Member) -> Result<Offers, Failure> {
+    let patients = state.app.candidates(&member.signed_in.account).await?;
+    let patients = patients
+        .into_iter()
+        .map(|candidate| LaunchablePatient { id: candidate.patient, name: candidate.name });
+    Ok((offered_apps(state).await?, patients.collect()))
+}
+
+async fn offered_apps(state: &HttpState) -> Result<Vec<LaunchableApp>, Failure> {
     let clients = state.app.launchable_clients().await?;
     let apps = clients.into_iter().flat_map(|client| {
         let id = client.id;
@@ -136,29 +232,23 @@ async fn offers(state: &HttpState, member: &Member) -> Result<Offers, Failure> {
             launch_uri,
         })
     });
-    let patients = state.app.candidates(&member.signed_in.account).await?;
-    let patients = patients
-        .into_iter()
-        .map(|candidate| LaunchablePatient { id: candidate.patient, name: candidate.name });
-    Ok((apps.collect(), patients.collect()))
+    Ok(apps.collect())
 }
 
-/// `POST /launch`: starts the app with a launch of its own.
+/// `POST /launch`: starts the app with a launch of its own, or asks for the visit first.
 pub(crate) async fn submit(State(state): State<HttpState>, member: Member, form: Form) -> Response {
+    if menu_of(member.signed_in.account.kind) != Menu::Launch {
+        return ErrorPage::Forbidden.page(member.visit());
+    }
     let chosen = LaunchChoice {
         app: form.one("app").map(str::to_owned),
         patient: form.one("patient").map(str::to_owned),
-        encounter: form.one("encounter").unwrap_or("").trim().to_owned(),
     };
     let app = chosen.app.as_deref().and_then(|value| {
         let (client, launch_uri) = value.split_once(' ')?;
         Some((client.parse::<ClientId>().ok()?, launch_uri.to_owned()))
     });
     let patient = chosen.patient.as_deref().and_then(|id| id.parse::<PatientId>().ok());
-    let encounter = match chosen.encounter.as_str() {
-        "" => Ok(None),
-        id => id.parse::<ResourceId>().map(Some),
-    };
     let mut problems = Vec::new();
     if app.is_none() {
         problems.push(("#app", "launch-missing-app"));
@@ -166,17 +256,83 @@ pub(crate) async fn submit(State(state): State<HttpState>, member: Member, form:
     if patient.is_none() {
         problems.push(("#patient", "launch-missing-patient"));
     }
-    if encounter.is_err() {
-        problems.push(("#encounter", "launch-bad-encounter"));
-    }
-    let (Some((client, launch_uri)), Some(patient), Ok(encounter)) = (app, patient, encounter)
-    else {
+    let (Some((client, launch_uri)), Some(patient)) = (app, patient) else {
         return answer(&state, &member, &chosen, &problems).await;
     };
-    let order = LaunchOrder { client, launch_uri, patient: Some(patient), encounter, intent: None };
+    let app = chosen.app.as_deref().unwrap_or_default();
+    if form.one("step") == Some("visit") {
+        return choose_visit(&state, &member, app, &patient, &[]).await;
+    }
+    // A visit that cannot be one is answered like one that is not to be had.
+    let Ok(encounter) = visit_in(&form) else {
+        return choose_visit(&state, &member, app, &patient, &[WRONG_VISIT]).await;
+    };
+    let order =
+        LaunchOrder { client, launch_uri, patient: Some(patient.clone()), encounter, intent: None };
     match state.app.start_launch(&member.signed_in, order, &member.visitor.via).await {
         Ok(Ok(url)) => see_other(&url),
-        Ok(Err(_)) => ErrorPage::Launch.page(member.visit()),
-        Err(error) => failed(member.visit(), &error),
+        Ok(Err(LaunchRefusal::Visit)) => {
+            choose_visit(&state, &member, app, &patient, &[WRONG_VISIT]).await
+        }
+        Ok(Err(LaunchRefusal::App | LaunchRefusal::Patient)) => {
+            ErrorPage::Launch.page(member.visit())
+        }
+        Err(error) => not_started(member.visit(), &error),
+    }
+}
+
+/// One and the same for a visit of another patient, a hidden, an absent and an impossible one.
+const WRONG_VISIT: (&str, &str) = ("#visit", "launch-wrong-visit");
+
+/// Which visit the form names: chosen from the list, or sent by a tool that knows its id.
+fn visit_in(form: &Form) -> Result<Option<ResourceId>, WrongVisit> {
+    let mut sent = form.all("encounter").map(str::trim);
+    match (sent.next().unwrap_or(""), sent.next()) {
+        ("", None) => Ok(None),
+        (id, None) => id.parse().map(Some).map_err(|_| WrongVisit),
+        (_, Some(_)) => Err(WrongVisit),
+    }
+}
+
+/// The form names no possible visit.
+#[derive(Debug)]
+struct WrongVisit;
+
+/// Shows the patient's visits. The look at them is in the log before this page is made; it names
+/// the patient, whose name the page shows.
+async fn choose_visit(
+    state: &HttpState,
+    member: &Member,
+    app: &str,
+    patient: &PatientId,
+    problems: &[(&'static str, &'static str)],
+) -> Response {
+    let visit = member.visit();
+    let found = async {
+        let apps = offered_apps(state).await?;
+        let Some(app) = apps.into_iter().find(|one| one.value == app) else { return Ok(None) };
+        let via = &member.visitor.via;
+        let Ok(list) = state.app.visits_of(&member.signed_in, patient, via).await? else {
+            return Ok(None);
+        };
+        Ok(Some((app, list, state.app.patient_name(patient).await?)))
+    };
+    match found.await {
+        Ok(Some((app, list, patient_name))) => {
+            let targets = FormTargets::redirecting_to(&app.launch_uri);
+            let of = VisitOf { app: &app, patient, patient_name: &patient_name };
+            let view = LaunchVisitPage::new(visit, &of, &list, in_words(visit, problems));
+            page(status_of(problems), &view, &targets)
+        }
+        Ok(None) => ErrorPage::Launch.page(visit),
+        Err(error) => not_started(visit, &error),
+    }
+}
+
+fn not_started(visit: &Visit, error: &Failure) -> Response {
+    if matches!(error, Failure::Visits(VisitsError::TooMany)) {
+        ErrorPage::TooMany.page(visit)
+    } else {
+        failed(visit, error)
     }
 }

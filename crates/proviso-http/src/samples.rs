@@ -1,6 +1,7 @@
 //! Samples of every page, rendered and checked: labels, headings, language, forms, no script.
 
 use askama::Template;
+use proviso_app::visits::{Visit as PatientVisit, VisitList};
 use proviso_core::account::ActorKind;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::category::{
@@ -20,7 +21,9 @@ use crate::authorize::operational::{OperationalPage, OperationalRequest};
 use crate::authorize::picker::{PickablePatient, PickerPage, PickerState, Relation};
 use crate::demo::view::{DemoPage, DemoState, KindAnswer, KindResult, Line};
 use crate::frame::{Menu, Problem as FieldProblem, SignedInName, Visit, World};
-use crate::launch::{LaunchChoice, LaunchPage, LaunchableApp, LaunchablePatient};
+use crate::launch::{
+    LaunchChoice, LaunchPage, LaunchVisitPage, LaunchableApp, LaunchablePatient, VisitOf,
+};
 use crate::portal::activity::{ActivityPage, Entries, Filter};
 use crate::portal::apps::{AppsPage, Connection, StopPage, StoppedPage};
 use crate::portal::home::{HomeFacts, HomePage};
@@ -274,6 +277,8 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
         ("identity", render(&identity(&maria("/oauth/authorize/arq_1")))),
         ("terms", render(&TermsPage::new(&anybody("/terms")))),
         ("launch", render(&launch(&doctor("/launch")))),
+        ("launch_visit", render(&launch_visit(&doctor("/launch"), &visits(), vec![]))),
+        ("launch_visit_wrong", render(&wrong_visit(&doctor("/launch")))),
     ];
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
@@ -372,6 +377,38 @@ fn launch(visit: &Visit) -> LaunchPage {
     let problems =
         vec![FieldProblem { href: "#patient", text: visit.texts().say("launch-missing-patient") }];
     LaunchPage::new(visit, &apps, &patients, &LaunchChoice::default(), problems)
+}
+
+fn visits() -> VisitList {
+    let visit = |id: &str, start: Option<&str>, what: Option<&str>| PatientVisit {
+        id: id.parse().unwrap(),
+        start: start.map(str::to_owned),
+        what: what.map(str::to_owned),
+    };
+    VisitList {
+        newest_first: vec![
+            visit("enc-3", Some("2026-11-02T15:30:00+01:00"), Some("Follow-up <visit>")),
+            visit("enc-2", Some("2024-05"), None),
+            visit("enc-1", None, Some("Check-up")),
+        ],
+        cut: true,
+    }
+}
+
+fn launch_visit(visit: &Visit, list: &VisitList, problems: Vec<FieldProblem>) -> LaunchVisitPage {
+    let app = LaunchableApp {
+        value: "chart-lens http://127.0.0.1:9123/launch".to_owned(),
+        name: "Chart Lens".to_owned(),
+        launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
+    };
+    let patient = "maria".parse().unwrap();
+    let of = VisitOf { app: &app, patient: &patient, patient_name: "Maria Alvarez" };
+    LaunchVisitPage::new(visit, &of, list, problems)
+}
+
+fn wrong_visit(visit: &Visit) -> LaunchVisitPage {
+    let problem = FieldProblem { href: "#visit", text: visit.texts().say("launch-wrong-visit") };
+    launch_visit(visit, &VisitList::default(), vec![problem])
 }
 
 fn portal_pages(language: Language) -> Vec<(&'static str, String)> {

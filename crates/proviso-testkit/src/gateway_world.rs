@@ -12,9 +12,13 @@ use proviso_app::audit::AuditSearch;
 use proviso_app::keys::MasterKey;
 use proviso_app::ports::{Clock, ManualClock, SystemEntropy};
 use proviso_app::records::{Match, NewIds};
+use proviso_app::session::SignedIn;
 use proviso_app::settings::Settings;
 use proviso_app::via::Via;
-use proviso_core::account::{Account, AccountStatus, ActorKind};
+use proviso_app::visits::Visits;
+use proviso_core::account::{
+    Account, AccountStatus, ActorKind, Relationship, RelationshipKind, Session,
+};
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use proviso_core::consent::{
@@ -109,6 +113,8 @@ impl World {
         )
         .await?;
         let gateway = Arc::new(Gateway::new(Arc::clone(&app), settings)?);
+        let visits: Arc<dyn Visits> = gateway.clone();
+        app.ask_visits_of(Arc::downgrade(&visits));
         let router = axum::Router::new().nest_service("/fhir/r4", proviso_gateway::router(gateway));
         Ok(Self { app, clock, faults, router })
     }
@@ -191,6 +197,58 @@ impl World {
         let op = Op::PutAccount { account: account.clone(), expect: Presence::Any };
         self.app.commit(Batch::new().with(op), self.entry(AuditKind::Administration)?).await?;
         Ok(account)
+    }
+
+    /// Registers an app that staff start at `https://chart.example/launch`.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn launchable(&self, id: &str) -> anyhow::Result<ClientId> {
+        let mut client = client(id, PurposeOfUse::Treatment)?;
+        client.launch_uris = vec!["https://chart.example/launch".to_owned()];
+        let id = client.id.clone();
+        let op = Op::PutClient { client, expect: Presence::Any };
+        self.app.commit(Batch::new().with(op), self.entry(AuditKind::ClientRegistration)?).await?;
+        Ok(id)
+    }
+
+    /// A clinician who has signed in and has these patients in care.
+    ///
+    /// # Errors
+    /// When any of it cannot be stored.
+    pub async fn clinician(&self, name: &str, patients: &[&str]) -> anyhow::Result<SignedIn> {
+        let account = Account {
+            id: format!("acc_{name}").parse()?,
+            username: name.to_owned(),
+            display_name: name.to_owned(),
+            kind: ActorKind::Clinician,
+            fhir_user: None,
+            password_hash: None,
+            language: None,
+            status: AccountStatus::Active,
+            created_at: NOW,
+        };
+        let session = Session {
+            id: format!("ses_{name}").parse()?,
+            secret_hash: format!("hash of {name}"),
+            account: account.id.clone(),
+            authenticated_at: NOW,
+            last_used_at: NOW,
+            expires_at: NOW.plus_days(1),
+            ended_at: None,
+        };
+        let mut batch =
+            Batch::new().with(Op::PutAccount { account: account.clone(), expect: Presence::Any });
+        for patient in patients {
+            batch.push(Op::PutRelationship(Relationship {
+                account: account.id.clone(),
+                patient: patient.parse()?,
+                kind: RelationshipKind::Care,
+                period: Period::ALWAYS,
+            }));
+        }
+        self.app.commit(batch, self.entry(AuditKind::Administration)?).await?;
+        Ok(SignedIn { session, account })
     }
 
     /// A patient shares with an app; the app gets a token.

@@ -289,6 +289,25 @@ async fn no_name_of_a_patient_is_shown_unless_it_is_logged() {
     }
 }
 
+// Covers: design P3
+#[tokio::test]
+async fn no_visit_is_shown_or_checked_unless_it_is_logged() {
+    let world = DemoWorld::start().await.unwrap();
+    let doctor = world.signed_in("drpatel").await.unwrap();
+    let csrf = csrf_of(&doctor);
+    for more in ["step=visit", "encounter=nothing-of-this-name"] {
+        let app = "chart-lens+http://127.0.0.1:9123/launch";
+        let body = format!("csrf={csrf}&patient=maria&app={app}&{more}");
+        world.faults.fail_commits(true);
+        let answer = with_cookies(&world, &doctor, Method::POST, "/launch", &body).await;
+        check_503(more, &answer);
+        assert!(!answer.text().contains("Maria Alvarez"), "{more}: {}", answer.text());
+        world.faults.fail_commits(false);
+        let answer = with_cookies(&world, &doctor, Method::POST, "/launch", &body).await;
+        assert!(answer.text().contains("Which visit of Maria Alvarez?"), "{}", answer.text());
+    }
+}
+
 // Covers: design P2, P3, P4
 #[tokio::test]
 async fn choices_are_made_and_ended_only_when_logged() {

@@ -1,6 +1,10 @@
 //! The same enforcement in front of a FHIR server that others wrote.
 
 use http::{Method, StatusCode};
+use proviso_app::failure::Failure;
+use proviso_app::launch::{LaunchOrder, LaunchRefusal};
+use proviso_app::via::Via;
+use proviso_app::visits::VisitsError;
 use proviso_gateway::{GatewaySettings, HttpUpstreamSettings};
 use proviso_testkit::fhir_server::FhirServer;
 use proviso_testkit::gateway_cases::{self, Case, NARROW, everything, hidden, only_visible, terms};
@@ -229,4 +233,59 @@ async fn an_upstream_that_never_answers_is_given_up() {
     let log = world.accesses().await.unwrap();
     assert!(log.iter().all(|entry| entry.status == Some(504) && entry.released == 0));
     silent.abort();
+}
+
+/// A visit of one patient; `more` is put behind the id.
+fn visit(id: &str, patient: &str, start: &str, more: &str) -> String {
+    format!(
+        r#"{{"resourceType":"Encounter","id":"{id}"{more},"status":"finished",
+"class":{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB","display":"ambulatory"}},
+"subject":{{"reference":"Patient/{patient}"}},"period":{{"start":"{start}"}}}}"#
+    )
+}
+
+// Covers: SMART App Launch 2.2 §EHR launch; design P1, P3 in front of a FHIR server by URL
+#[tokio::test]
+async fn the_visits_of_a_launch_are_those_of_the_upstream_that_staff_may_see() {
+    const RESTRICTED: &str = r#","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"R"},{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"ETH"}]}"#;
+    let mut resources = everything();
+    resources.extend([
+        visit("a-old", "a", "2024-01-01T08:00:00Z", ""),
+        visit("a-new", "a", "2026-01-01T08:00:00Z", ""),
+        visit("a-ethanol", "a", "2025-01-01T08:00:00Z", RESTRICTED),
+        visit("b-visit", "b", "2026-01-02T08:00:00Z", ""),
+    ]);
+    let Fronted { world, server: _server, .. } = fronted(&resources).await;
+    let doctor = world.clinician("doctor", &["a"]).await.unwrap();
+    let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
+    let via = Via::default();
+    let list = world.app.visits_of(&doctor, &a, &via).await.unwrap().unwrap();
+    let ids: Vec<&str> = list.newest_first.iter().map(|visit| visit.id.as_str()).collect();
+    assert_eq!(ids, ["a-new", "a-old"]);
+    assert_eq!(list.newest_first[0].what.as_deref(), Some("ambulatory"));
+    let none = world.app.visits_of(&doctor, &b, &via).await.unwrap();
+    assert_eq!(none, Err(LaunchRefusal::Patient));
+    let entries = world.accesses().await.unwrap();
+    assert_eq!((entries[0].released, entries[0].withheld), (2, 1));
+
+    let client = world.launchable("chart").await.unwrap();
+    let order = |visit: &str| LaunchOrder {
+        client: client.clone(),
+        launch_uri: "https://chart.example/launch".to_owned(),
+        patient: Some("a".parse().unwrap()),
+        encounter: Some(visit.parse().unwrap()),
+        intent: None,
+    };
+    for (visit, refused) in [
+        ("a-new", None),
+        ("a-ethanol", Some(LaunchRefusal::Visit)),
+        ("b-visit", Some(LaunchRefusal::Visit)),
+        ("nothing", Some(LaunchRefusal::Visit)),
+    ] {
+        let started = world.app.start_launch(&doctor, order(visit), &via).await.unwrap();
+        assert_eq!(started.err(), refused, "{visit}");
+    }
+    world.faults.fail_commits(true);
+    let unlogged = world.app.visits_of(&doctor, &a, &via).await;
+    assert!(matches!(unlogged, Err(Failure::Visits(VisitsError::NotLogged))), "{unlogged:?}");
 }

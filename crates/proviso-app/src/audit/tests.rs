@@ -46,6 +46,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         store,
         keys,
         settings,
+        visits: crate::visits::VisitsPort::default(),
     }
 }
 

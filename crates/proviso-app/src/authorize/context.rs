@@ -12,6 +12,7 @@ use super::Access;
 use crate::App;
 use crate::failure::Failure;
 use crate::session::SignedIn;
+use crate::via::Via;
 
 // LIMIT: a list that nobody could read; staff with more patients start from the EHR.
 const CANDIDATES_MAX: usize = 200;
@@ -62,8 +63,9 @@ impl App {
         request: &AuthorizationRequest,
         person: &SignedIn,
         access: Access,
+        via: &Via,
     ) -> Result<Settled, Failure> {
-        let context = match self.launch_context(request, person).await? {
+        let context = match self.launch_context(request, person, via).await? {
             Ok(context) => context,
             Err(error) => return Ok(Settled::Refused(error)),
         };
@@ -98,11 +100,13 @@ impl App {
     }
 
     /// What the EHR launch of a request says, if its ticket is for this app and this person and
-    /// still good; nothing when the request came without a launch.
+    /// still good; nothing when the request came without a launch. The visit is asked for again:
+    /// what tied it to the person or to the patient may have ended since the launch.
     pub(super) async fn launch_context(
         &self,
         request: &AuthorizationRequest,
         person: &SignedIn,
+        via: &Via,
     ) -> Result<Result<LaunchContext, AuthorizeError>, Failure> {
         let Some(launch) = &request.requested.launch else {
             return Ok(Ok(LaunchContext::default()));
@@ -113,13 +117,23 @@ impl App {
                 && ticket.consumed_at.is_none()
                 && self.now() < ticket.expires_at
         });
-        Ok(ticket.map(|ticket| ticket.context).ok_or(AuthorizeError::Launch))
+        let Some(context) = ticket.map(|ticket| ticket.context) else {
+            return Ok(Err(AuthorizeError::Launch));
+        };
+        if !self.visit_stands(person, &context, via).await? {
+            return Ok(Err(AuthorizeError::AccessDenied));
+        }
+        Ok(Ok(context))
     }
 
     /// Whether the person may share or open the patient in context now; nobody in context is
     /// nobody's secret.
     pub(super) fn context_stands(&self, account: &Account, context: &LaunchContext) -> bool {
-        let Some(patient) = &context.patient else { return true };
+        context.patient.as_ref().is_none_or(|patient| self.is_related(account, patient))
+    }
+
+    /// Whether the patient is one of those whom the person may share or open now.
+    pub(crate) fn is_related(&self, account: &Account, patient: &PatientId) -> bool {
         self.relations_of(account).iter().any(|(related, _)| related == patient)
     }
 

@@ -140,8 +140,17 @@ impl App {
                 .await
                 .map(Decided::Step);
         };
+        // Last of all the visit: the page may have been open for a while.
+        let visit_stands =
+            matches!(answer, Answer::Deny) || self.visit_stands(person, &context, via).await?;
         let turn;
         let parts = match (answer, access, context.patient.clone()) {
+            _ if !visit_stands => {
+                return self
+                    .fail(request, Some(person), AuthorizeError::AccessDenied, via)
+                    .await
+                    .map(Decided::Step);
+            }
             (Answer::Share(choice), Access::PatientDirected, Some(patient)) => {
                 // One choice for each app: who answers in two windows at once changes the choice
                 // made in the first, so that stopping it later stops everything.

@@ -187,7 +187,7 @@ impl App {
             // Not one of those offered: the page is shown again, and says no more.
             return self.advance(request, signed_in, via).await;
         }
-        let context = match self.launch_context(&request, person).await? {
+        let context = match self.launch_context(&request, person, via).await? {
             Ok(context) => LaunchContext { patient: Some(patient.clone()), ..context },
             Err(error) => return self.fail(request, Some(person), error, via).await,
         };
@@ -262,7 +262,7 @@ impl App {
             | AuthorizationStage::SignedIn { .. }
             | AuthorizationStage::PatientPicked { .. }
             | AuthorizationStage::Decided { .. } => {
-                self.settle_context(&request, person, access).await?
+                self.settle_context(&request, person, access, via).await?
             }
         };
         let context = match settled {

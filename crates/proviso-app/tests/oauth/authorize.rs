@@ -1,8 +1,12 @@
 use proviso_app::authorize::{Answer, ChoiceProblem, Decided, PageRefusal, Step};
+use proviso_app::failure::Failure;
 use proviso_app::launch::{LaunchOrder, LaunchRefusal};
+use proviso_app::sign_in::SignInOutcome;
+use proviso_app::visits::VisitsError;
 use proviso_core::category::{Category, CategorySet, SensitiveKind};
 use proviso_core::consent::{Capacity, ConsentStatus, DurationChoice, OfflineAccess};
 use proviso_core::id::PatientId;
+use proviso_core::secret::Secret;
 use proviso_oauth::authorize::PageError;
 use proviso_oauth::record::ClientAuthentication;
 use proviso_store::Presence;
@@ -286,6 +290,7 @@ async fn an_ehr_launch_carries_its_context_once_to_its_app_and_person() {
         encounter: Some("enc-1".parse().unwrap()),
         intent: Some("reconcile-medications".to_owned()),
     };
+    world.visits.0.lock().unwrap().push(("maria", "enc-1"));
     let foreign = LaunchOrder { patient: Some("ming".parse().unwrap()), ..order.clone() };
     let refusal = world.app.start_launch(person, foreign, &via()).await.unwrap();
     assert_eq!(refusal, Err(LaunchRefusal::Patient));
@@ -330,6 +335,99 @@ async fn an_ehr_launch_carries_its_context_once_to_its_app_and_person() {
     // Once only.
     let step = world.begin(&asked, Some(person)).await;
     assert_eq!(error_of(&step).as_deref(), Some("invalid_request"));
+}
+
+fn order(patient: Option<&str>, visit: Option<&str>) -> LaunchOrder {
+    LaunchOrder {
+        client: "glucose-coach".parse().unwrap(),
+        launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
+        patient: patient.map(|id| id.parse().unwrap()),
+        encounter: visit.map(|id| id.parse().unwrap()),
+        intent: None,
+    }
+}
+
+#[tokio::test]
+async fn an_app_is_started_with_a_visit_of_its_patient_or_with_none() {
+    // Covers: SMART App Launch 2.2 §EHR launch: the context is one that the person may open
+    let world = World::new().await;
+    let doctor = world.sign_in("drpatel").await;
+    let person = &doctor.signed_in;
+    world.visits.0.lock().unwrap().extend([("maria", "enc-1"), ("lily", "enc-2")]);
+    for (patient, visit, expected) in [
+        (Some("maria"), Some("enc-1"), None),
+        (Some("lily"), Some("enc-2"), None),
+        (Some("maria"), None, None),
+        (None, None, None),
+        // Another patient's, nobody's, and one of no patient in particular.
+        (Some("maria"), Some("enc-2"), Some(LaunchRefusal::Visit)),
+        (Some("maria"), Some("enc-9"), Some(LaunchRefusal::Visit)),
+        (None, Some("enc-1"), Some(LaunchRefusal::Visit)),
+        (Some("ming"), Some("enc-1"), Some(LaunchRefusal::Patient)),
+    ] {
+        let result = world.app.start_launch(person, order(patient, visit), &via()).await.unwrap();
+        assert_eq!(result.err(), expected, "{patient:?} {visit:?}");
+    }
+    let maria = "maria".parse().unwrap();
+    let list = world.app.visits_of(person, &maria, &via()).await.unwrap().unwrap();
+    assert_eq!(list.newest_first.len(), 1);
+    let ming = "ming".parse().unwrap();
+    let list = world.app.visits_of(person, &ming, &via()).await.unwrap();
+    assert_eq!(list, Err(LaunchRefusal::Patient));
+}
+
+#[tokio::test]
+async fn a_visit_that_was_closed_since_the_launch_is_given_to_no_app() {
+    // Covers: SMART App Launch 2.2 §EHR launch: checked again when the launch is redeemed
+    let world = World::new().await;
+    let doctor = world.sign_in("drpatel").await;
+    let person = Some(&doctor.signed_in);
+    let set = |visits: &[(&'static str, &'static str)]| {
+        *world.visits.0.lock().unwrap() = visits.to_vec();
+    };
+    let redeemed = async || {
+        set(&[("maria", "enc-1")]);
+        let order = order(Some("maria"), Some("enc-1"));
+        let started = world.app.start_launch(&doctor.signed_in, order, &via()).await;
+        let launch: &'static str =
+            query_of(&started.unwrap().unwrap()).text("launch").unwrap().to_owned().leak();
+        request(&[("scope", "launch patient/*.rs"), ("launch", launch)])
+    };
+    // Closed before the app comes with the launch.
+    let asked = redeemed().await;
+    set(&[]);
+    let step = world.begin(&asked, person).await;
+    assert_eq!(error_of(&step).as_deref(), Some("access_denied"), "{step:?}");
+    // Closed while the page is open, or not.
+    for still_open in [true, false] {
+        let asked = redeemed().await;
+        let step = world.begin(&asked, person).await;
+        let Step::Operational(model) = step else { panic!("{step:?}") };
+        if !still_open {
+            set(&[]);
+        }
+        let answer = Answer::ActWithinRole;
+        let decided =
+            world.app.decide_authorization(&model.request, BROWSER, person, answer, &via()).await;
+        let Decided::Step(step) = decided.unwrap() else { panic!("no step") };
+        let expected = (!still_open).then_some("access_denied");
+        assert_eq!(error_of(&step).as_deref(), expected, "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_data_plane_no_visit_is_put_in_context() {
+    let World { app, visits, .. } = World::new().await;
+    let via = via();
+    let password = Secret::new("proviso-demo".to_owned());
+    let signed_in = app.sign_in("drpatel", password, None, &via).await.unwrap();
+    let SignInOutcome::SignedIn(doctor) = signed_in else { panic!("{signed_in:?}") };
+    drop(visits);
+    let visit = order(Some("maria"), Some("enc-1"));
+    let result = app.start_launch(&doctor.signed_in, visit, &via).await;
+    assert!(matches!(result, Err(Failure::Visits(VisitsError::NoAnswer))), "{result:?}");
+    let none = order(Some("maria"), None);
+    assert!(app.start_launch(&doctor.signed_in, none, &via).await.unwrap().is_ok());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A small world: a patient, a proxy with two patients, a clinician; apps of every kind.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use proviso_app::App;
 use proviso_app::authorize::{Answer, ConsentChoice, Decided, Step};
@@ -12,10 +12,11 @@ use proviso_app::settings::Settings;
 use proviso_app::sign_in::SignInOutcome;
 use proviso_app::token::TokenRefusal;
 use proviso_app::via::Via;
+use proviso_app::visits::{Asking, Visit, VisitList, VisitLook, Visits};
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use proviso_core::consent::{DurationChoice, OfflineAccess};
-use proviso_core::id::{AccountId, TenantId};
+use proviso_core::id::{AccountId, ResourceId, TenantId};
 use proviso_core::scope::ScopeSet;
 use proviso_core::secret::Secret;
 use proviso_core::time::{At, Period};
@@ -37,8 +38,29 @@ pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 pub(crate) const SECRET: &str = "bill-helper-secret-of-256-bits";
 const PASSWORD: &str = "proviso-demo";
 
+/// Stands for the data plane: the visits that staff may open now, by patient and id.
+#[derive(Debug, Default)]
+pub(crate) struct KnownVisits(pub(crate) Mutex<Vec<(&'static str, &'static str)>>);
+
+impl Visits for KnownVisits {
+    fn list<'a>(&'a self, look: VisitLook<'a>) -> Asking<'a, Option<VisitList>> {
+        let known = self.0.lock().unwrap();
+        let own = known.iter().filter(|(patient, _)| *patient == look.patient.as_str());
+        let newest_first =
+            own.map(|(_, id)| Visit { id: id.parse().unwrap(), start: None, what: None }).collect();
+        Box::pin(async move { Ok(Some(VisitList { newest_first, cut: false })) })
+    }
+
+    fn may_open<'a>(&'a self, look: VisitLook<'a>, visit: &'a ResourceId) -> Asking<'a, bool> {
+        let asked = (look.patient.as_str(), visit.as_str());
+        let known = self.0.lock().unwrap().contains(&asked);
+        Box::pin(async move { Ok(known) })
+    }
+}
+
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
+    pub(crate) visits: Arc<KnownVisits>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) faults: Faults,
     pub(crate) service_key: SigningKey,
@@ -145,15 +167,18 @@ impl World {
         store.commit(batch).await.unwrap();
         let clock = Arc::new(ManualClock::starting_at(NOW));
         let app = open(store, &clock).await;
-        Self { app, clock, faults, service_key }
+        let visits = Arc::new(KnownVisits::default());
+        let port: Arc<dyn Visits> = Arc::<KnownVisits>::clone(&visits);
+        app.ask_visits_of(Arc::downgrade(&port));
+        Self { app, visits, clock, faults, service_key }
     }
 
     /// The server after a restart on a store.
     pub(crate) async fn restarted(self, store: impl FnOnce() -> Store) -> Self {
-        let Self { app, clock, faults, service_key } = self;
+        let Self { app, visits, clock, faults, service_key } = self;
         drop(app);
         let app = open(store(), &clock).await;
-        Self { app, clock, faults, service_key }
+        Self { app, visits, clock, faults, service_key }
     }
 
     pub(crate) async fn sign_in(&self, username: &str) -> NewSession {
