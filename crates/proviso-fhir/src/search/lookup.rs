@@ -93,7 +93,9 @@ impl LookupKind {
     pub(super) fn is_asked(param: &Param, modifier: Modifier) -> bool {
         match modifier {
             Modifier::In | Modifier::NotIn => true,
-            Modifier::Above | Modifier::Below => param.kind != ParamType::Uri,
+            Modifier::Above | Modifier::Below => {
+                param.kind != ParamType::Uri && !param.is_canonical
+            }
             Modifier::Plain
             | Modifier::Exact
             | Modifier::Contains

@@ -11,6 +11,7 @@
 //!
 //! Source: FHIR R4 (4.0.1) search.html.
 
+mod canonical;
 mod codes;
 mod control;
 mod decimal;

@@ -9,10 +9,11 @@ use core::str::FromStr;
 use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
 
+use super::canonical::{UriMatch, named, uri_parents};
 use super::interval::Interval;
 use super::lookup::Found;
 use super::param::{Param, ParamType};
-use super::predicate::{NumberTest, Prefix, ReferenceTest, Test, TextMatch, UriMatch, uri_parents};
+use super::predicate::{NumberTest, Prefix, ReferenceTest, Test, TextMatch};
 use super::query::{FilterKind, Joined, Query, SearchScope};
 use super::reference::Target;
 use super::text::{PREFIX_LENGTHS, fold, key_hash, soundex};
@@ -182,7 +183,13 @@ fn add_keys(param: &Param, value: &SearchValue<'_>, index: &mut IndexKeys) {
             }
             Some(Target::Contained(_)) | None => {}
         },
-        SearchValue::Uri(uri) => keys.push(key_hash(&[code, uri])),
+        SearchValue::Uri(uri) => {
+            keys.push(key_hash(&[code, uri]));
+            // A canonical URL is found with and without the version that it names.
+            if let (url, Some(_)) = named(uri) {
+                keys.push(key_hash(&[code, url]));
+            }
+        }
         // There is no key for a place: `near` looks at every Location.
         SearchValue::Composite(_) | SearchValue::Position(_) => {}
     }
@@ -419,10 +426,12 @@ fn test_keys(home: &str, param: &Param, test: &Test, keys: &mut Vec<i64>) -> boo
         }
         Test::Uri { how: UriMatch::Equal, uri } => keys.push(key_hash(&[home, uri])),
         Test::Uri { how: UriMatch::Above, uri } => {
-            keys.extend(uri_parents(uri).iter().map(|parent| key_hash(&[home, parent])));
+            let (url, _) = named(uri);
+            keys.extend(uri_parents(url).iter().map(|parent| key_hash(&[home, parent])));
         }
         Test::Text { how: TextMatch::Contains, .. }
         | Test::Uri { how: UriMatch::Below, .. }
+        | Test::Reference(ReferenceTest::Canonical { .. })
         | Test::TokenText(_)
         | Test::Identifier(_)
         | Test::Number(_)

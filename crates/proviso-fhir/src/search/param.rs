@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use proviso_core::resource_type::ResourceType;
 
-use super::path::{Expression, PathError};
+use super::path::{Expression, PathError, Step};
 pub use crate::spec::SearchParamType as ParamType;
 use crate::spec::{self, ElementType, SearchParam};
 
@@ -22,6 +22,7 @@ pub struct Param {
     pub(super) components: Vec<Param>,
     pub(super) implied_system: Option<&'static str>,
     pub(super) is_contact: bool,
+    pub(super) is_canonical: bool,
 }
 
 impl Param {
@@ -74,6 +75,8 @@ impl Param {
         components: Vec<Self>,
     ) -> Self {
         let is_contact = expression.paths().iter().any(|p| p.last_field() == Some("telecom"));
+        let is_canonical = definition.param_type == ParamType::Reference
+            && holds_canonicals(resource_type, &expression);
         let is_token = definition.param_type == ParamType::Token;
         let implied_system =
             if is_token { implied_system(resource_type, &expression) } else { None };
@@ -85,6 +88,7 @@ impl Param {
             components,
             implied_system,
             is_contact,
+            is_canonical,
         }
     }
 
@@ -119,6 +123,25 @@ fn component_expression(
         }
         _ => part.expression,
     }
+}
+
+/// Whether what the expression finds are canonical URLs, which refer to no resource by themselves.
+fn holds_canonicals(resource_type: ResourceType, expression: &Expression) -> bool {
+    let is_text = |one: &ElementType| matches!(one, ElementType::Primitive(_));
+    expression.paths().iter().any(|path| {
+        if let Some(Step::As(chosen)) = path.steps.last() {
+            return chosen == "canonical" || chosen == "uri";
+        }
+        let mut shape = spec::shape_of(resource_type);
+        let mut types: &[ElementType] = &[];
+        for field in path.fields() {
+            let found = shape.and_then(|shape| shape.elements().find(|one| one.name() == field));
+            let Some(element) = found else { return false };
+            types = element.types();
+            shape = types.first().and_then(|one| one.shape());
+        }
+        !types.is_empty() && types.iter().all(is_text)
+    })
 }
 
 /// FHIR R4 search.html#token: the system of a `code` element is the one that its binding implies.

@@ -9,6 +9,7 @@ use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 
+use super::canonical::{self, UriMatch, named};
 use super::decimal::{Decimal, DecimalRange};
 use super::form::{split_unescaped, unescape};
 use super::interval::Interval;
@@ -77,14 +78,6 @@ pub(super) enum TextMatch {
     Sounds,
 }
 
-/// How a URI is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UriMatch {
-    Equal,
-    Above,
-    Below,
-}
-
 /// What a token's system must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SystemTest {
@@ -109,6 +102,8 @@ pub(super) enum ReferenceTest {
     Local { resource_type: ResourceType, id: ResourceId, version: Option<String> },
     /// To this address.
     Url { url: String, version: Option<String> },
+    /// To a canonical URL over or under this one.
+    Canonical { how: UriMatch, wanted: String, own_base: String },
 }
 
 /// A number with its prefix and the half-open range its precision stands for.
@@ -135,6 +130,25 @@ pub(super) enum Test {
     Uri { how: UriMatch, uri: String },
     Composite(Vec<Test>),
     Near(NearTest),
+}
+
+impl Modifier {
+    /// Which way `:above` and `:below` go.
+    fn direction(self) -> Option<UriMatch> {
+        match self {
+            Self::Above => Some(UriMatch::Above),
+            Self::Below => Some(UriMatch::Below),
+            Self::Plain
+            | Self::Exact
+            | Self::Contains
+            | Self::Text
+            | Self::In
+            | Self::NotIn
+            | Self::OfType
+            | Self::Identifier
+            | Self::Type(_) => None,
+        }
+    }
 }
 
 impl Prefix {
@@ -197,14 +211,7 @@ impl Test {
             ParamType::Quantity => Self::quantity(text).ok_or("a quantity"),
             ParamType::Uri => {
                 let uri = unescape(text).ok_or(ESCAPES)?;
-                let how = if modifier == Modifier::Above {
-                    UriMatch::Above
-                } else if modifier == Modifier::Below {
-                    UriMatch::Below
-                } else {
-                    UriMatch::Equal
-                };
-                Ok(Self::Uri { how, uri })
+                Ok(Self::Uri { how: modifier.direction().unwrap_or(UriMatch::Equal), uri })
             }
             ParamType::Composite => {
                 let parts = split_unescaped(text, '$');
@@ -294,7 +301,9 @@ impl Test {
                 number.accepts(&found.range)
                     && unit_accepts(system.as_deref(), code.as_deref(), found)
             }
-            (Self::Uri { how, uri }, SearchValue::Uri(found)) => uri_accepts(*how, uri, found),
+            (Self::Uri { how, uri }, SearchValue::Uri(found)) => {
+                canonical::accepts(*how, named(uri), named(found))
+            }
             (Self::Near(test), SearchValue::Position(found)) => test.accepts(*found),
             (Self::Composite(tests), SearchValue::Composite(parts)) => {
                 tests.iter().zip(parts).zip(&param.components).all(|((test, found), component)| {
@@ -344,6 +353,13 @@ impl TokenTest {
 impl ReferenceTest {
     fn parse(modifier: Modifier, text: &str, own_base: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str = "an id, `Type/id` or an absolute URL";
+        if let Some(how) = modifier.direction() {
+            if !text.contains(':') {
+                return Err("a canonical URL");
+            }
+            let (wanted, own_base) = (text.to_owned(), own_base.to_owned());
+            return Ok(Self::Canonical { how, wanted, own_base });
+        }
         if let Ok(id) = ResourceId::from_str(text) {
             return Ok(if let Modifier::Type(resource_type) = modifier {
                 Self::Local { resource_type, id, version: None }
@@ -388,6 +404,17 @@ impl ReferenceTest {
             ) => {
                 url.as_str() == found_url.as_ref()
                     && (version.is_none() || version.as_deref() == found_version.as_deref())
+            }
+            (Self::Canonical { how, wanted, .. }, Some(Target::Url { url, version })) => {
+                canonical::accepts(*how, named(wanted), (url, version.as_deref()))
+            }
+            // A canonical URL may be that of a resource of this server.
+            (
+                Self::Canonical { how, wanted, own_base },
+                Some(Target::Local { resource_type, id, version: None }),
+            ) => {
+                let url = alloc::format!("{own_base}/{resource_type}/{id}");
+                canonical::accepts(*how, named(wanted), (&url, None))
             }
             _ => false,
         }
@@ -467,33 +494,4 @@ fn unit_accepts(system: Option<&str>, code: Option<&str>, found: &Quantity<'_>) 
             found.code.as_deref() == Some(code) || found.unit.as_deref() == Some(code)
         }
     }
-}
-
-fn uri_accepts(how: UriMatch, wanted: &str, found: &str) -> bool {
-    match how {
-        UriMatch::Equal => found == wanted,
-        UriMatch::Below => is_at_or_under(found, wanted),
-        UriMatch::Above => is_at_or_under(wanted, found),
-    }
-}
-
-/// FHIR R4 search.html#uri: `:below` and `:above` go by whole path segments of URLs.
-fn is_at_or_under(uri: &str, parent: &str) -> bool {
-    let stem = parent.strip_suffix('/').unwrap_or(parent);
-    uri == parent
-        || uri.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// The parents of a URI that `:above` may meet, itself included.
-pub(super) fn uri_parents(uri: &str) -> Vec<String> {
-    let mut found = Vec::from([uri.to_owned()]);
-    for (at, _) in uri.match_indices('/') {
-        for end in [at, at + 1] {
-            if let Some(parent) = uri.get(..end).filter(|parent| !parent.is_empty()) {
-                found.push(parent.to_owned());
-            }
-        }
-    }
-    found.push(alloc::format!("{uri}/"));
-    found
 }

@@ -580,9 +580,12 @@ fn modifier(param: &Param, code: &str, suffix: &str) -> Result<Modifier, SearchE
         (Token, "of-type") => Ok(Modifier::OfType),
         (Token, "in") => Ok(Modifier::In),
         (Token, "not-in") => Ok(Modifier::NotIn),
-        // Versions of canonical references have no order that is known here; of references to
-        // resources only those that are parts of each other have a hierarchy.
-        (Reference, "above" | "below") if hierarchical(param).next().is_none() => unsupported(),
+        // Of references to resources only those that are parts of each other have a hierarchy.
+        (Reference, "above" | "below")
+            if !param.is_canonical && hierarchical(param).next().is_none() =>
+        {
+            unsupported()
+        }
         (Uri | Token | Reference, "above") => Ok(Modifier::Above),
         (Uri | Token | Reference, "below") => Ok(Modifier::Below),
         (Reference, "identifier") => Ok(Modifier::Identifier),

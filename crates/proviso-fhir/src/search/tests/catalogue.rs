@@ -95,3 +95,20 @@ fn a_query_tells_what_it_reads() {
         ]
     );
 }
+
+#[test]
+fn parameters_of_canonical_urls_are_known_by_their_elements() {
+    for (resource_type, code, expected) in [
+        (ResourceType::CARE_PLAN, "instantiates-canonical", true),
+        (ResourceType::CONCEPT_MAP, "source", true),
+        (ResourceType::PLAN_DEFINITION, "definition", true),
+        (ResourceType::QUESTIONNAIRE_RESPONSE, "questionnaire", true),
+        (ResourceType::LIBRARY, "depends-on", true),
+        (ResourceType::OBSERVATION, "subject", false),
+        (ResourceType::LIST, "item", false),
+        (ResourceType::ENCOUNTER, "location", false),
+    ] {
+        let param = Param::find(resource_type, code).unwrap();
+        assert_eq!(param.is_canonical, expected, "{resource_type} {code}");
+    }
+}

@@ -28,6 +28,18 @@ const TARGETS: [&str; 5] = [
     "http://o/Patient/1",
 ];
 
+const ADDRESSES: [&str; 9] = [
+    "http://x/a",
+    "http://x/a|1",
+    "http://x/a/b",
+    "http://x/a/b|1",
+    "http://x/a/b|1.2",
+    "http://x/a/b|1.2.3",
+    "http://x/a/b|12",
+    "http://x/a/bc",
+    "https://fhir.example/r4/PlanDefinition/p",
+];
+
 fn pick(from: &'static [&'static str]) -> impl Strategy<Value = String> {
     select(from).prop_map(ToString::to_string)
 }
@@ -128,6 +140,28 @@ fn patient() -> impl Strategy<Value = Value> {
             ]))
         },
     )
+}
+
+fn care_plan() -> impl Strategy<Value = Value> {
+    (vec(pick(&ADDRESSES), 0..3), vec(pick(&ADDRESSES), 0..3)).prop_map(|(profile, followed)| {
+        let list = |list: Vec<String>| (!list.is_empty()).then(|| list.into());
+        let profile = list(profile).map(|list: Value| json!({ "profile": list }));
+        object(Vec::from([
+            ("resourceType", Some("CarePlan".into())),
+            ("id", Some("c1".into())),
+            ("meta", profile),
+            ("instantiatesCanonical", list(followed)),
+        ]))
+    })
+}
+
+fn care_plan_filter() -> impl Strategy<Value = (String, String)> {
+    const CODES: [&str; 2] = ["_profile", "instantiates-canonical"];
+    prop_oneof![
+        (select(&CODES[..]), select(&["", ":above", ":below"][..]), several(pick(&ADDRESSES)))
+            .prop_map(|(code, modifier, value)| (format!("{code}{modifier}"), value)),
+        missing(&CODES),
+    ]
 }
 
 fn several(one: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
@@ -292,6 +326,13 @@ proptest! {
     #[test]
     fn patients_match_as_the_oracle_says_and_narrowing_loses_none(
         resource in patient(), filters in vec(patient_filter(), 1..3),
+    ) {
+        check(&resource, &filters)?;
+    }
+
+    #[test]
+    fn canonical_urls_match_as_the_oracle_says_and_narrowing_loses_none(
+        resource in care_plan(), filters in vec(care_plan_filter(), 1..3),
     ) {
         check(&resource, &filters)?;
     }

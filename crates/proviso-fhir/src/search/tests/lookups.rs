@@ -311,8 +311,8 @@ fn malformed_values_are_refused_by_name() {
         ),
         (
             ResourceType::PLAN_DEFINITION,
-            "definition:below=http://x/1|2",
-            "the search parameter `definition:below` is not supported by this server",
+            "definition:below=PlanDefinition/1",
+            "the value of `definition:below` is not a canonical URL",
         ),
         (
             ResourceType::ENCOUNTER,

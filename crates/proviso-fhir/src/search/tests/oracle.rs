@@ -21,6 +21,9 @@ pub(super) fn holds(resource: &Value, name: &str, value: &str) -> bool {
             token(&concept(&resource["code"]), code)
                 && quantities(&resource["valueQuantity"]).iter().any(|q| quantity_fits(q, quantity))
         }),
+        (_, "_profile" | "instantiates-canonical") => {
+            wanted.iter().any(|w| addresses(resource, code).iter().any(|f| address(f, modifier, w)))
+        }
         (_, "value-quantity") => {
             let found = quantities(&resource["valueQuantity"]);
             wanted.iter().any(|w| found.iter().any(|q| quantity_fits(q, w)))
@@ -59,6 +62,7 @@ pub(super) fn holds(resource: &Value, name: &str, value: &str) -> bool {
 
 fn present(resource: &Value, kind: &str, code: &str) -> bool {
     match (kind, code) {
+        (_, "_profile" | "instantiates-canonical") => !addresses(resource, code).is_empty(),
         (_, "value-quantity") => !quantities(&resource["valueQuantity"]).is_empty(),
         (_, "date" | "birthdate") => !dates(resource, code).is_empty(),
         (_, "subject" | "patient" | "encounter") => reference(resource, code).is_some(),
@@ -138,6 +142,42 @@ fn reference(resource: &Value, code: &str) -> Option<String> {
     let text = resource[element]["reference"].as_str()?;
     let text = text.strip_prefix("https://fhir.example/r4/").unwrap_or(text);
     (code != "patient" || text.contains("Patient/")).then(|| text.to_string())
+}
+
+fn addresses<'a>(resource: &'a Value, code: &str) -> Vec<&'a str> {
+    let list = if code == "_profile" {
+        &resource["meta"]["profile"]
+    } else {
+        &resource["instantiatesCanonical"]
+    };
+    items(list).into_iter().map(|one| one.as_str().unwrap()).collect()
+}
+
+/// Segments of the path, and parts of the version.
+fn parted(text: &str) -> (Vec<&str>, Option<Vec<&str>>) {
+    let mut halves = text.split('|');
+    let segments = halves.next().unwrap().split('/').collect();
+    (segments, halves.next().map(|version| version.split('.').collect()))
+}
+
+fn address(found: &str, modifier: &str, wanted: &str) -> bool {
+    let within = |inner: &str, outer: &str| {
+        let ((inner_path, inner_version), (outer_path, outer_version)) =
+            (parted(inner), parted(outer));
+        match outer_version {
+            None => inner_path.starts_with(&outer_path),
+            Some(outer) => {
+                inner_path == outer_path && inner_version.is_some_and(|v| v.starts_with(&outer))
+            }
+        }
+    };
+    let same = found == wanted || found.split('|').next() == Some(wanted);
+    same || match modifier {
+        "" => false,
+        "below" => within(found, wanted),
+        "above" => within(wanted, found),
+        other => panic!("{other}"),
+    }
 }
 
 fn strings(resource: &Value, code: &str) -> Vec<String> {

@@ -184,6 +184,12 @@ fn references_match_however_they_are_written() {
             ("instantiates-canonical=http://x/PlanDefinition/p", true),
             ("instantiates-canonical=http://x/PlanDefinition/p%7C2.0", true),
             ("instantiates-canonical=http://x/PlanDefinition/p%7C3.0", false),
+            ("instantiates-canonical:below=http://x/PlanDefinition/p%7C2", true),
+            ("instantiates-canonical:below=http://x/PlanDefinition/p%7C2.0.1", false),
+            ("instantiates-canonical:below=http://x/PlanDefinition", true),
+            ("instantiates-canonical:above=http://x/PlanDefinition/p%7C2.0.1", true),
+            ("instantiates-canonical:above=http://x/PlanDefinition/p%7C2", false),
+            ("instantiates-canonical:missing=false", true),
         ],
     );
 }
