@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::search::{
-    ALTERNATIVES_MAX, CodeSet, Direction, Found, Join, JoinKind, Lookup, LookupKind, PART_OF,
-    Param, Query, ResourceKey, SearchError, SearchScope, ValueSetName, ValueSetReading, hierarchy,
+    ALTERNATIVES_MAX, CodeSet, Direction, Found, Join, JoinKind, Lookup, LookupKind, Param, Query,
+    ResourceKey, SearchError, SearchScope, ValueSetName, ValueSetReading, hierarchy, part_of,
 };
 
 use super::{Record, RecordFault, Records, View};
@@ -136,13 +136,14 @@ impl Records {
         start: &ResourceKey,
         sight: Sight<'_>,
     ) -> Result<BTreeSet<ResourceKey>, RecordFault> {
+        let code = link_of(start)?;
         let mut all = BTreeSet::from([start.clone()]);
         let mut level = vec![start.clone()];
         for _ in 0..=LEVELS_MAX {
             let mut next = Vec::new();
             for some in level.chunks(ALTERNATIVES_MAX) {
                 let ids: Vec<String> = some.iter().map(|(t, id)| format!("{t}/{id}")).collect();
-                let raw = format!("{PART_OF}={}", ids.join(","));
+                let raw = format!("{code}={}", ids.join(","));
                 for record in self.by_ids(start.0, &raw, sight).await? {
                     let key = record.key();
                     if all.insert(key.clone()) {
@@ -167,13 +168,11 @@ impl Records {
         start: &ResourceKey,
         sight: Sight<'_>,
     ) -> Result<BTreeSet<ResourceKey>, RecordFault> {
-        let link = Param::find(start.0, PART_OF)
-            .ok_or_else(|| SearchError::UnknownParameter { parameter: PART_OF.to_owned() })?;
-        let up = Join {
-            name: PART_OF.to_owned(),
-            kind: JoinKind::Referenced(link),
-            queries: Vec::new(),
-        };
+        let code = link_of(start)?;
+        let link = Param::find(start.0, code)
+            .ok_or_else(|| SearchError::UnknownParameter { parameter: code.to_owned() })?;
+        let up =
+            Join { name: code.to_owned(), kind: JoinKind::Referenced(link), queries: Vec::new() };
         let mut all = BTreeSet::from([start.clone()]);
         let mut level = all.clone();
         for _ in 0..=LEVELS_MAX {
@@ -191,4 +190,10 @@ impl Records {
         }
         Err(RecordFault::TooCostly)
     }
+}
+
+/// The parameter that makes the hierarchy in which a resource stands.
+fn link_of(start: &ResourceKey) -> Result<&'static str, SearchError> {
+    let unknown = || SearchError::UnknownParameter { parameter: start.0.as_str().to_owned() };
+    part_of(start.0).ok_or_else(unknown)
 }

@@ -42,7 +42,7 @@ pub enum LookupKind {
         direction: Direction,
     },
     /// `:above` and `:below` of a reference: a resource with those it is a part of, or those that
-    /// are parts of it, by [`PART_OF`].
+    /// are parts of it, by [`part_of`].
     PartOf {
         /// The resource to start from.
         start: ResourceKey,
@@ -60,10 +60,24 @@ pub enum Found {
     Resources(BTreeSet<ResourceKey>),
 }
 
-/// The reference parameter that makes a hierarchy of [`PART_OF_TYPES`].
-pub const PART_OF: &str = "partof";
-/// Types whose resources are parts of others of the same type.
-pub const PART_OF_TYPES: [ResourceType; 2] = [ResourceType::LOCATION, ResourceType::ORGANIZATION];
+/// Types whose resources are parts of others of the same type, and the reference parameter that
+/// says of which.
+const PART_OF: [(ResourceType, &str); 9] = [
+    (ResourceType::CARE_PLAN, "part-of"),
+    (ResourceType::COMMUNICATION, "part-of"),
+    (ResourceType::ENCOUNTER, "part-of"),
+    (ResourceType::LOCATION, "partof"),
+    (ResourceType::MEDICATION_STATEMENT, "part-of"),
+    (ResourceType::ORGANIZATION, "partof"),
+    (ResourceType::PROCEDURE, "part-of"),
+    (ResourceType::RESEARCH_STUDY, "partof"),
+    (ResourceType::TASK, "part-of"),
+];
+
+/// The reference parameter that makes a hierarchy of resources of this type.
+pub fn part_of(resource_type: ResourceType) -> Option<&'static str> {
+    PART_OF.iter().find(|(kind, _)| *kind == resource_type).map(|(_, code)| *code)
+}
 
 impl Lookup {
     /// Why a query cannot be answered whose lookup has no answer in the view: whether it is
@@ -83,7 +97,9 @@ impl Lookup {
                 Vec::from([(ResourceType::VALUE_SET, "_id"), (ResourceType::VALUE_SET, "url")])
             }
             LookupKind::Concept { .. } => Vec::from([(ResourceType::CODE_SYSTEM, "url")]),
-            LookupKind::PartOf { start, .. } => Vec::from([(start.0, PART_OF)]),
+            LookupKind::PartOf { start, .. } => {
+                part_of(start.0).map(|code| (start.0, code)).into_iter().collect()
+            }
         }
     }
 }
@@ -150,7 +166,7 @@ fn concept(text: &str, direction: Direction) -> Option<LookupKind> {
 
 /// The types of a reference parameter that have a hierarchy.
 pub(super) fn hierarchical(param: &Param) -> impl Iterator<Item = ResourceType> {
-    PART_OF_TYPES.into_iter().filter(|kind| param.may_target(*kind))
+    PART_OF.into_iter().map(|(kind, _)| kind).filter(|kind| param.may_target(*kind))
 }
 
 fn starts(param: &Param, text: &str, own_base: &str) -> Option<Vec<ResourceKey>> {

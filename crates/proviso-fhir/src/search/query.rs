@@ -18,7 +18,7 @@ use super::lookup::{Found, Lookup, LookupKind, hierarchical};
 use super::param::{Param, ParamType};
 use super::predicate::{Modifier, Test};
 use super::reference::Target;
-use super::value::{SearchValue, values};
+use super::value::{SearchValue, reference_value, values};
 use super::{ALTERNATIVES_MAX, DEPTH_MAX, PARAMETERS_MAX};
 use crate::json::Node;
 use crate::spec;
@@ -136,6 +136,8 @@ pub enum JoinKind {
     Found,
     /// `_has`: what this reference parameter of the found resources leads to.
     Referenced(Param),
+    /// `_list`: what the entries of the found Lists lead to.
+    Listed,
 }
 
 impl Query {
@@ -247,6 +249,8 @@ impl Query {
     ) -> Result<(), SearchError> {
         let filter = if let Some(rest) = name.strip_prefix("_has:") {
             self.has(context, name, rest, value, depth)?
+        } else if name == LIST {
+            self.list(context, value)?
         } else if let Some((head, tail)) = name.split_once('.') {
             self.chain(context, name, (head, tail), value, depth)?
         } else {
@@ -432,6 +436,26 @@ impl Query {
         Ok(Filter { name: name.to_owned(), params: Vec::new(), kind })
     }
 
+    /// FHIR R4 search.html#list: what the entries of a List refer to. Lists by function, such as
+    /// `$current-problems`, are not offered: nobody keeps them here.
+    fn list(&mut self, context: &Context<'_>, value: &str) -> Result<Filter, SearchError> {
+        let alternatives = split_unescaped(value, ',');
+        if alternatives.len() > ALTERNATIVES_MAX {
+            return Err(SearchError::TooManyValues { parameter: LIST.to_owned() });
+        }
+        if alternatives.iter().any(|id| ResourceId::from_str(id).is_err()) {
+            return Err(SearchError::BadValue { parameter: LIST.to_owned(), expected: "an id" });
+        }
+        let query = Self::inner(context, ResourceType::LIST, "_id", value, 0)?;
+        self.joins.push(Join {
+            name: LIST.to_owned(),
+            kind: JoinKind::Listed,
+            queries: Vec::from([query]),
+        });
+        let kind = FilterKind::Has(self.joins.len() - 1);
+        Ok(Filter { name: LIST.to_owned(), params: Vec::new(), kind })
+    }
+
     /// Whether a resource is an answer, given the answers to the joins.
     pub fn matches(&self, resource: Node<'_>, joined: &Joined) -> bool {
         let Some(resource_type) = resource.resource_type() else { return false };
@@ -510,9 +534,12 @@ impl Query {
         }
         for join in &self.joins {
             for query in &join.queries {
-                if let JoinKind::Referenced(param) = &join.kind {
-                    reads.extend(query.types.iter().map(|t| (*t, param.code.to_owned())));
-                }
+                let code = match &join.kind {
+                    JoinKind::Found => None,
+                    JoinKind::Referenced(param) => Some(param.code),
+                    JoinKind::Listed => Some("item"),
+                };
+                reads.extend(query.types.iter().filter_map(|t| Some((*t, code?.to_owned()))));
                 query.collect_reads(reads);
             }
         }
@@ -551,6 +578,18 @@ impl Join {
             JoinKind::Referenced(param) => {
                 into.extend(values(param, resource, own_base).iter().filter_map(local_key));
             }
+            JoinKind::Listed => {
+                // FHIR R4 List.entry.deleted: a modifier; what it marks is no longer on the list.
+                let is_on =
+                    |entry: &Node<'_>| entry.get("deleted").and_then(Node::as_bool) != Some(true);
+                let entries = resource.get("entry").into_iter().flat_map(Node::items_or_self);
+                let items = entries.filter(is_on).filter_map(|entry| entry.get("item"));
+                into.extend(
+                    items
+                        .filter_map(|item| reference_value(item, own_base))
+                        .filter_map(|found| local_key(&SearchValue::Reference(found))),
+                );
+            }
         }
     }
 }
@@ -566,8 +605,11 @@ pub(super) fn local_key(value: &SearchValue<'_>) -> Option<ResourceKey> {
 
 /// Parameters that R4 defines and this server refuses: full text and named queries would need an
 /// index of their own per view, and contained resources are never answers of their own.
-const UNSUPPORTED: [&str; 7] =
-    ["_text", "_content", "_filter", "_query", "_list", "_contained", "_containedType"];
+const UNSUPPORTED: [&str; 6] =
+    ["_text", "_content", "_filter", "_query", "_contained", "_containedType"];
+
+/// The parameter that finds what a List names; R4 has no definition of it as a resource.
+pub const LIST: &str = "_list";
 
 /// FHIR R4 search.html#modifiers, table of modifiers by parameter type.
 fn modifier(param: &Param, code: &str, suffix: &str) -> Result<Modifier, SearchError> {

@@ -13,8 +13,10 @@ use crate::records::{PageStart, RecordFault, View, WholeStore};
 const OBSERVATION: ResourceType = ResourceType::OBSERVATION;
 const ENCOUNTER: ResourceType = ResourceType::ENCOUNTER;
 const LOCATION: ResourceType = ResourceType::LOCATION;
+const PROCEDURE: ResourceType = ResourceType::PROCEDURE;
+const CARE_PLAN: ResourceType = ResourceType::CARE_PLAN;
 
-const RESOURCES: [&str; 17] = [
+const RESOURCES: [&str; 23] = [
     r#"{"resourceType":"ValueSet","id":"v1","status":"active","url":"http://x/v1","version":"1","compose":{"include":[{"system":"s","concept":[{"code":"b"}]},{"valueSet":["http://x/v2"]}]}}"#,
     r#"{"resourceType":"ValueSet","id":"v2","status":"active","url":"http://x/v2","compose":{"include":[{"system":"t"}],"exclude":[{"system":"t","concept":[{"code":"no"}]}]}}"#,
     r#"{"resourceType":"ValueSet","id":"filter","status":"active","url":"http://x/filter","compose":{"include":[{"system":"s","filter":[{"property":"concept","op":"is-a","value":"a"}]}]}}"#,
@@ -27,6 +29,12 @@ const RESOURCES: [&str; 17] = [
     r#"{"resourceType":"Encounter","id":"e1","status":"finished","class":{"code":"AMB"},"location":[{"location":{"reference":"Location/l1"}}]}"#,
     r#"{"resourceType":"Encounter","id":"e2","status":"finished","class":{"code":"AMB"},"location":[{"location":{"reference":"Location/l2"}}]}"#,
     r#"{"resourceType":"Encounter","id":"e3","status":"finished","class":{"code":"AMB"},"location":[{"location":{"reference":"Location/l3"}}]}"#,
+    r#"{"resourceType":"Encounter","id":"e4","status":"finished","class":{"code":"AMB"},"partOf":{"reference":"Encounter/e1"}}"#,
+    r#"{"resourceType":"Procedure","id":"q1","status":"completed","subject":{"reference":"Patient/p"},"encounter":{"reference":"Encounter/e4"}}"#,
+    r#"{"resourceType":"Procedure","id":"q2","status":"completed","subject":{"reference":"Patient/p"},"partOf":[{"reference":"Procedure/q1"},{"reference":"Observation/oa"}]}"#,
+    r#"{"resourceType":"List","id":"w1","status":"current","mode":"working","entry":[{"item":{"reference":"Observation/oa"}},{"item":{"reference":"Observation/ob"}},{"item":{"reference":"Encounter/e4"}}]}"#,
+    r#"{"resourceType":"List","id":"w2","status":"current","mode":"changes","entry":[{"item":{"reference":"Observation/oc"}},{"deleted":true,"item":{"reference":"Observation/ot"}}]}"#,
+    r#"{"resourceType":"CarePlan","id":"k","status":"active","intent":"plan","subject":{"reference":"Patient/p"},"instantiatesCanonical":["http://x/plan|2.1"]}"#,
     r#"{"resourceType":"Observation","id":"oa","status":"final","code":{"coding":[{"system":"s","code":"a"}]},"encounter":{"reference":"Encounter/e3"}}"#,
     r#"{"resourceType":"Observation","id":"ob","status":"final","code":{"coding":[{"system":"s","code":"b"}]}}"#,
     r#"{"resourceType":"Observation","id":"oc","status":"final","code":{"coding":[{"system":"s","code":"c"}]}}"#,
@@ -34,7 +42,7 @@ const RESOURCES: [&str; 17] = [
     r#"{"resourceType":"Observation","id":"on","status":"final","code":{"coding":[{"system":"t","code":"no"}]}}"#,
 ];
 
-const QUERIES: [(ResourceType, &str, &str); 22] = [
+const QUERIES: [(ResourceType, &str, &str); 38] = [
     (OBSERVATION, "code:in=http://x/v1", "Observation/ob Observation/ot"),
     (OBSERVATION, "code:in=http://x/v1%7C1", "Observation/ob Observation/ot"),
     (OBSERVATION, "code:in=ValueSet/v2", "Observation/ot"),
@@ -57,6 +65,22 @@ const QUERIES: [(ResourceType, &str, &str); 22] = [
     (LOCATION, "partof:below=l1", "Location/l2 Location/l3"),
     (OBSERVATION, "encounter.location:below=l1", "Observation/oa"),
     (LOCATION, "near=50.1|0|20", "Location/l1"),
+    (ENCOUNTER, "part-of:below=e1", "Encounter/e4"),
+    (ENCOUNTER, "part-of:above=e4", "Encounter/e4"),
+    (PROCEDURE, "encounter:below=Encounter/e1", "Procedure/q1"),
+    (PROCEDURE, "part-of:below=Procedure/q1", "Procedure/q2"),
+    (OBSERVATION, "_list=w1", "Observation/oa Observation/ob"),
+    (OBSERVATION, "_list=w2", "Observation/oc"),
+    (OBSERVATION, "_list=w1,w2", "Observation/oa Observation/ob Observation/oc"),
+    (OBSERVATION, "_list=w1&_list=w2", ""),
+    (OBSERVATION, "_list=w1&code=s%7Cb", "Observation/ob"),
+    (OBSERVATION, "_list=never", ""),
+    (OBSERVATION, "encounter._list=w1", ""),
+    (PROCEDURE, "encounter._list=w1", "Procedure/q1"),
+    (CARE_PLAN, "instantiates-canonical:below=http://x/plan%7C2", "CarePlan/k"),
+    (CARE_PLAN, "instantiates-canonical:above=http://x/plan%7C2.1.7", "CarePlan/k"),
+    (CARE_PLAN, "instantiates-canonical=http://x/plan", "CarePlan/k"),
+    (CARE_PLAN, "instantiates-canonical:above=http://x/plan", "CarePlan/k"),
 ];
 
 /// What is found, or the one thing that a refusal tells: which parameter it is about.
@@ -156,7 +180,7 @@ proptest! {
     /// Promise P1 for lookups: hidden is the same as not there, in answers and in refusals.
     #[test]
     fn a_lookup_over_a_view_is_that_of_the_projected_store(
-        hidden in subsequence(vec!["v1", "v2", "stored", "s", "l1", "l2", "l3", "e3", "ob", "ot"], 0..6),
+        hidden in subsequence(vec!["v1", "v2", "stored", "s", "l1", "l2", "l3", "e1", "e3", "e4", "ob", "ot", "q1", "w1", "w2"], 0..7),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {

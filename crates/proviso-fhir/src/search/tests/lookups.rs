@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use super::laws::satisfies;
 use super::{BASE, doc, matches, parse};
 use crate::search::{
-    CodeSet, Direction, Found, Indexer, Joined, LookupKind, ValueSetName, ValueSetReading,
-    hierarchy,
+    CodeSet, Direction, Found, Indexer, Joined, LookupKind, Param, ValueSetName, ValueSetReading,
+    hierarchy, part_of,
 };
 
 /// The first reading of a ValueSet that refers to no other.
@@ -256,6 +256,20 @@ fn references_lead_into_a_hierarchy() {
 }
 
 #[test]
+fn every_hierarchy_is_made_by_a_reference_of_a_type_to_itself() {
+    let mut count = 0;
+    for resource_type in ResourceType::all() {
+        let Some(code) = part_of(resource_type) else { continue };
+        let link = Param::find(resource_type, code).unwrap();
+        assert!(link.may_target(resource_type), "{resource_type}");
+        let query = parse(resource_type, &format!("{code}:above={resource_type}/x")).unwrap();
+        assert_eq!(query.lookups.len(), 1, "{resource_type}");
+        count += 1;
+    }
+    assert_eq!(count, 9);
+}
+
+#[test]
 fn places_are_near_or_not() {
     let json = r#"{"resourceType":"Location","id":"l",
         "position":{"longitude":-83.69471,"latitude":42.25650}}"#;
@@ -316,8 +330,18 @@ fn malformed_values_are_refused_by_name() {
         ),
         (
             ResourceType::ENCOUNTER,
-            "part-of:below=Encounter/1",
-            "the search parameter `part-of:below` is not supported by this server",
+            "part-of:below=Location/1",
+            "the value of `part-of:below` is not the id",
+        ),
+        (
+            ResourceType::ENCOUNTER,
+            "diagnosis:below=Condition/1",
+            "the value of `diagnosis:below` is not the id",
+        ),
+        (
+            ResourceType::CONDITION,
+            "asserter:below=Patient/1",
+            "the search parameter `asserter:below` is not supported by this server",
         ),
     ] {
         let refusal = parse(resource_type, raw).unwrap_err().to_string();

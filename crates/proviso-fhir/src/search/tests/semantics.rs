@@ -292,6 +292,36 @@ fn chains_and_has_rest_on_what_the_caller_found() {
     assert!(!answers(&[&observation]));
 }
 
+// Covers: FHIR R4 search.html list
+#[test]
+fn a_list_has_what_its_entries_refer_to_unless_they_are_marked_deleted() {
+    let list = doc(r#"{"resourceType":"List","id":"l","entry":[
+        {"item":{"reference":"Patient/p1"}},
+        {"item":{"reference":"https://fhir.example/r4/Patient/p2/_history/3"}},
+        {"deleted":true,"item":{"reference":"Patient/p3"}},
+        {"deleted":false,"item":{"reference":"Patient/p4"}},
+        {"item":{"reference":"https://other.example/Patient/p5"}},
+        {"item":{"reference":"Practitioner/p6"}},{"item":{"display":"p7"}}]}"#);
+    let query = parse(ResourceType::PATIENT, "_list=l,m").unwrap();
+    let join = &query.joins[0];
+    let inner = |json: &str| join.queries[0].matches(doc(json).root(), &Joined::default());
+    assert!(inner(r#"{"resourceType":"List","id":"m"}"#));
+    assert!(!inner(r#"{"resourceType":"List","id":"n"}"#));
+    assert!(!inner(r#"{"resourceType":"Group","id":"m"}"#));
+    let mut on_it = BTreeSet::new();
+    join.collect(list.root(), BASE, &mut on_it);
+    let joined = Joined { keys: alloc::vec![on_it], ..Joined::default() };
+    for (id, expected) in
+        [("p1", true), ("p2", true), ("p3", false), ("p4", true), ("p5", false), ("p6", false)]
+    {
+        let patient = doc(&format!(r#"{{"resourceType":"Patient","id":"{id}"}}"#));
+        assert_eq!(query.matches(patient.root(), &joined), expected, "{id}");
+        assert!(!query.matches(patient.root(), &Joined::default()), "{id}");
+    }
+    let reads = query.reads();
+    assert!(reads.contains(&(ResourceType::LIST, "item".into())), "{reads:?}");
+}
+
 #[test]
 fn a_compartment_is_the_owner_and_what_refers_to_it() {
     let owner = "p1".parse().unwrap();
@@ -367,4 +397,5 @@ fn a_scope_filter_is_a_plain_parameter_or_nothing() {
     assert!(!filter("code:not", "1"));
     assert!(!filter("foo", "1"));
     assert!(!filter("subject.name", "x"));
+    assert!(!filter("_list", "x"));
 }
