@@ -178,6 +178,13 @@ pub fn clinical_period(resource: Node<'_>) -> Option<Period> {
     })?
 }
 
+/// When care was given, as [`clinical_period`] says, except of what lasts whatever its dates: the
+/// day on which a device was made is no day of care.
+pub fn care_period(resource: Node<'_>) -> Option<Period> {
+    let is_device = resource.resource_type() == Some(ResourceType::DEVICE);
+    if is_device { None } else { clinical_period(resource) }
+}
+
 /// The smallest period around all dates; `None` when one of them cannot be read.
 fn hull<'a>(dates: impl Iterator<Item = Node<'a>>) -> Option<Period> {
     let mut whole: Option<Period> = None;
@@ -324,6 +331,17 @@ mod tests {
             r#"{"resourceType":"Observation","issued":"2021-01-01T00:00:00Z"}"#,
             Some((Some("2021-01-01T00:00:00Z"), Some("2021-01-01T00:00:01Z"))),
         );
+    }
+
+    #[test]
+    fn the_day_on_which_a_device_was_made_is_no_day_of_care() {
+        let json = r#"{"resourceType":"Device","manufactureDate":"2010-01-01"}"#;
+        let doc = Doc::parse(json.as_bytes().to_vec()).unwrap();
+        assert!(clinical_period(doc.root()).is_some());
+        assert_eq!(care_period(doc.root()), None);
+        let json = r#"{"resourceType":"Encounter","period":{"start":"2010-01-01"}}"#;
+        let doc = Doc::parse(json.as_bytes().to_vec()).unwrap();
+        assert!(care_period(doc.root()).is_some());
     }
 
     #[test]

@@ -341,15 +341,9 @@ async fn everything(
         parts.trail.keep_back(&judged);
         return Err(Problem::NotFound.into());
     }
-    let compartment = SearchScope::Compartment {
-        owner_type: ResourceType::PATIENT,
-        owner: id,
-        resource_type: None,
-    };
     let context = Context { own_base: &gateway.base, at: parts.trail.at };
-    let text = everything_query(&raw)?;
     let mut query =
-        Query::parse(&context, compartment, &[&text]).map_err(|error| refuse_search(&error))?;
+        Query::everything(&context, &id, &raw).map_err(|error| refuse_search(&error))?;
     // Types the caller may not see at all need not be looked for.
     query.types.retain(|kind| parts.view.plan().offers(&parts.interaction, *kind));
     let search = Search {
@@ -378,24 +372,6 @@ async fn everything(
         next: found.next.map(|point| Position { query: raw, point }),
         subset: None,
     })
-}
-
-/// The parameters of `$everything` as those of a search; `start` and `end` are not offered.
-fn everything_query(raw: &str) -> Result<String, Refusal> {
-    let mut text = "_include=*".to_owned();
-    for (name, value) in query::pairs(raw).ok_or(Problem::SearchRefused)? {
-        let (name, value) = match name.as_str() {
-            "_count" | "_type" => (name, value),
-            "_since" => ("_lastUpdated".to_owned(), format!("ge{value}")),
-            "_format" | "_pretty" => continue,
-            _ => return Err(Refusal::from(Problem::SearchRefused).at(&name)),
-        };
-        text.push('&');
-        text.push_str(&name);
-        text.push('=');
-        query::encode(&value, &mut text);
-    }
-    Ok(text)
 }
 
 /// Parameters of a history: `_count` and `_since`.

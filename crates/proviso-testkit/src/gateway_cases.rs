@@ -209,6 +209,9 @@ pub const SAME: &[Case] = &[
     get(61, "_history", 405),
     get(62, "Observation/b-gone/_history", 404),
     get(63, "Patient/a/$everything", 200),
+    get(63, "Patient/a/$everything?start=2026-01-02", 200),
+    get(63, "Patient/a/$everything?start=2025&end=2026-01-01&_type=Observation", 200),
+    get(63, "Patient/a/$everything?end=x", 400),
     get(65, "Patient/b/$everything", 404),
     get(74, "Patient/b/$match", 404),
     Case {
@@ -243,4 +246,19 @@ pub const SAME: &[Case] = &[
         body: r#"{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Observation/b-lab"}},{"request":{"method":"GET","url":"Observation?patient=b"}}]}"#,
         status: 200,
     },
+];
+
+/// What `$everything` of patient `a` has within a range of care, beside its directory entries.
+pub const CARE: &[(&str, &str)] = &[
+    ("", "a-med a-lab a-lab2 a-lab3 Patient/a"),
+    ("start=2026-01-02", "a-lab2 a-lab3 Patient/a"),
+    ("start=2026-01-03", "a-lab3 Patient/a"),
+    ("start=2026-01-04", "Patient/a"),
+    ("end=2025-12-31", "Patient/a"),
+    ("end=2026-01-01", "a-med a-lab Patient/a"),
+    ("start=2026-01-02&end=2026-01-02", "a-lab2 Patient/a"),
+    ("start=2026-01-02&end=2026-01-02&_type=Observation", "a-lab2"),
+    ("_type=Observation&_type=Patient", "a-lab a-lab2 a-lab3 Patient/a"),
+    ("_type=MedicationRequest&start=2026", "a-med"),
+    ("_type=MedicationRequest&start=2027", ""),
 ];

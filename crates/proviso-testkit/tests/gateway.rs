@@ -510,6 +510,42 @@ async fn everything_is_the_view_of_one_patient() {
     assert_eq!(other.status, StatusCode::NOT_FOUND);
 }
 
+/// The ids of one `$everything`, without the directory entry that every page brings along.
+async fn care(world: &World, token: &str, query: &str) -> String {
+    let reply = world.get(token, &format!("Patient/a/$everything?{query}")).await.unwrap();
+    assert_eq!(reply.status, StatusCode::OK, "{query} {}", String::from_utf8_lossy(&reply.body));
+    let mut entries = reply.entries();
+    entries.retain(|entry| entry != "Practitioner/p");
+    entries.sort();
+    entries.join(" ").replace("Observation/", "").replace("MedicationRequest/", "")
+}
+
+// Covers: FHIR R4 patient-operation-everything.html
+#[tokio::test]
+async fn everything_keeps_to_the_range_of_care_and_the_types_that_are_asked_for() {
+    let (world, token) = world(&everything()).await;
+    for (query, expected) in gateway_cases::CARE {
+        assert_eq!(care(&world, &token, query).await, *expected, "{query}");
+    }
+    let mut path = "Patient/a/$everything?start=2026-01-02&_count=1".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let page = world.get(&token, &path).await.unwrap();
+        assert_eq!(page.status, StatusCode::OK);
+        let bundle = page.json();
+        let matches = bundle["entry"].as_array().unwrap().iter();
+        let matches = matches.filter(|entry| entry["search"]["mode"] == "match");
+        seen.extend(matches.map(|entry| entry["resource"]["id"].as_str().unwrap().to_owned()));
+        // The range belongs to the link, and what is written meanwhile to none of its pages.
+        world.load(&[hidden("a-lab0"), hidden("a-late")]).await.unwrap();
+        match page.next() {
+            Some(next) => path = next,
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["a-lab2", "a-lab3", "a"]);
+}
+
 #[tokio::test]
 async fn a_service_sees_nothing_sensitive_and_the_metadata_is_public() {
     let (world, _) = world(&everything()).await;

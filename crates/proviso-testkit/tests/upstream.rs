@@ -28,7 +28,8 @@ async fn fronted(resources: &[String]) -> Fronted {
 /// What is refused because the upstream would have to look at other resources, and what it has no
 /// sound answer for.
 fn status_of(case: &Case) -> u16 {
-    let joins = case.path.contains("_has:") || case.path.contains("subject:Patient.");
+    let joins = case.path.contains("_has:")
+        || case.path.contains("subject:Patient.");
     if joins && case.status == 200 {
         400
     } else if case.path.ends_with("Observation/_history") {
@@ -104,6 +105,22 @@ async fn what_the_upstream_would_have_to_look_up_elsewhere_is_refused_by_name() 
         let refused = world.get(&token, path).await.unwrap();
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}");
         assert!(String::from_utf8_lossy(&refused.body).contains(name), "{path}");
+    }
+}
+
+// Covers: FHIR R4 patient-operation-everything.html
+#[tokio::test]
+async fn everything_keeps_to_the_range_of_care_in_front_of_another_server() {
+    let Fronted { world, token, server: _server } = fronted(&everything()).await;
+    for (query, expected) in gateway_cases::CARE {
+        let path = format!("Patient/a/$everything?{query}");
+        let reply = world.get(&token, &path).await.unwrap();
+        assert_eq!(reply.status, StatusCode::OK, "{path}");
+        let mut entries = reply.entries();
+        entries.retain(|entry| entry != "Practitioner/p");
+        entries.sort();
+        let found = entries.join(" ").replace("Observation/", "");
+        assert_eq!(found.replace("MedicationRequest/", ""), *expected, "{path}");
     }
 }
 

@@ -19,6 +19,7 @@ const STEP: usize = 200;
 
 /// What an expansion keeps track of.
 struct Expansion<'a> {
+    query: &'a Query,
     as_of: u64,
     state: State,
     most: usize,
@@ -54,7 +55,7 @@ impl Records {
         }
         let known = page.hits.iter().map(|hit| hit.record.key()).collect();
         let (as_of, state) = (page.as_of, self.state(page.as_of).await?);
-        let mut expansion = Expansion { as_of, state, most, looked_at: 0, view, known };
+        let mut expansion = Expansion { query, as_of, state, most, looked_at: 0, view, known };
         let mut frontier: Vec<Record> = page.hits.iter().map(|hit| hit.record.clone()).collect();
         let mut added = 0;
         for step in 0..DEPTH_MAX {
@@ -95,7 +96,9 @@ impl Records {
                 let found = self.store.record(resource_type, &id, Some(expansion.as_of)).await?;
                 let Some(found) = found.filter(|found| found.body.is_some()) else { continue };
                 let mut found = Record::from_stored(found)?;
-                if self.shows_at(&mut found, expansion.state, expansion.view).await? {
+                if expansion.query.admits(found.doc.root())
+                    && self.shows_at(&mut found, expansion.state, expansion.view).await?
+                {
                     fresh.push(found);
                 }
             }

@@ -8,7 +8,6 @@
 //! This module knows no HTTP and no consent.
 
 mod around;
-mod everything;
 mod fault;
 mod history;
 mod import;

@@ -16,6 +16,7 @@ mod codes;
 mod control;
 mod decimal;
 mod error;
+mod everything;
 mod form;
 mod include;
 mod interval;

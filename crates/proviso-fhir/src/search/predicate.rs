@@ -454,7 +454,7 @@ impl NumberTest {
 }
 
 /// FHIR R4 search.html#date and #prefix: both sides are ranges.
-fn compare_dates(prefix: Prefix, wanted: &Interval, found: &Interval) -> bool {
+pub(super) fn compare_dates(prefix: Prefix, wanted: &Interval, found: &Interval) -> bool {
     match prefix {
         Prefix::Eq => wanted.contains(found),
         Prefix::Ne => !wanted.contains(found),

@@ -13,6 +13,7 @@ use proviso_core::time::At;
 
 use super::control::Controls;
 use super::error::SearchError;
+use super::everything::Within;
 use super::form::{escape, pairs, split_unescaped};
 use super::lookup::{Found, Lookup, LookupKind, hierarchical};
 use super::param::{Param, ParamType};
@@ -88,6 +89,7 @@ pub struct Query {
     pub controls: Controls,
     pub(super) compartment: Vec<(ResourceType, Vec<Param>)>,
     pub(super) own_base: String,
+    pub(super) within: Option<Within>,
 }
 
 /// One parameter of a query.
@@ -155,6 +157,14 @@ impl Query {
         for part in parts {
             asked.extend(pairs(part).ok_or(SearchError::Encoding)?);
         }
+        Self::of_pairs(context, scope, &asked)
+    }
+
+    pub(super) fn of_pairs(
+        context: &Context<'_>,
+        scope: SearchScope,
+        asked: &[(String, String)],
+    ) -> Result<Self, SearchError> {
         if asked.len() > PARAMETERS_MAX {
             return Err(SearchError::TooManyParameters);
         }
@@ -167,9 +177,10 @@ impl Query {
             lookups: Vec::new(),
             controls: Controls::default(),
             own_base: context.own_base.to_owned(),
+            within: None,
         };
-        query.types = query.types_of(&asked)?;
-        for (name, value) in &asked {
+        query.types = query.types_of(asked)?;
+        for (name, value) in asked {
             if name == "_type" && query.takes_types() {
                 continue;
             }
@@ -235,6 +246,7 @@ impl Query {
             controls: Controls::default(),
             compartment: Vec::new(),
             own_base: context.own_base.to_owned(),
+            within: None,
         };
         query.add_filter(context, name, value, depth)?;
         Ok(query)
@@ -462,6 +474,7 @@ impl Query {
         self.types.contains(&resource_type)
             && self.is_in_compartment(resource_type, resource)
             && self.filters.iter().all(|f| self.holds(f, resource_type, resource, joined))
+            && self.admits(resource)
     }
 
     fn is_in_compartment(&self, resource_type: ResourceType, resource: Node<'_>) -> bool {

@@ -241,6 +241,7 @@ impl HttpUpstream {
                 }
                 let (kind, id) = target;
                 if let Reading::Live(found) = self.read(search.permit, kind, &id).await?
+                    && search.query.admits(found.doc.root())
                     && search.view.judge_stored(search.interaction, &found).permits()
                 {
                     fresh.push(found);

@@ -4,7 +4,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_fhir::search::{Query, SearchScope};
 
 use super::{World, id, model, shown, sqlite};
-use crate::records::{Match, PageStart, RecordFault, Records, Search, WholeStore};
+use crate::records::{Match, PageStart, RecordFault, Search, WholeStore};
 
 const OBSERVATION: ResourceType = ResourceType::OBSERVATION;
 const PATIENT: ResourceType = ResourceType::PATIENT;
@@ -131,16 +131,58 @@ async fn pages_hold_still_while_the_store_changes() {
 async fn everything_is_the_compartment_and_what_it_refers_to() {
     let world = model();
     world.put(&RESOURCES).await;
-    let all = Records::everything(&world.records.context(), &id("p1"), "").unwrap();
+    let everything = |raw| Query::everything(&world.records.context(), &id("p1"), raw);
+    let all = everything("").unwrap();
     let page = world.page(&all, None, &PageStart::First, &WholeStore).await.unwrap();
     assert_eq!(
         shown(&page),
         "Observation/a Observation/c Observation/d Patient/p1 | Organization/o1"
     );
-    let some = Records::everything(&world.records.context(), &id("p1"), "_type=Patient").unwrap();
-    let page = world.page(&some, None, &PageStart::First, &WholeStore).await.unwrap();
-    assert_eq!(shown(&page), "Patient/p1");
-    assert!(Records::everything(&world.records.context(), &id("p1"), "start=2020").is_err());
+    for (raw, expected) in [
+        ("_type=Patient", "Patient/p1"),
+        ("_type=Patient&_type=Organization", "Patient/p1 | Organization/o1"),
+        ("_type=Organization", ""),
+        ("start=2020-03-01", "Observation/a Observation/d Patient/p1 | Organization/o1"),
+        ("start=2020-03-02", "Observation/d Patient/p1 | Organization/o1"),
+        ("end=2020-02-01", "Observation/c Patient/p1 | Organization/o1"),
+        ("end=2020-01-31", "Patient/p1 | Organization/o1"),
+        ("start=2020-02&end=2020&_type=Observation", "Observation/a Observation/c"),
+        ("start=2021-12-31&_type=Observation", "Observation/d"),
+        ("start=2022&_type=Observation", ""),
+        ("_since=2026-01-01&_type=Patient", "Patient/p1"),
+        ("_since=2026-01-02", ""),
+    ] {
+        let query = everything(raw).unwrap();
+        let page = world.page(&query, None, &PageStart::First, &WholeStore).await.unwrap();
+        assert_eq!(shown(&page), expected, "{raw}");
+    }
+}
+
+#[tokio::test]
+async fn care_outside_the_range_does_not_come_back_as_what_care_inside_refers_to() {
+    let world = model();
+    world.put(&RESOURCES).await;
+    world
+        .put(&[
+            r#"{"resourceType":"Encounter","id":"old","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/p1"},"period":{"start":"2019-12-30","end":"2019-12-31"}}"#,
+            r#"{"resourceType":"Encounter","id":"long","status":"finished","class":{"code":"AMB"},"subject":{"reference":"Patient/p1"},"period":{"start":"2019-12-30"}}"#,
+            r#"{"resourceType":"Procedure","id":"q","status":"completed","subject":{"reference":"Patient/p1"},"encounter":{"reference":"Encounter/old"},"performedDateTime":"2020-01-01"}"#,
+        ])
+        .await;
+    let types = "_type=Encounter,Procedure";
+    for (raw, expected) in [
+        ("", "Encounter/long Encounter/old Procedure/q"),
+        ("&start=2019-12-31", "Encounter/long Encounter/old Procedure/q"),
+        ("&start=2020-01-01", "Encounter/long Procedure/q"),
+        ("&start=2020-01-02", "Encounter/long"),
+        ("&end=2019-12-31", "Encounter/long Encounter/old"),
+        ("&end=2019-12-29", ""),
+    ] {
+        let raw = format!("{types}{raw}");
+        let query = Query::everything(&world.records.context(), &id("p1"), &raw).unwrap();
+        let page = world.page(&query, None, &PageStart::First, &WholeStore).await.unwrap();
+        assert_eq!(shown(&page), expected, "{raw}");
+    }
 }
 
 #[tokio::test]

@@ -152,6 +152,41 @@ fn a_search_of_everything_takes_what_its_types_share() {
     assert!(system("_type=Foo").is_err());
 }
 
+// Covers: FHIR R4 patient-operation-everything.html
+#[test]
+fn everything_takes_its_own_parameters_and_no_other() {
+    let patient = "p1".parse().unwrap();
+    let ask = |raw: &str| Query::everything(&context(), &patient, raw);
+    for raw in [
+        "",
+        "start=2020&end=2020-02-03&_since=2020-01-01T00:00:00Z&_type=Patient,Observation&_count=5",
+        "_type=Patient&_type=Practitioner&_format=json&_pretty=true",
+        "start=2020-01-01&end=2020-01-01",
+        "start=2020-06&end=2020",
+        "_since=2020-01-01T00:00:00+01:00",
+    ] {
+        assert!(ask(raw).is_ok(), "{raw} {:?}", ask(raw));
+    }
+    for (raw, text) in [
+        ("start=x", "the value of `start` is not a date"),
+        ("end=2020-01-01T10:00:00Z", "the value of `end` is not a date"),
+        ("start=ge2020", "the value of `start` is not a date"),
+        ("start=2020&start=2021", "the parameter `start` is given more than once"),
+        (
+            "start=2020-01-02&end=2020-01-01",
+            "the value of `end` is not a date that is not before `start`",
+        ),
+        ("_since=x", "the value of `_since` is not an instant"),
+        ("_since=2020&_since=2020", "the parameter `_since` is given more than once"),
+        ("_type=Nonsense", "the value of `_type` is not a list of resource types"),
+        ("_count=x", "the value of `_count` is not a whole number"),
+        ("_include=*", "the search parameter `_include` is not supported by this server"),
+        ("code=x", "the search parameter `code` is not supported by this server"),
+    ] {
+        assert_eq!(ask(raw).unwrap_err().to_string(), text, "{raw}");
+    }
+}
+
 #[test]
 fn only_the_patient_compartment_is_offered() {
     let within = |owner_type, resource_type, raw: &str| {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::oracle;
 use crate::json::Doc;
-use crate::search::{Clause, IndexKeys, Indexer, Joined};
+use crate::search::{Clause, IndexKeys, Indexer, Joined, Query};
 
 const CODES: [&str; 4] = ["a", "b", "8867-4", "2339-0"];
 const SYSTEMS: [&str; 2] = ["http://loinc.org", "urn:x"];
@@ -335,6 +335,30 @@ proptest! {
         resource in care_plan(), filters in vec(care_plan_filter(), 1..3),
     ) {
         check(&resource, &filters)?;
+    }
+
+    #[test]
+    fn everything_has_what_the_oracle_says_is_care_within_the_range(
+        resource in observation(), start in option::of(pick(&DATES)), end in option::of(pick(&DATES)),
+    ) {
+        let side = |name: &str, date: &Option<String>| {
+            date.as_ref().map(|date| format!("{name}={date}"))
+        };
+        let raw: Vec<String> =
+            [side("start", &start), side("end", &end)].into_iter().flatten().collect();
+        let patient = "1".parse().unwrap();
+        let query = Query::everything(&super::context(), &patient, &raw.join("&"));
+        let (start, end) = (start.as_deref(), end.as_deref());
+        if oracle::is_backwards(start, end) {
+            prop_assert!(query.is_err());
+        } else {
+            let query = query.unwrap();
+            let doc = super::doc(&resource.to_string());
+            let inside = oracle::is_care_within(&resource, start, end);
+            prop_assert_eq!(query.admits(doc.root()), inside, "{:?} on {}", raw, resource);
+            let own = oracle::holds(&resource, "patient", "Patient/1");
+            prop_assert_eq!(query.matches(doc.root(), &Joined::default()), own && inside);
+        }
     }
 
     #[test]

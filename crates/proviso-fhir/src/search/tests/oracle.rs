@@ -318,3 +318,16 @@ fn date_fits((low, high): (i64, i64), wanted: &str) -> bool {
         other => panic!("{other}"),
     }
 }
+
+/// Whether a range of care ends before it starts.
+pub(super) fn is_backwards(start: Option<&str>, end: Option<&str>) -> bool {
+    start.zip(end).is_some_and(|(start, end)| day_range(end).1 <= day_range(start).0)
+}
+
+/// Whether some day of care lies in the range, or the resource names no day.
+pub(super) fn is_care_within(resource: &Value, start: Option<&str>, end: Option<&str>) -> bool {
+    let from = start.map_or(i64::MIN, |text| day_range(text).0);
+    let until = end.map_or(i64::MAX, |text| day_range(text).1);
+    let found = dates(resource, "date");
+    found.is_empty() || found.iter().any(|(low, high)| *low < until && from < *high)
+}
