@@ -66,6 +66,10 @@ pub(crate) struct Point {
     /// The last match that was read from it.
     #[serde(rename = "k", skip_serializing_if = "Option::is_none", default)]
     pub(crate) after: Option<(ResourceType, ResourceId)>,
+    /// The place of the last match in the asked order, as [`proviso_fhir::search::SortRow`]
+    /// writes it down.
+    #[serde(rename = "r", skip_serializing_if = "Option::is_none", default)]
+    pub(crate) row: Option<String>,
     /// Versions older than this one, counted by the store.
     #[serde(rename = "b", skip_serializing_if = "Option::is_none", default)]
     pub(crate) before_seq: Option<Seq>,

@@ -124,6 +124,52 @@ async fn everything_keeps_to_the_range_of_care_in_front_of_another_server() {
     }
 }
 
+/// What happens between the first page and the second.
+#[derive(Debug, Clone, Copy)]
+enum Meanwhile {
+    /// A result is written that comes before what was read.
+    Written(&'static str),
+    /// The one that was read is deleted.
+    Deleted,
+}
+
+// Covers: leak 38
+#[tokio::test]
+async fn pages_neither_repeat_nor_skip_while_the_upstream_changes() {
+    use Meanwhile::{Deleted, Written};
+    for (query, meanwhile, expected) in [
+        ("_count=1", Written("2026-01-05"), "a-lab a-lab2 a-lab3"),
+        ("_count=1", Deleted, "a-lab a-lab2 a-lab3"),
+        ("_count=1&_sort=-date", Written("2026-01-05"), "a-lab3 a-lab2 a-lab"),
+        ("_count=1&_sort=-date", Deleted, "a-lab3 a-lab2 a-lab"),
+        ("_count=1&_sort=date", Written("2025-01-05"), "a-lab a-lab2 a-lab3"),
+        ("_count=2&_sort=-value-quantity", Deleted, "a-lab3 a-lab a-lab2"),
+    ] {
+        let Fronted { world, token, server } = fronted(&everything()).await;
+        let first = world.get(&token, &format!("Observation?{query}")).await.unwrap();
+        let mut seen = first.entries();
+        match meanwhile {
+            Written(date) => {
+                let fresh = hidden("a-0").replace("2026-01-01", date);
+                server.load(&[fresh]).await.unwrap();
+            }
+            Deleted => {
+                let tail = format!("/{}", seen[0]);
+                server.send(Method::DELETE, &tail, String::new()).await.unwrap();
+            }
+        }
+        let mut next = first.next();
+        while let Some(path) = next {
+            let page = world.get(&token, &path).await.unwrap();
+            assert_eq!(page.status, StatusCode::OK, "{path}");
+            seen.extend(page.entries());
+            next = page.next();
+        }
+        let found = seen.join(" ").replace("Observation/", "");
+        assert_eq!(found, expected, "{query} {meanwhile:?}");
+    }
+}
+
 #[tokio::test]
 async fn writes_stay_within_the_grant_in_front_of_another_server() {
     let Fronted { world, token, server } = fronted(&everything()).await;

@@ -1,6 +1,7 @@
 //! Decimal numbers as FHIR search compares them: by value, with the precision that was written.
 
 use alloc::format;
+use alloc::string::String;
 use core::cmp::Ordering;
 
 /// LIMIT: digits kept of a number; more are cut off towards zero. It leaves room in an `i128` to
@@ -64,10 +65,14 @@ impl Decimal {
     pub fn order_key(self) -> i64 {
         // Rounding to the nearest double is monotonic, and so is the bit pattern with the
         // negative half mirrored.
-        let double: f64 =
-            format!("{}e{}", self.mantissa, self.exponent).parse().unwrap_or(f64::INFINITY);
+        let double: f64 = self.to_text().parse().unwrap_or(f64::INFINITY);
         let bits = i64::from_ne_bytes(double.to_bits().to_ne_bytes());
         if bits < 0 { i64::MIN.wrapping_sub(bits) } else { bits }
+    }
+
+    /// The number as a text that [`Decimal::parse`] takes back.
+    pub(super) fn to_text(self) -> String {
+        format!("{}e{}", self.mantissa, self.exponent)
     }
 
     fn negated(self) -> Self {

@@ -98,6 +98,14 @@ impl Param {
             && (self.targets.is_empty() || self.targets.contains(&resource_type))
     }
 
+    /// Whether every server that knows the parameter finds the same by this token: not where case
+    /// does not count (contacts), and not by a system that only the binding of the code tells.
+    pub fn is_plain_token(&self, has_system: bool) -> bool {
+        self.kind == ParamType::Token
+            && !self.is_contact
+            && !(has_system && self.implied_system.is_some())
+    }
+
     /// Whether the parameter compares by sound.
     pub(super) fn is_phonetic(&self) -> bool {
         self.code == "phonetic"

@@ -2,7 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::str::FromStr;
@@ -17,7 +17,7 @@ use super::query::{Query, ResourceKey};
 use super::reference::Target;
 use super::text::fold;
 use super::value::{SearchValue, values};
-use crate::json::Node;
+use crate::json::{Doc, Node, write};
 
 /// One key of `_sort`.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +112,56 @@ impl Query {
             .collect();
         Some(SortRow { values, key })
     }
+}
+
+impl SortRow {
+    /// The row as a text that [`Query::read_sort_row`] takes back: from where a page goes on when
+    /// the resource that was there may have changed.
+    pub fn to_text(&self) -> String {
+        let bytes = write::object(|row| {
+            row.array("k", |key| {
+                key.string(self.key.0.as_str());
+                key.string(self.key.1.as_str());
+            });
+            row.array("v", |values| {
+                for (value, _) in &self.values {
+                    values.object(|out| match value {
+                        Some(SortValue::Instant(micros)) => out.string("i", &micros.to_string()),
+                        Some(SortValue::Number(number)) => out.string("n", &number.to_text()),
+                        Some(SortValue::Text(_, text)) => out.string("t", text),
+                        None => {}
+                    });
+                }
+            });
+        });
+        String::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl Query {
+    /// Reads the text of a row of this query; `None` when it is none.
+    pub fn read_sort_row(&self, text: &str) -> Option<SortRow> {
+        let doc = Doc::parse(text.as_bytes().to_vec()).ok()?;
+        let mut key = doc.root().get("k")?.items_or_self().map(Node::as_str);
+        let key = (
+            ResourceType::from_str(&key.next()??).ok()?,
+            ResourceId::from_str(&key.next()??).ok()?,
+        );
+        let found = doc.root().get("v").into_iter().flat_map(Node::items_or_self);
+        let values: Vec<(Option<SortValue>, bool)> = found
+            .zip(&self.controls.sort)
+            .map(|(value, sort)| (read_value(value), sort.descending))
+            .collect();
+        (values.len() == self.controls.sort.len()).then_some(SortRow { values, key })
+    }
+}
+
+fn read_value(value: Node<'_>) -> Option<SortValue> {
+    let text = |name| value.get(name).and_then(Node::as_str);
+    let instant = text("i").and_then(|text| text.parse().ok()).map(SortValue::Instant);
+    let number = || text("n").and_then(|text| Decimal::parse(&text)).map(SortValue::Number);
+    let words = || text("t").map(|text| SortValue::Text(fold(&text), text.into_owned()));
+    instant.or_else(number).or_else(words)
 }
 
 impl Ord for SortRow {

@@ -13,7 +13,7 @@ use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::SearchMode;
-use proviso_fhir::search::{Include, Joined, Param, ParamType, Query, Summary};
+use proviso_fhir::search::{DEPTH_MAX, Include, Joined, Param, Query, Summary};
 use proviso_fhir::spec;
 
 use crate::cursor::Point;
@@ -30,8 +30,8 @@ use crate::view::View;
 const PATIENTS_PER_QUERY: usize = 50;
 /// LIMIT: resources added to one page by includes.
 const INCLUDED_MAX: usize = 1000;
-/// LIMIT: rounds of `:iterate` (design §13).
-const ITERATE_MAX: usize = 3;
+/// LIMIT: bytes of a page link that say where its page begins; a longer place is told by number.
+const ROW_BYTES_MAX: usize = 1024;
 /// Candidates asked for at once.
 const UPSTREAM_PAGE: usize = 500;
 
@@ -75,10 +75,14 @@ impl HttpUpstream {
         order(search.query, &mut matches);
         let total = matches.len();
         let wanted = if search.query.controls.summary == Summary::Count { 0 } else { search.count };
-        let page: Vec<Stored> = matches.into_iter().skip(search.point.skip).take(wanted).collect();
-        let reached = search.point.skip.saturating_add(page.len());
-        let next =
-            (wanted > 0 && reached < total).then_some(Point { skip: reached, ..Point::default() });
+        let first = first_of_page(search, &matches)?;
+        let page: Vec<Stored> = matches.into_iter().skip(first).take(wanted).collect();
+        let reached = first.saturating_add(page.len());
+        let next = (wanted > 0 && reached < total).then(|| Point {
+            skip: reached,
+            row: page.last().and_then(|last| row_of(search.query, last)),
+            ..Point::default()
+        });
         let mut entries: Vec<PageEntry> =
             page.into_iter().map(|stored| PageEntry { stored, mode: SearchMode::Match }).collect();
         let included = self.included(search, &entries).await?;
@@ -199,7 +203,7 @@ impl HttpUpstream {
             matches.iter().filter_map(|entry| key(&entry.stored)).collect();
         let mut added: Vec<PageEntry> = Vec::new();
         let mut frontier: Vec<Stored> = matches.iter().map(|entry| entry.stored.clone()).collect();
-        for round in 0..=ITERATE_MAX {
+        for round in 0..DEPTH_MAX {
             let mut fresh = Vec::new();
             for include in controls.includes.iter().filter(|i| round == 0 || i.iterate) {
                 fresh.extend(self.forwards(search, include, &frontier, &mut known).await?);
@@ -294,6 +298,21 @@ fn key(stored: &Stored) -> Option<(ResourceType, ResourceId)> {
     stored.doc.resource_type().zip(stored.doc.id())
 }
 
+/// Where the page begins: after the place at which the one before ended. What was written or
+/// deleted meanwhile moves no other match to a page that was read or out of one that was not.
+fn first_of_page(search: &Search<'_>, matches: &[Stored]) -> Result<usize, Refusal> {
+    let Some(text) = &search.point.row else { return Ok(search.point.skip) };
+    let last = search.query.read_sort_row(text).ok_or(Problem::CursorInvalid)?;
+    Ok(matches.partition_point(|stored| {
+        search.query.sort_row(stored.doc.root()).is_none_or(|row| row <= last)
+    }))
+}
+
+fn row_of(query: &Query, stored: &Stored) -> Option<String> {
+    let row = query.sort_row(stored.doc.root())?.to_text();
+    (row.len() <= ROW_BYTES_MAX).then_some(row)
+}
+
 /// As asked, ties and everything else by type and id: the order never depends on what is hidden.
 fn order(query: &Query, matches: &mut [Stored]) {
     if query.controls.sort.is_empty() {
@@ -367,7 +386,8 @@ fn pushable(kind: ResourceType, raw: &str, narrowed: &[(String, String)]) -> Vec
         .unwrap_or_default()
         .into_iter()
         .filter(|(name, value)| {
-            let token = Param::find(kind, name).is_some_and(|p| p.kind == ParamType::Token);
+            let has_system = value.contains('|');
+            let token = Param::find(kind, name).is_some_and(|p| p.is_plain_token(has_system));
             token && name != "_id" && plain(value) && narrowed.iter().all(|(own, _)| own != name)
         })
         .collect()
@@ -402,5 +422,11 @@ mod tests {
         let pushed = pushable(ResourceType::OBSERVATION, raw, &[]);
         let names: Vec<&str> = pushed.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["code", "status"]);
+        // Others may not know the system of a bare code, and may tell `A` from `a` in contacts.
+        let raw = "gender=x%7Cfemale&gender=female&email=a@x&phone=1&identifier=urn:x%7C1";
+        let pushed = pushable(ResourceType::PATIENT, raw, &[]);
+        let pairs: Vec<(&str, &str)> =
+            pushed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("gender", "female"), ("identifier", "urn:x|1")]);
     }
 }

@@ -360,6 +360,29 @@ fn order_puts_missing_values_last_both_ways() {
 }
 
 #[test]
+fn a_place_among_the_matches_survives_being_written_down() {
+    let docs = [
+        r#"{"resourceType":"Observation","id":"a","effectiveDateTime":"1890-02-03T04:05:06.789Z","valueQuantity":{"value":-7.250},"code":{"coding":[{"code":"É \"x\""}]},"subject":{"reference":"Patient/1"}}"#,
+        r#"{"resourceType":"Observation","id":"b","effectivePeriod":{"end":"2020"},"valueQuantity":{"value":0}}"#,
+        r#"{"resourceType":"Observation","id":"c","valueQuantity":{"value":1e30},"code":{"text":""}}"#,
+    ];
+    for raw in ["", "_sort=date,-value-quantity", "_sort=-code,subject,_id,-_lastUpdated"] {
+        let query = parse(ResourceType::OBSERVATION, raw).unwrap();
+        for json in docs {
+            let row = query.sort_row(doc(json).root()).unwrap();
+            assert_eq!(query.read_sort_row(&row.to_text()), Some(row), "{raw} {json}");
+        }
+        for broken in
+            ["", "{}", "x", r#"{"k":["Observation"],"v":[]}"#, r#"{"k":["X","a"],"v":[]}"#]
+        {
+            assert_eq!(query.read_sort_row(broken), None, "{raw} {broken}");
+        }
+    }
+    let two = parse(ResourceType::OBSERVATION, "_sort=date,code").unwrap();
+    assert_eq!(two.read_sort_row(r#"{"k":["Observation","a"],"v":[{}]}"#), None);
+}
+
+#[test]
 fn parts_of_a_resource_are_marked_and_keep_what_is_mandatory() {
     let subset = |raw: &str, json: &str| {
         let query = parse(doc(json).resource_type().unwrap(), raw).unwrap();
