@@ -87,6 +87,8 @@ pub fn everything() -> Vec<String> {
 "subject":{"reference":"Patient/a"}}"#.to_owned(),
         r#"{"resourceType":"DiagnosticReport","id":"b-rep","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/b"},
 "result":[{"reference":"Observation/a-lab"},{"reference":"Observation/b-lab"}]}"#.to_owned(),
+        r#"{"resourceType":"List","id":"b-list","status":"current","mode":"working","subject":{"reference":"Patient/b"},
+"entry":[{"item":{"reference":"Observation/a-lab"}},{"item":{"reference":"Observation/b-lab"}},{"item":{"reference":"Patient/a"}}]}"#.to_owned(),
         r#"{"resourceType":"Group","id":"g","type":"person","actual":true,"member":[{"entity":{"reference":"Patient/a"}},{"entity":{"reference":"Patient/b"}}]}"#.to_owned(),
     ]);
     all
@@ -212,6 +214,10 @@ pub const SAME: &[Case] = &[
     get(63, "Patient/a/$everything?start=2026-01-02", 200),
     get(63, "Patient/a/$everything?start=2025&end=2026-01-01&_type=Observation", 200),
     get(63, "Patient/a/$everything?end=x", 400),
+    get(22, "Observation?_list=b-list", 200),
+    get(22, "Observation?subject:Patient._list=b-list", 200),
+    get(22, "Observation?_list=$current-problems", 400),
+    get(31, "Observation?_profile:below=http://x", 200),
     get(65, "Patient/b/$everything", 404),
     get(74, "Patient/b/$match", 404),
     Case {

@@ -5,10 +5,11 @@ use std::num::NonZeroU32;
 
 use http::{Method, StatusCode};
 use proviso_core::audit::AuditOutcome;
+use proviso_core::category::Category;
 use proviso_core::reason::ReasonCode;
 use proviso_gateway::{GatewaySettings, Rates};
 use proviso_testkit::gateway_cases::{self, NARROW, everything, hidden, only_visible, terms};
-use proviso_testkit::gateway_world::{APP_ORIGIN, ORIGIN, World, request};
+use proviso_testkit::gateway_world::{APP_ORIGIN, ORIGIN, Terms, World, request};
 
 async fn world(resources: &[String]) -> (World, String) {
     let world = World::embedded().await.unwrap();
@@ -544,6 +545,87 @@ async fn everything_keeps_to_the_range_of_care_and_the_types_that_are_asked_for(
         }
     }
     assert_eq!(seen, ["a-lab2", "a-lab3", "a"]);
+}
+
+fn value_set(id: &str, code: &str) -> String {
+    format!(
+        r#"{{"resourceType":"ValueSet","id":"{id}","status":"active","url":"http://x/{id}","compose":{{"include":[
+{{"system":"http://terminology.hl7.org/CodeSystem/observation-category","concept":[{{"code":"{code}"}}]}}]}}}}"#
+    )
+}
+
+/// A scope for one category is a part of the view like any other: value sets on that category are
+/// answered over what it leaves, and with what value sets the scopes reach.
+// Covers: SMART App Launch 2.2 finer-grained resource constraints; leak 28
+#[tokio::test]
+async fn a_granular_scope_bounds_what_value_sets_on_its_own_parameter_find() {
+    let sets = [value_set("lab", "laboratory"), value_set("vital", "vital-signs")];
+    let narrow = "patient/Patient.rs patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
+    let both: Vec<Category> = NARROW.iter().copied().chain([Category::Vitals]).collect();
+    let ask = async |resources: &[String], with_sets: bool, scopes: &'static str, path: &str| {
+        let world = World::embedded().await.unwrap();
+        world.load(resources).await.unwrap();
+        if with_sets {
+            world.load(&sets).await.unwrap();
+        }
+        let terms = Terms { scopes, ..terms(&both) };
+        let access = world.share("glucose-coach", &terms).await.unwrap();
+        world.get(&access.token, path).await.unwrap()
+    };
+    let whole: &'static str = "patient/Patient.rs patient/Observation.rs patient/ValueSet.rs";
+    let granular: &'static str = "patient/ValueSet.rs patient/Patient.rs patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|laboratory";
+    let labs = ["Observation/a-lab", "Observation/a-lab2", "Observation/a-lab3"];
+    for (path, seen_whole, seen_granular) in [
+        ("Observation?category:in=http://x/lab", &labs[..], &labs[..]),
+        ("Observation?category:not-in=http://x/vital", &labs[..], &labs[..]),
+        ("Observation?category:in=ValueSet/vital", &["Observation/a-vital"][..], &[][..]),
+        ("Observation?category:not-in=http://x/lab", &["Observation/a-vital"][..], &[][..]),
+    ] {
+        let reply = ask(&everything(), true, whole, path).await;
+        assert_eq!(reply.entries(), seen_whole, "{path}");
+        assert_eq!(reply.json()["total"], seen_whole.len(), "{path}");
+        let reply = ask(&everything(), true, granular, path).await;
+        assert_eq!(reply.entries(), seen_granular, "{path}");
+        let bare = ask(&only_visible(), true, granular, path).await;
+        assert_eq!(reply.fingerprint(), bare.fingerprint(), "{path}");
+        // A value set out of the scopes' reach is one that does not exist.
+        let hidden = ask(&everything(), true, narrow, path).await;
+        let never = ask(&everything(), false, narrow, path).await;
+        assert_eq!(hidden.fingerprint(), never.fingerprint(), "{path}");
+        assert_eq!(
+            (hidden.status, hidden.code().as_str()),
+            (StatusCode::BAD_REQUEST, "search-refused")
+        );
+        assert!(String::from_utf8_lossy(&hidden.body).contains("category:"), "{path}");
+    }
+}
+
+// Covers: FHIR R4 search.html list
+#[tokio::test]
+async fn a_list_that_is_shared_finds_what_of_it_is_shared() {
+    let world = World::embedded().await.unwrap();
+    world.load(&everything()).await.unwrap();
+    let entry = |to: &str| format!(r#"{{"item":{{"reference":"Observation/{to}"}}}}"#);
+    let list = |id: &str, entries: &[&str]| {
+        let entries: Vec<String> = entries.iter().map(|to| entry(to)).collect();
+        format!(
+            r#"{{"resourceType":"List","id":"{id}","status":"current","mode":"working","subject":{{"reference":"Patient/a"}},"entry":[{}]}}"#,
+            entries.join(",")
+        )
+    };
+    world
+        .load(&[list("mixed", &["a-lab", "a-vital"]), list("sensitive", &["a-lab", "a-hiv"])])
+        .await
+        .unwrap();
+    let token =
+        world.service("quality-study", "system/Observation.rs system/List.rs").await.unwrap();
+    let labs = world.get(&token, "Observation?_list=mixed").await.unwrap();
+    assert_eq!(labs.entries(), ["Observation/a-lab", "Observation/a-vital"]);
+    // A List that names something withheld is withheld with it.
+    let hidden = world.get(&token, "Observation?_list=sensitive").await.unwrap();
+    let never = world.get(&token, "Observation?_list=notthere1").await.unwrap();
+    assert_eq!(hidden.fingerprint().replace("sensitive", "notthere1"), never.fingerprint());
+    assert_eq!(hidden.json()["total"], 0);
 }
 
 #[tokio::test]

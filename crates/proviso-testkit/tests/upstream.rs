@@ -29,7 +29,8 @@ async fn fronted(resources: &[String]) -> Fronted {
 /// sound answer for.
 fn status_of(case: &Case) -> u16 {
     let joins = case.path.contains("_has:")
-        || case.path.contains("subject:Patient.");
+        || case.path.contains("subject:Patient.")
+        || case.path.contains("_list=");
     if joins && case.status == 200 {
         400
     } else if case.path.ends_with("Observation/_history") {
@@ -101,6 +102,7 @@ async fn what_the_upstream_would_have_to_look_up_elsewhere_is_refused_by_name() 
         ("Observation?code:not-in=ValueSet/vs", "code:not-in"),
         ("Observation?code:below=http://loinc.org%7C4548-4", "code:below"),
         ("Observation?performer:above=Organization/o", "performer:above"),
+        ("Observation?_list=l", "_list"),
     ] {
         let refused = world.get(&token, path).await.unwrap();
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{path}");
