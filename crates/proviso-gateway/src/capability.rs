@@ -6,8 +6,8 @@ use proviso_core::time::At;
 use proviso_fhir::capability::{
     ConditionalDelete, Done, OauthUris, Supported, SupportedOperation, SupportedType,
 };
-use proviso_fhir::search::{Param, ParamType};
-use proviso_fhir::spec;
+use proviso_fhir::search::{LIST, Param, ParamType};
+use proviso_fhir::spec::{self, SearchParam};
 use proviso_oauth::server::ServerUrls;
 
 use crate::decide::is_server_owned;
@@ -55,8 +55,9 @@ fn supported(
     offered: &[ResourceType],
     settings: &GatewaySettings,
 ) -> SupportedType {
+    let embedded = matches!(settings.upstream, UpstreamSettings::Embedded);
     let mut interactions = vec!["read", "vread", "history-instance", "search-type"];
-    if matches!(settings.upstream, UpstreamSettings::Embedded) {
+    if embedded {
         interactions.push("history-type");
     }
     if !is_server_owned(kind) {
@@ -90,9 +91,9 @@ fn supported(
         search_params: spec::search_params_for(kind)
             .iter()
             .chain(spec::common_search_params())
-            .filter(|param| {
-                Param::find(kind, param.code).is_some() && !REFUSED.contains(&param.code)
-            })
+            // `_text`, `_content` and `_query` have no expression and are refused.
+            .filter(|param| Param::find(kind, param.code).is_some())
+            .chain(embedded.then_some(&LISTED))
             .collect(),
         includes: references(kind).map(|code| format!("{kind}:{code}")).collect(),
         reverse_includes: offered
@@ -110,8 +111,16 @@ fn supported(
     }
 }
 
-/// Shared parameters that would need an index of their own for each view.
-const REFUSED: [&str; 4] = ["_text", "_content", "_query", "_filter"];
+/// `_list`, of which HL7 published no definition. An upstream by URL would have to look at Lists
+/// that may be hidden, so it is not asked.
+static LISTED: SearchParam = SearchParam {
+    code: LIST,
+    param_type: ParamType::Special,
+    expression: "",
+    targets: &[],
+    components: &[],
+    us_core: false,
+};
 
 fn references(kind: ResourceType) -> impl Iterator<Item = &'static str> {
     spec::search_params_for(kind)
@@ -124,10 +133,14 @@ fn references(kind: ResourceType) -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use proviso_fhir::json::Doc;
+    use std::collections::BTreeSet;
+
+    use proviso_fhir::json::{Doc, Node};
+    use proviso_fhir::search::{Context, Query, SearchScope};
     use proviso_fhir::validate::validate;
 
     use super::*;
+    use crate::settings::HttpUpstreamSettings;
 
     // Covers: leak 84
     #[test]
@@ -146,5 +159,74 @@ mod tests {
         assert!(!types.contains(&"AuditEvent".to_owned()));
         let codes: Vec<_> = doc.root().at(&["rest", "interaction", "code"]).collect();
         assert_eq!(codes.len(), 2, "batch and transaction are offered for the whole system");
+    }
+
+    const BASE: &str = "http://127.0.0.1:8080/fhir/r4";
+
+    fn texts(resource: Node<'_>, path: &[&str]) -> BTreeSet<String> {
+        resource.at(path).filter_map(|node| Some(node.as_str()?.into_owned())).collect()
+    }
+
+    /// What the search really takes, asked with a value that fits the kind of parameter.
+    fn is_taken(kind: ResourceType, code: &str) -> bool {
+        let context = Context { own_base: BASE, at: RELEASED };
+        let value = |kind| match kind {
+            ParamType::Number | ParamType::Quantity => "5",
+            ParamType::Date => "2020",
+            ParamType::Special => "1|2",
+            ParamType::String
+            | ParamType::Token
+            | ParamType::Reference
+            | ParamType::Composite
+            | ParamType::Uri => "http://x/1",
+        };
+        let definition = spec::search_param(kind, code);
+        let value = match definition {
+            None => "x".to_owned(),
+            Some(one) if one.components.is_empty() => value(one.param_type).to_owned(),
+            Some(one) => {
+                let part =
+                    |code| spec::search_param(kind, code).map_or("x", |p| value(p.param_type));
+                one.components.iter().map(|c| part(c.code)).collect::<Vec<_>>().join("$")
+            }
+        };
+        Query::parse(&context, SearchScope::Type(kind), &[&format!("{code}={value}")]).is_ok()
+    }
+
+    // Covers: leak 84
+    #[test]
+    fn every_parameter_that_is_stated_is_taken_and_every_other_is_refused() {
+        let upstream = HttpUpstreamSettings::at("http://127.0.0.1:9/fhir");
+        let origin = "http://127.0.0.1:8080";
+        for (settings, lists) in [
+            (GatewaySettings::embedded(origin), true),
+            (GatewaySettings::in_front_of(origin, upstream), false),
+        ] {
+            let doc = Doc::parse(statement(&settings, BASE)).unwrap();
+            let mut count = 0;
+            for resource in doc.root().at(&["rest", "resource"]) {
+                let kind: ResourceType = resource.string_at(&["type"]).unwrap().parse().unwrap();
+                let stated = texts(resource, &["searchParam", "name"]);
+                assert_eq!(stated.contains("_list"), lists, "{kind}");
+                let shared = spec::common_search_params().iter();
+                let known = spec::search_params_for(kind).iter().chain(shared).map(|p| p.code);
+                let beside = ["_filter", "_contained", "_has", "nonsense"];
+                for code in known.chain(beside).chain(stated.iter().map(String::as_str)) {
+                    assert_eq!(stated.contains(code), is_taken(kind, code), "{kind} {code}");
+                    count += 1;
+                }
+                let context = Context { own_base: BASE, at: RELEASED };
+                for (name, path) in
+                    [("_include", "searchInclude"), ("_revinclude", "searchRevInclude")]
+                {
+                    for value in texts(resource, &[path]) {
+                        let raw = format!("{name}={value}");
+                        let query = Query::parse(&context, SearchScope::Type(kind), &[&raw]);
+                        assert!(query.is_ok(), "{kind} {raw}");
+                    }
+                }
+            }
+            assert!(count > 2000, "{count}");
+        }
     }
 }
