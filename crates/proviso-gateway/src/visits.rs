@@ -131,8 +131,7 @@ impl<'a> Walk<'a> {
         };
         let judged = view.judge_stored(&self.interaction, &stored);
         if !judged.permits() {
-            self.trail.note(&judged);
-            self.trail.withhold(&judged.decision.reasons);
+            self.trail.keep_back(&judged);
             return Err(Problem::NotFound.into());
         }
         self.trail.release(&judged);
