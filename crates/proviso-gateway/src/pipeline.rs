@@ -39,12 +39,13 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request<Body>) -> Respons
     let walked = async {
         let authenticated = authenticate(gateway, received).await?;
         Ok(match classify(gateway, authenticated)? {
-            Work::Single(classified) => one(gateway, *classified).await,
+            // Boxed: what a request needs on its way is large, and waiting ones should be small.
+            Work::Single(classified) => Box::pin(one(gateway, *classified)).await,
             Work::Batch { entries, bundle } => {
                 let mut answers = Vec::with_capacity(entries.len());
                 for entry in entries {
                     answers.push(match entry {
-                        Ok(classified) => one(gateway, classified).await,
+                        Ok(classified) => Box::pin(one(gateway, classified)).await,
                         Err(stopped) => settle(gateway, refuse(stopped)).await,
                     });
                 }

@@ -21,7 +21,7 @@ use crate::classify::Which;
 use crate::decide::{Parts, Permit, may_write};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
-use crate::upstream::{Criteria, Reading, Stored, Upstream};
+use crate::upstream::{Criteria, Reading, Stored, Upstream, embedded};
 use crate::view::Judged;
 
 /// LIMIT: to so many resources a change may newly refer; each is looked at.
@@ -101,7 +101,8 @@ pub(super) async fn create(
     refers_to_known(gateway, parts, permit, (None, &doc), &BTreeSet::new()).await?;
     if let Some(text) = criteria {
         let criteria = Criteria { text: &text, if_match: None };
-        let prepared = gateway.upstream.create_unless(permit, &parts.view, &doc, &criteria).await?;
+        let own = gateway.upstream.own()?;
+        let prepared = embedded::create_unless(own, permit, &parts.view, &doc, &criteria).await?;
         return Ok(found(Written::ready(prepared)?));
     }
     before_change(gateway, parts).await?;
@@ -122,7 +123,8 @@ pub(super) async fn update(
         Which::Id(id) => id,
         Which::Matching(text) => {
             let criteria = Criteria { text: &text, if_match };
-            let prepared = gateway.upstream.update_matching(permit, parts, &doc, &criteria).await?;
+            let own = gateway.upstream.own()?;
+            let prepared = embedded::update_matching(own, permit, parts, &doc, &criteria).await?;
             judge_ready(gateway, parts, permit, &prepared, &BTreeSet::new()).await?;
             return Ok(found(Written::ready(prepared)?));
         }
@@ -146,8 +148,8 @@ pub(super) async fn patch(
         Which::Id(id) => id,
         Which::Matching(text) => {
             let criteria = Criteria { text: &text, if_match };
-            let prepared =
-                gateway.upstream.patch_matching(permit, parts, &patch, &criteria).await?;
+            let own = gateway.upstream.own()?;
+            let prepared = embedded::patch_matching(own, permit, parts, &patch, &criteria).await?;
             judge_ready(gateway, parts, permit, &prepared, &BTreeSet::new()).await?;
             return Ok(found(Written::ready(prepared)?));
         }
@@ -171,7 +173,8 @@ pub(super) async fn delete(
         Which::Id(id) => id,
         Which::Matching(text) => {
             let criteria = Criteria { text: &text, if_match };
-            return match gateway.upstream.delete_matching(permit, parts, &criteria).await? {
+            let own = gateway.upstream.own()?;
+            return match embedded::delete_matching(own, permit, parts, &criteria).await? {
                 Some(prepared) => Ok(found(Written::ready(prepared)?)),
                 None => Ok(Found::NothingToDelete),
             };

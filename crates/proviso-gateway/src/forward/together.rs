@@ -17,7 +17,7 @@ use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
 use crate::trail::Trail;
-use crate::upstream::Obstacle;
+use crate::upstream::{Obstacle, embedded};
 
 /// A transaction, laid out, with everything needed to judge it.
 #[derive(Debug)]
@@ -100,7 +100,8 @@ async fn lay_out(
         .collect();
     // One caller at one instant: the entries have the same view.
     let Some(Entry { parts, permit, .. }) = entries.first() else { return Ok((None, Vec::new())) };
-    let prepared = gateway.upstream.transaction(permit, &parts.view, &changes).await?;
+    let own = gateway.upstream.own().map_err(|refusal| Obstacle::of(None, refusal))?;
+    let prepared = embedded::transaction(own, permit, &parts.view, &changes).await?;
     let made: BTreeSet<ResourceKey> = prepared.entries.iter().filter_map(made).collect();
     let mut found = Vec::with_capacity(entries.len());
     for (entry, ready) in entries.iter_mut().zip(&prepared.entries) {

@@ -11,17 +11,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use proviso_app::App;
-use proviso_app::records::{Prepared, PreparedTransaction};
 use proviso_core::category::SensitiveSet;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
-use proviso_fhir::bundle::IncomingEntry;
 use proviso_fhir::json::Doc;
 
 use crate::cursor::Point;
-use crate::decide::{Parts, Permit};
+use crate::decide::Permit;
 use crate::forward::{Carried, Change, HistoryEntry, Written};
 use crate::problem::{Problem, Refusal};
 use crate::upstream::http::{HttpUpstream, UpstreamError};
@@ -180,63 +178,10 @@ impl Upstream {
         }
     }
 
-    /// Adds a resource unless one of those that the caller sees matches the criteria.
-    pub(crate) async fn create_unless(
-        &self,
-        permit: &Permit,
-        view: &View,
-        doc: &Doc,
-        criteria: &Criteria<'_>,
-    ) -> Result<Prepared, Refusal> {
-        embedded::create_unless(self.own()?, permit, view, doc, criteria).await
-    }
-
-    /// Replaces the one resource that the caller sees and that matches the criteria, or adds one.
-    pub(crate) async fn update_matching(
-        &self,
-        permit: &Permit,
-        parts: &mut Parts,
-        doc: &Doc,
-        criteria: &Criteria<'_>,
-    ) -> Result<Prepared, Refusal> {
-        embedded::update_matching(self.own()?, permit, parts, doc, criteria).await
-    }
-
-    /// Changes the one resource that the caller sees and that matches the criteria.
-    pub(crate) async fn patch_matching(
-        &self,
-        permit: &Permit,
-        parts: &mut Parts,
-        patch: &Doc,
-        criteria: &Criteria<'_>,
-    ) -> Result<Prepared, Refusal> {
-        embedded::patch_matching(self.own()?, permit, parts, patch, criteria).await
-    }
-
-    /// Deletes the one resource that the caller sees and that matches the criteria, if one does.
-    pub(crate) async fn delete_matching(
-        &self,
-        permit: &Permit,
-        parts: &mut Parts,
-        criteria: &Criteria<'_>,
-    ) -> Result<Option<Prepared>, Refusal> {
-        embedded::delete_matching(self.own()?, permit, parts, criteria).await
-    }
-
-    /// Lays out the changes of a transaction.
-    pub(crate) async fn transaction(
-        &self,
-        permit: &Permit,
-        view: &View,
-        changes: &[IncomingEntry<'_>],
-    ) -> Result<PreparedTransaction, Obstacle> {
-        let app = self.own().map_err(|refusal| Obstacle::of(None, refusal))?;
-        embedded::transaction(app, permit, view, changes).await
-    }
-
-    /// Our own store. An upstream by URL would match criteria over records that the caller does
-    /// not see, and two requests at once could both find nothing and both create.
-    fn own(&self) -> Result<&App, Refusal> {
+    /// Our own store, for what looks records up before it changes them. An upstream by URL would
+    /// match criteria over records that the caller does not see, and two requests at once could
+    /// both find nothing and both create; there it is not offered.
+    pub(crate) fn own(&self) -> Result<&App, Refusal> {
         match self {
             Self::Embedded(app) => Ok(app),
             Self::Http(_) => Err(Problem::NotOffered.into()),
