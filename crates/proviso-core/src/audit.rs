@@ -1,5 +1,8 @@
 //! What one entry of the audit log says. No payloads, no secrets, no tokens (design §9).
 
+mod told;
+
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -14,6 +17,8 @@ use crate::interaction::Interaction;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::time::At;
+
+pub use told::{Amount, Told};
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,12 +97,19 @@ pub struct AuditEntry {
     pub resource_type: Option<ResourceType>,
     /// What was released or changed, by type and id; never content.
     pub resources: Vec<(ResourceType, ResourceId)>,
+    /// The kinds of record that the request names, by its type and its `category`; what is stored
+    /// has no part in it.
+    #[serde(default)]
+    pub asked: CategorySet,
     /// The kinds of record released or asked for.
     pub categories: CategorySet,
     /// The sensitive kinds among what was released.
     pub sensitive: SensitiveSet,
     /// How many resources were released.
     pub released: u32,
+    /// What of it those who act for the patients may know; `None` where that is not known.
+    #[serde(default)]
+    pub for_proxies: Option<ProxyShare>,
     /// How many matched but were withheld; only officers see it.
     pub withheld: u32,
     /// What for.
@@ -126,4 +138,16 @@ pub struct AuditEntry {
     pub status: Option<u16>,
     /// The query as asked, with values removed, for searches.
     pub query_shape: Option<String>,
+}
+
+/// The part of an access that would have been the same without anything that is hidden from those
+/// who act for a patient ([`crate::decision::org_rules::proxy_sensitive`]).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProxyShare {
+    /// Whose records it touched.
+    pub patients: BTreeSet<PatientId>,
+    /// Of which kinds.
+    pub categories: CategorySet,
+    /// How many were released.
+    pub released: u32,
 }

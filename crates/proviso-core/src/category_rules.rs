@@ -254,6 +254,25 @@ pub fn categories_of_coding(resource_type: ResourceType, system: &str, code: &st
         .collect()
 }
 
+/// The kinds of record that a search of this type names by its `category` parameter, whose tokens
+/// come as `(system, code)`; a token without a system means any. Without a token that the table
+/// knows, the search is about every kind that the type can be.
+pub fn categories_asked<'a>(
+    resource_type: ResourceType,
+    tokens: impl IntoIterator<Item = (Option<&'a str>, &'a str)>,
+) -> CategorySet {
+    let mut named = CategorySet::EMPTY;
+    for (system, code) in tokens {
+        let rules = rules_of_type(resource_type).filter(|rule| {
+            rule.code.is_some_and(|known| {
+                known.code == code && system.is_none_or(|system| known.system == system)
+            })
+        });
+        named = named.union(rules.map(|rule| rule.category).collect());
+    }
+    if named.is_empty() { categories_of_type(resource_type) } else { named }
+}
+
 /// The kinds of record that a resource of this type is, given the codings of its `category`
 /// element as `(system, code)`. Empty when no rule matches.
 pub fn categories_of_resource<'a>(
@@ -320,6 +339,23 @@ mod tests {
                 assert_eq!(found.len(), 1, "{rule:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_search_is_about_the_kinds_it_names_else_about_all_of_its_type() {
+        let check = |tokens: &[(Option<&str>, &str)], expected: CategorySet| {
+            let asked = categories_asked(ResourceType::OBSERVATION, tokens.iter().copied());
+            assert_eq!(asked, expected, "{tokens:?}");
+        };
+        let vitals = CategorySet::EMPTY.with(Category::Vitals);
+        let all = categories_of_type(ResourceType::OBSERVATION);
+        check(&[(None, "vital-signs")], vitals);
+        check(&[(Some(OBSERVATION_CATEGORY), "vital-signs")], vitals);
+        check(&[(None, "vital-signs"), (None, "laboratory")], vitals.with(Category::Laboratory));
+        check(&[(Some("http://other.example"), "vital-signs")], all);
+        check(&[], all);
+        let visits = categories_asked(ResourceType::ENCOUNTER, [(None, "vital-signs")]);
+        assert_eq!(visits, CategorySet::EMPTY.with(Category::Visits));
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! offered: refused, never passed on (leaks 74, 78).
 
 use proviso_app::caller::Caller;
+use proviso_core::category::CategorySet;
+use proviso_core::category_rules::{categories_asked, categories_of_type};
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
@@ -273,11 +275,13 @@ fn single(
 ) -> Result<Classified, Stopped> {
     trail.interaction = Some(line.interaction.clone());
     trail.resource_type = line.target.resource_type();
+    trail.asked = trail.resource_type.map_or(CategorySet::EMPTY, categories_of_type);
     let interaction = line.interaction.clone();
     let (resource_type, asked) = match asked(line, query, body, &headers) {
         Ok(asked) => asked,
         Err(refusal) => return Err(Stopped::new(refusal, trail)),
     };
+    trail.asked = kinds_asked(resource_type, &asked);
     if let Some(raw) = asked_query(&asked) {
         trail.query_shape = query::shape(raw);
         let most = gateway.settings.limits.parameters_max;
@@ -449,6 +453,36 @@ fn asked_query(asked: &Asked) -> Option<&str> {
         | Asked::Delete { .. } => asked.criteria(),
         Asked::Read { .. } | Asked::Vread { .. } | Asked::Validate { .. } => None,
     }
+}
+
+/// The kinds of record that a request names. Codes of the catalogue come out of it, never a value
+/// from the query.
+fn kinds_asked(resource_type: ResourceType, asked: &Asked) -> CategorySet {
+    if let Asked::Everything { .. } = asked {
+        return CategorySet::all();
+    }
+    let pairs = match asked {
+        Asked::Search { query, .. } => query::pairs(query).unwrap_or_default(),
+        Asked::Read { .. }
+        | Asked::Vread { .. }
+        | Asked::HistoryInstance { .. }
+        | Asked::HistoryType { .. }
+        | Asked::Everything { .. }
+        | Asked::Create { .. }
+        | Asked::Update { .. }
+        | Asked::Patch { .. }
+        | Asked::Delete { .. }
+        | Asked::Validate { .. } => Vec::new(),
+    };
+    let tokens = pairs
+        .iter()
+        .filter(|(name, _)| name == "category")
+        .flat_map(|(_, values)| values.split(','))
+        .map(|token| match token.split_once('|') {
+            Some((system, code)) => (Some(system), code),
+            None => (None, token),
+        });
+    categories_asked(resource_type, tokens)
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use proviso_app::caller::Caller;
 use proviso_app::visits::VisitLook;
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
-use proviso_core::category_rules::categories_of_type;
+use proviso_core::decision::org_rules::proxy_may_know;
 use proviso_core::decision::{AccessPlan, Belonging, Labels};
 use proviso_core::id::{
     AccountId, AuditEntryId, DecisionId, IdEntropy, PatientId, RequestId, ResourceId, SessionId,
@@ -40,10 +40,14 @@ pub struct Trail {
     pub(crate) interaction: Option<Interaction>,
     pub(crate) resource_type: Option<ResourceType>,
     pub(crate) query_shape: Option<String>,
+    /// The kinds of record that the request names.
+    pub(crate) asked: CategorySet,
     resources: Vec<(ResourceType, ResourceId)>,
     patients: BTreeSet<PatientId>,
     categories: CategorySet,
     sensitive: SensitiveSet,
+    /// What of it those who act for the patients may know.
+    for_proxies: ProxyShare,
     released: u32,
     pub(crate) withheld: u32,
     /// Why what left could leave.
@@ -106,10 +110,12 @@ impl Trail {
             interaction: None,
             resource_type: None,
             query_shape: None,
+            asked: CategorySet::EMPTY,
             resources: Vec::new(),
             patients: BTreeSet::new(),
             categories: CategorySet::EMPTY,
             sensitive: SensitiveSet::EMPTY,
+            for_proxies: ProxyShare::default(),
             released: 0,
             withheld: 0,
             grounds: BTreeSet::new(),
@@ -147,6 +153,9 @@ impl Trail {
     pub(crate) fn release(&mut self, judged: &Judged) {
         self.released = self.released.saturating_add(1);
         self.note(judged);
+        if is_open(judged) {
+            self.for_proxies.released = self.for_proxies.released.saturating_add(1);
+        }
         self.grounds.extend(&judged.decision.reasons);
     }
 
@@ -177,12 +186,19 @@ impl Trail {
         if let Labels::Known(kinds) = facts.labels {
             self.sensitive = self.sensitive.union(kinds);
         }
+        if let Belonging::Patients(patients) = &facts.belonging
+            && is_open(judged)
+        {
+            self.for_proxies.patients.extend(patients.iter().cloned());
+            self.for_proxies.categories = self.for_proxies.categories.union(facts.categories);
+        }
     }
 
     /// Nothing leaves after all: the counts say so, the names stay as what was asked for.
     pub(crate) fn release_nothing(&mut self) {
         self.withheld = self.withheld.saturating_add(self.released);
         self.released = 0;
+        self.for_proxies.released = 0;
     }
 
     pub(crate) fn patients(&self) -> &BTreeSet<PatientId> {
@@ -192,7 +208,7 @@ impl Trail {
     /// The kinds of record that left, or for a refusal those that were asked for.
     fn kinds(&self, outcome: AuditOutcome) -> CategorySet {
         if self.categories.is_empty() && outcome != AuditOutcome::Success {
-            self.resource_type.map_or(CategorySet::EMPTY, categories_of_type)
+            self.asked
         } else {
             self.categories
         }
@@ -209,10 +225,13 @@ impl Trail {
         let caller = self.caller.as_ref().or(self.former.as_ref());
         let viewer = self.viewer.as_ref();
         let mut patients = self.patients.clone();
+        let mut for_proxies = self.for_proxies.clone();
         // A refusal about nobody in particular still concerns the patient in context.
-        if patients.is_empty() {
-            patients.extend(caller.and_then(|caller| caller.patient.clone()));
-            patients.extend(viewer.map(|viewer| viewer.patient.clone()));
+        for touched in [&mut patients, &mut for_proxies.patients] {
+            if touched.is_empty() {
+                touched.extend(caller.and_then(|caller| caller.patient.clone()));
+                touched.extend(viewer.map(|viewer| viewer.patient.clone()));
+            }
         }
         // A permit names its basis, a refusal what stood in the way; never the one for the other.
         let mut reasons: Vec<ReasonCode> = match outcome {
@@ -242,9 +261,11 @@ impl Trail {
             interaction: self.interaction.clone(),
             resource_type: self.resource_type,
             resources: self.resources.clone(),
+            asked: self.asked,
             categories: self.kinds(outcome),
             sensitive: self.sensitive,
             released: self.released,
+            for_proxies: Some(for_proxies),
             withheld: self.withheld,
             purpose: caller
                 .map(|caller| caller.purpose)
@@ -263,6 +284,13 @@ impl Trail {
             query_shape: self.query_shape.clone(),
         }
     }
+}
+
+/// Whether a resource is a patient's, and one that those who act for the patient may know of.
+fn is_open(judged: &Judged) -> bool {
+    judged.facts.as_ref().is_some_and(|facts| {
+        matches!(facts.belonging, Belonging::Patients(_)) && proxy_may_know(facts.labels)
+    })
 }
 
 /// Whom a person acts for, when the patient in context is somebody else.

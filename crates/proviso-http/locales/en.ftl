@@ -340,6 +340,7 @@ apps-over = Ended
 apps-sees = It sees
 apps-sensitive = Sensitive records
 apps-sensitive-none = None
+apps-sensitive-private = Only the patient sees which
 apps-since = Since
 apps-until = Until
 apps-until-stopped = You stop it
@@ -418,6 +419,7 @@ activity-who-nobody = Someone who was not signed in
 activity-why-purpose = For { $purpose }
 activity-why-none = No reason was given
 activity-what-none = Nothing was handed out
+activity-what-some = Records: { $kinds }
 activity-what-records = { $count ->
     [one] One record
    *[other] { $count } records
@@ -440,6 +442,8 @@ activity-access-read = { $outcome ->
     [failure] { $who } asked in a way that does not work and got nothing.
    *[error] { $who } asked for { $kinds }. Something failed here, and nothing was handed out.
 }
+activity-access-read-some = { $who } looked at records: { $kinds }.
+activity-access-write-some = { $who } added or changed records: { $kinds }.
 activity-access-write = { $outcome ->
     [success] { $who } added or changed { $count ->
         [one] one record: { $kinds }.
@@ -455,6 +459,7 @@ activity-access-delete = { $outcome ->
     [failure] { $who } tried to delete { $kinds } in a way that does not work.
    *[error] { $who } tried to delete { $kinds }. Something failed here, and nothing was deleted.
 }
+activity-access-delete-some = { $who } deleted { $kinds }.
 activity-kinds-unknown = records
 activity-access-stopped = We stopped { $who }.
 activity-kinds-directory = care staff, places or medicines

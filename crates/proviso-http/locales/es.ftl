@@ -339,6 +339,7 @@ apps-over = Terminada
 apps-sees = Ve
 apps-sensitive = Datos sensibles
 apps-sensitive-none = Ninguno
+apps-sensitive-private = Solo el paciente ve cuáles
 apps-since = Desde
 apps-until = Hasta
 apps-until-stopped = Que usted lo pare
@@ -417,6 +418,7 @@ activity-who-nobody = Alguien sin sesión iniciada
 activity-why-purpose = Para { $purpose }
 activity-why-none = No se dio ningún motivo
 activity-what-none = No se entregó nada
+activity-what-some = Datos: { $kinds }
 activity-what-records = { $count ->
     [one] Un dato
    *[other] { $count } datos
@@ -439,6 +441,8 @@ activity-access-read = { $outcome ->
     [failure] { $who } preguntó de una manera que no funciona y no recibió nada.
    *[error] { $who } pidió { $kinds }. Algo falló aquí y no se entregó nada.
 }
+activity-access-read-some = { $who } miró datos: { $kinds }.
+activity-access-write-some = { $who } añadió o cambió datos: { $kinds }.
 activity-access-write = { $outcome ->
     [success] { $who } añadió o cambió { $count ->
         [one] un dato: { $kinds }.
@@ -454,6 +458,7 @@ activity-access-delete = { $outcome ->
     [failure] { $who } intentó borrar { $kinds } de una manera que no funciona.
    *[error] { $who } intentó borrar { $kinds }. Algo falló aquí y no se borró nada.
 }
+activity-access-delete-some = { $who } borró { $kinds }.
 activity-kinds-unknown = datos
 activity-access-stopped = Paramos a { $who }.
 activity-kinds-directory = personal, lugares o medicamentos

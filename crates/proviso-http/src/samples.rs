@@ -3,7 +3,7 @@
 use askama::Template;
 use proviso_app::visits::{Visit as PatientVisit, VisitList};
 use proviso_core::account::ActorKind;
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, Told};
 use proviso_core::category::{
     Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet,
 };
@@ -143,6 +143,7 @@ fn consent(status: ConsentStatus, until: Option<At>) -> ConsentVersion {
 fn connection(status: ConsentStatus) -> Connection {
     Connection {
         consent: consent(status, Some(at("2026-12-20T09:30:00Z"))),
+        sensitive: Some(SensitiveSet::EMPTY.with(SensitiveKind::Hiv)),
         since: at("2026-11-20T09:30:00Z"),
         app: "glucose-coach".to_owned(),
         app_name: "Glucose Coach".to_owned(),
@@ -165,9 +166,11 @@ pub(crate) fn entry(kind: AuditKind, outcome: AuditOutcome) -> AuditEntry {
         interaction: None,
         resource_type: None,
         resources: Vec::new(),
+        asked: CategorySet::EMPTY,
         categories: CategorySet::EMPTY,
         sensitive: SensitiveSet::EMPTY,
         released: 0,
+        for_proxies: None,
         withheld: 0,
         purpose: None,
         consent: None,
@@ -185,7 +188,7 @@ pub(crate) fn entry(kind: AuditKind, outcome: AuditOutcome) -> AuditEntry {
     }
 }
 
-fn activity() -> (Vec<AuditEntry>, Names) {
+fn activity() -> (Vec<Told>, Names) {
     let kinds = CategorySet::EMPTY.with(Category::Medications).with(Category::Laboratory);
     let entries = vec![
         AuditEntry {
@@ -214,7 +217,7 @@ fn activity() -> (Vec<AuditEntry>, Names) {
     ];
     let mut names = Names { reader: Some("acc_maria".parse().unwrap()), ..Names::default() };
     names.apps.insert("glucose-coach".parse().unwrap(), "Glucose Coach".to_owned());
-    (entries, names)
+    (entries.into_iter().map(Told::to_patient).collect(), names)
 }
 
 /// Every page in a state worth looking at, by name.
@@ -420,11 +423,7 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         entries.iter().map(|e| crate::portal::sentence::sentence(t, e, &names)).collect();
     let facts = HomeFacts { apps: 1, latest: sentences };
     let people = [person(Standing::Own), person(Standing::Proxy)];
-    let page = Entries {
-        newest_first: entries,
-        next: Some("next".to_owned()),
-        cursor: Some("here".to_owned()),
-    };
+    let page = Entries { newest_first: entries, next: Some("next".to_owned()), continued: true };
     let apps = [("glucose-coach".to_owned(), "Glucose Coach".to_owned())];
     let filter = Filter {
         outcome: Some(AuditOutcome::Denied),
@@ -666,8 +665,9 @@ fn every_entry_has_a_sentence_in_every_language() {
                             client,
                             ..entry(kind, outcome)
                         };
+                        let told = Told::to_patient(entry);
                         let text =
-                            crate::portal::sentence::sentence(language.texts(), &entry, &names);
+                            crate::portal::sentence::sentence(language.texts(), &told, &names);
                         assert!(text.ends_with('.') && !text.starts_with("activity-"), "{text}");
                     }
                 }

@@ -5,6 +5,7 @@
 //! and releases nothing when they fail.
 
 mod leaf;
+mod place;
 mod seal;
 mod search;
 mod signer;
@@ -18,7 +19,7 @@ use proviso_store::{Batch, CommitError, Op, Precondition, ReadError, Receipt};
 
 pub use self::leaf::{Leaf, LeafError};
 pub use self::seal::{SealError, Sealer};
-pub use self::search::{ActivityPage, ActivityQuery, AuditSearch, LoggedEntry};
+pub use self::search::{ActivityQuery, AuditSearch, LogPage, LoggedEntry, ToldEntry};
 pub use self::signer::{LogSigner, install_signer};
 pub use self::verify::{
     BadEntry, VerifyError, VerifyReport, Why, verify_database, verify_with_master,

@@ -1,8 +1,9 @@
 //! Finding entries: what a patient sees of what happened to their records, and what officers look
 //! for.
 
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, Told};
 use proviso_core::category::Category;
+use proviso_core::consent::Capacity;
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::time::At;
 use proviso_store::AuditQuery;
@@ -21,6 +22,13 @@ const CHUNK: usize = 200;
 pub struct ActivityQuery {
     /// Whose.
     pub patient: PatientId,
+    /// Who reads: the patient, or somebody who acts for them and may not know everything.
+    pub reader: Capacity,
+    /// Without this person's own looks at the portal and at lists of people: they are in the log, but in a list that the
+    /// person reads they would bury what matters.
+    pub without_looks_of: Option<AccountId>,
+    /// Only of these kinds; none means every kind.
+    pub kinds: Vec<AuditKind>,
     /// Only of this app.
     pub client: Option<ClientId>,
     /// Only at or after this instant.
@@ -71,29 +79,54 @@ pub struct LoggedEntry {
     pub entry: AuditEntry,
 }
 
+/// An entry as the reader may know it, and its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldEntry {
+    /// Its place. It counts everybody's entries, so it is not for the reader.
+    pub index: u64,
+    /// What the reader may know.
+    pub told: Told,
+}
+
 /// Entries, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ActivityPage {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogPage<T> {
     /// The entries.
-    pub entries: Vec<LoggedEntry>,
+    pub entries: Vec<T>,
     /// The `before` of the next page; `None` when there is nothing older.
     pub next_before: Option<u64>,
 }
 
-impl From<ActivityQuery> for AuditSearch {
-    fn from(query: ActivityQuery) -> Self {
+impl From<&ActivityQuery> for AuditSearch {
+    fn from(query: &ActivityQuery) -> Self {
         Self {
-            patient: Some(query.patient),
+            patient: Some(query.patient.clone()),
             account: None,
-            client: query.client,
-            kinds: Vec::new(),
+            client: query.client.clone(),
+            kinds: query.kinds.clone(),
             from: query.from,
             to: query.to,
-            category: query.category,
+            // What it was about is compared with what the reader may know, never with the entry.
+            category: None,
             outcome: query.outcome,
             before: query.before,
             limit: query.limit,
         }
+    }
+}
+
+impl ActivityQuery {
+    fn told(&self, entry: AuditEntry) -> Option<Told> {
+        let is_look = matches!(entry.kind, AuditKind::PortalView | AuditKind::NamesShown);
+        let own_look = is_look && entry.account == self.without_looks_of;
+        if own_look && self.without_looks_of.is_some() {
+            return None;
+        }
+        let told = match self.reader {
+            Capacity::Patient => Some(Told::to_patient(entry)),
+            Capacity::Proxy | Capacity::LegalAuthority => Told::to_proxy(entry, &self.patient),
+        };
+        told.filter(|told| self.category.is_none_or(|category| told.is_about(category)))
     }
 }
 
@@ -113,20 +146,35 @@ impl AuditSearch {
 }
 
 impl App {
-    /// What happened to a patient's records, newest first: everything the log says about them,
-    /// refusals included.
+    /// What happened to a patient's records, newest first, refusals included: for the patient
+    /// everything the log says about them, for others what they may know.
     ///
     /// # Errors
     /// When the log cannot be read or an entry cannot be opened. Nothing is left out silently.
-    pub async fn activity(&self, query: ActivityQuery) -> Result<ActivityPage, AuditError> {
-        self.search_audit(&AuditSearch::from(query)).await
+    pub async fn activity(&self, query: &ActivityQuery) -> Result<LogPage<ToldEntry>, AuditError> {
+        let keep = |index, entry| query.told(entry).map(|told| ToldEntry { index, told });
+        self.read_log(&AuditSearch::from(query), query.category.is_some(), keep).await
     }
 
     /// Entries for officers, newest first.
     ///
     /// # Errors
     /// As [`App::activity`].
-    pub async fn search_audit(&self, search: &AuditSearch) -> Result<ActivityPage, AuditError> {
+    pub async fn search_audit(
+        &self,
+        search: &AuditSearch,
+    ) -> Result<LogPage<LoggedEntry>, AuditError> {
+        let keep = |index, entry| Some(LoggedEntry { index, entry });
+        self.read_log(search, search.category.is_some(), keep).await
+    }
+
+    /// Reads the log backwards; `sparse` when few of the entries will be kept.
+    async fn read_log<T>(
+        &self,
+        search: &AuditSearch,
+        sparse: bool,
+        keep: impl Fn(u64, AuditEntry) -> Option<T> + Send,
+    ) -> Result<LogPage<T>, AuditError> {
         let sealer = &self.audit;
         let subjects = search
             .patient
@@ -144,10 +192,10 @@ impl App {
             before: search.before,
             limit: CHUNK.min(search.limit.saturating_add(1)),
         };
-        if search.category.is_some() {
+        if sparse {
             query.limit = CHUNK;
         }
-        let mut page = ActivityPage::default();
+        let mut page = LogPage { entries: Vec::new(), next_before: None };
         let mut opened = 0;
         while page.entries.len() < search.limit && opened < OPENED_MAX {
             let chunk = self.store.audit_page(query.clone()).await?;
@@ -161,7 +209,7 @@ impl App {
                 query.before = Some(stored.index);
                 let entry = sealer.open(&stored.entry.id, &stored.entry.body)?;
                 if search.fits(&entry) {
-                    page.entries.push(LoggedEntry { index: stored.index, entry });
+                    page.entries.extend(keep(stored.index, entry));
                 }
             }
             if !more {

@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare, Told};
 use proviso_core::category::{Category, CategorySet, SensitiveSet};
+use proviso_core::consent::Capacity;
 use proviso_core::id::{AuditEntryId, TenantId};
 use proviso_core::time::At;
 use proviso_store::{
@@ -70,6 +71,7 @@ fn entry(number: u64) -> AuditEntry {
         interaction: None,
         resource_type: None,
         resources: vec![],
+        asked: CategorySet::EMPTY,
         categories: if number.is_multiple_of(5) {
             CategorySet::EMPTY.with(Category::Laboratory)
         } else {
@@ -77,6 +79,7 @@ fn entry(number: u64) -> AuditEntry {
         },
         sensitive: SensitiveSet::EMPTY,
         released: 1,
+        for_proxies: None,
         withheld: 0,
         purpose: None,
         consent: None,
@@ -110,6 +113,9 @@ fn verify(database: &Path) -> VerifyReport {
 fn query() -> ActivityQuery {
     ActivityQuery {
         patient: "maria".parse().unwrap(),
+        reader: Capacity::Patient,
+        without_looks_of: None,
+        kinds: vec![],
         client: None,
         from: None,
         to: None,
@@ -121,7 +127,7 @@ fn query() -> ActivityQuery {
 }
 
 async fn indexes(app: &App, query: ActivityQuery) -> (Vec<u64>, Option<u64>) {
-    let page = app.activity(query).await.unwrap();
+    let page = app.activity(&query).await.unwrap();
     (page.entries.iter().map(|one| one.index).collect(), page.next_before)
 }
 
@@ -133,9 +139,9 @@ async fn a_patient_finds_their_entries_newest_first_and_nobody_elses() {
         let receipt = app.append_audit(entry(number)).await.unwrap();
         assert_eq!((receipt.index, receipt.id), (number, entry(number).id));
     }
-    let page = app.activity(query()).await.unwrap();
-    let found: Vec<_> = page.entries.iter().map(|one| one.entry.clone()).collect();
-    assert_eq!(found, [8, 7, 5, 4, 2, 1].map(entry));
+    let page = app.activity(&query()).await.unwrap();
+    let found: Vec<_> = page.entries.iter().map(|one| one.told.clone()).collect();
+    assert_eq!(found, [8, 7, 5, 4, 2, 1].map(|number| Told::to_patient(entry(number))));
     assert_eq!(page.next_before, None);
     let stranger = ActivityQuery { patient: "lily".parse().unwrap(), ..query() };
     assert_eq!(indexes(&app, stranger).await, (vec![], None));
@@ -168,6 +174,45 @@ async fn activity_is_filtered_and_paged() {
     }
     assert_eq!(all, indexes(&app, query()).await.0);
     assert_eq!(all.len(), 20);
+}
+
+#[tokio::test]
+async fn a_kind_that_a_proxy_may_not_know_of_finds_nothing_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = open(&folder, Faults::default()).await;
+    let both = CategorySet::EMPTY.with(Category::Laboratory).with(Category::Vitals);
+    let mut mixed = entry(1);
+    mixed.categories = both;
+    mixed.for_proxies = Some(ProxyShare {
+        patients: mixed.patients.iter().cloned().collect(),
+        categories: CategorySet::EMPTY.with(Category::Vitals),
+        released: 1,
+    });
+    app.append_audits(vec![mixed, entry(2)]).await.unwrap();
+    for (reader, category, expected) in [
+        (Capacity::Patient, Category::Laboratory, vec![0]),
+        (Capacity::Patient, Category::Vitals, vec![1, 0]),
+        (Capacity::Proxy, Category::Laboratory, vec![]),
+        (Capacity::Proxy, Category::Vitals, vec![0]),
+    ] {
+        let asked = ActivityQuery { reader, category: Some(category), ..query() };
+        assert_eq!(indexes(&app, asked).await.0, expected, "{reader:?} {category}");
+    }
+}
+
+#[tokio::test]
+async fn a_place_in_the_log_is_read_by_nobody_and_opens_for_its_reader_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = open(&folder, Faults::default()).await;
+    let (wei, lily) = ("acc_wei".parse().unwrap(), "lily".parse().unwrap());
+    let places: Vec<_> =
+        [1, u64::MAX].iter().map(|index| app.seal_place(*index, &wei, &lily).unwrap()).collect();
+    assert_eq!(places[0].len(), places[1].len());
+    assert_eq!(app.open_place(&places[0], &wei, &lily), Some(1));
+    assert_eq!(app.open_place(&places[1], &wei, &lily), Some(u64::MAX));
+    assert_eq!(app.open_place(&places[0], &"acc_lily".parse().unwrap(), &lily), None);
+    assert_eq!(app.open_place(&places[0], &wei, &"james".parse().unwrap()), None);
+    assert_eq!(app.open_place("17", &wei, &lily), None);
 }
 
 #[tokio::test]

@@ -214,6 +214,9 @@ impl World {
     async fn activity(&self, patient: &str) -> Vec<AuditEntry> {
         let query = ActivityQuery {
             patient: patient.parse().unwrap(),
+            reader: Capacity::Patient,
+            without_looks_of: None,
+            kinds: vec![],
             client: None,
             from: None,
             to: None,
@@ -222,8 +225,8 @@ impl World {
             before: None,
             limit: 50,
         };
-        let page = self.app.activity(query).await.unwrap();
-        page.entries.into_iter().map(|logged| logged.entry).collect()
+        let page = self.app.activity(&query).await.unwrap();
+        page.entries.into_iter().map(|one| one.told.entry().clone()).collect()
     }
 }
 

@@ -16,6 +16,7 @@ pub use canonical::NamedConsent;
 pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
 
 use crate::category::{CategorySet, PurposeSet, SensitiveSet};
+use crate::decision::org_rules::proxy_sensitive;
 use crate::id::{AccountId, ClientId, ConsentId, ConsentVersionId, PatientId};
 use crate::scope::Scope;
 use crate::time::{At, Period};
@@ -179,6 +180,25 @@ pub struct ConsentVersion {
     pub recorded_at: At,
     /// Why this version exists, in the words of the person or rule that made it.
     pub change_reason: Option<String>,
+}
+
+impl ConsentVersion {
+    /// The sensitive kinds named, as far as a reader in this capacity may know them; `None` when
+    /// not even whether there are any.
+    ///
+    /// What patients named themselves they named in confidence: a parent who sees that a teenager
+    /// named a kind learns of care that the records hide. A choice of a proxy cannot take effect
+    /// for more than a proxy may see.
+    pub fn sensitive_known_to(&self, reader: Capacity) -> Option<SensitiveSet> {
+        match (reader, self.capacity) {
+            (Capacity::Patient, _) => Some(self.sensitive),
+            (Capacity::Proxy | Capacity::LegalAuthority, Capacity::Patient) => None,
+            (
+                Capacity::Proxy | Capacity::LegalAuthority,
+                Capacity::Proxy | Capacity::LegalAuthority,
+            ) => Some(self.sensitive.intersection(proxy_sensitive())),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,21 @@ fn recorded() -> ConsentVersion {
 }
 
 #[test]
+fn what_a_patient_named_is_not_for_those_who_act_for_them() {
+    let named = SensitiveSet::EMPTY.with(SensitiveKind::Hiv).with(SensitiveKind::Adolescent);
+    let mut own = recorded();
+    own.sensitive = named;
+    assert_eq!(own.sensitive_known_to(Capacity::Patient), Some(named));
+    assert_eq!(own.sensitive_known_to(Capacity::Proxy), None);
+    own.sensitive = SensitiveSet::EMPTY;
+    assert_eq!(own.sensitive_known_to(Capacity::Proxy), None, "nor that it is none");
+    let by_proxy = ConsentVersion { capacity: Capacity::Proxy, sensitive: named, ..own };
+    assert_eq!(by_proxy.sensitive_known_to(Capacity::Patient), Some(named));
+    let open = SensitiveSet::EMPTY.with(SensitiveKind::Hiv);
+    assert_eq!(by_proxy.sensitive_known_to(Capacity::Proxy), Some(open));
+}
+
+#[test]
 fn the_diagram_shows_the_transition_table() {
     let mut drawn = String::from("//! ```text\n");
     for (before, verb, after) in TRANSITIONS {

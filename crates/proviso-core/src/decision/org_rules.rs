@@ -13,6 +13,7 @@
 //! has no need to read the chart, hence sees no clinical data through FHIR either. Emergency
 //! access (ETREAT, BTG) applies by name only, and no rule of this set names it.
 
+use super::Labels;
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
 use crate::reason::ReasonCode;
@@ -89,4 +90,12 @@ pub fn proxy_sensitive() -> SensitiveSet {
         .without(SensitiveKind::Adolescent)
         .without(SensitiveKind::PsychotherapyNotes)
         .without(SensitiveKind::Restricted)
+}
+
+/// Whether a person who acts for a patient may know of a resource with these labels.
+pub fn proxy_may_know(labels: Labels) -> bool {
+    match labels {
+        Labels::Known(kinds) => kinds.is_subset_of(proxy_sensitive()),
+        Labels::Unclassified => false,
+    }
 }

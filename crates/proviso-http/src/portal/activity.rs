@@ -4,8 +4,8 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proviso_app::audit::ActivityQuery;
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_app::audit::{ActivityQuery, ToldEntry};
+use proviso_core::audit::{AuditOutcome, Told};
 use proviso_core::category::Category;
 use proviso_core::consent::Recipient;
 use proviso_core::id::ClientId;
@@ -109,11 +109,11 @@ pub(crate) struct ActivityPage {
 /// One page of the list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Entries {
-    pub(crate) newest_first: Vec<AuditEntry>,
+    pub(crate) newest_first: Vec<Told>,
     /// Where the next page begins.
     pub(crate) next: Option<String>,
-    /// Where this page began, when it is not the first.
-    pub(crate) cursor: Option<String>,
+    /// Whether this is not the first page.
+    pub(crate) continued: bool,
 }
 
 impl ActivityPage {
@@ -137,7 +137,7 @@ impl ActivityPage {
             empty_title: t.say(&format!("activity-none{suffix}")),
             empty_text: t.say(&format!("activity-none{suffix}-text")),
             older: page.next.as_ref().map(|next| with_query(&first, "before", next)),
-            newer: page.cursor.is_some().then_some(first),
+            newer: page.continued.then_some(first),
         }
     }
 }
@@ -207,11 +207,11 @@ fn filter_view(
 pub(crate) const OUTCOMES: [AuditOutcome; 4] =
     [AuditOutcome::Success, AuditOutcome::Denied, AuditOutcome::Failure, AuditOutcome::Error];
 
-fn days(t: Texts, entries: &[AuditEntry], names: &Names) -> Vec<Day> {
+fn days(t: Texts, entries: &[Told], names: &Names) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
-    for entry in entries {
-        let label = t.day(entry.at);
-        let view = EntryView::new(t, entry, names);
+    for told in entries {
+        let label = t.day(told.entry().at);
+        let view = EntryView::new(t, told, names);
         match days.last_mut() {
             Some(day) if day.label == label => {
                 let repeats = day.entries.last_mut().is_some_and(|last| last.absorb(t, &view));
@@ -256,7 +256,7 @@ pub(crate) async fn show(
     patient_visit.log(&state, "activity").await?;
     let visit = patient_visit.visit();
     let filter = Filter::of(&patient_visit.query);
-    let before = patient_visit.query.one("before").and_then(|text| text.parse().ok());
+    let before = patient_visit.query.one("before").unwrap_or("");
     let entries = if filter.problem.is_some() {
         Entries::default()
     } else {
@@ -268,13 +268,14 @@ pub(crate) async fn show(
     Ok(page(StatusCode::OK, &view, &FormTargets::Own))
 }
 
-/// Entries about the patient, newest first, without the reader's own looks at the portal and at
-/// lists of people: those are in the log, but on this page they would bury what matters.
+/// Entries about the patient that the reader may know of, newest first, without the reader's own
+/// looks at the portal and at lists of people. `before` is a place that an earlier page named, or
+/// nothing.
 pub(crate) async fn feed(
     state: &HttpState,
     patient_visit: &PatientVisit,
     filter: &Filter,
-    before: Option<u64>,
+    before: &str,
     limit: usize,
 ) -> Result<Entries, Response> {
     let (from, to) = filter.period();
@@ -282,46 +283,50 @@ pub(crate) async fn feed(
         // No app has such an id, so nothing matches.
         return Ok(Entries::default());
     };
+    let reader = &patient_visit.member.signed_in.account.id;
+    let patient = &patient_visit.person.patient;
+    let start = state.app.open_place(before, reader, patient);
+    // One more than is shown: whether there is an older page is a question about what the reader
+    // may know, not about what is in the log.
     let mut query = ActivityQuery {
-        patient: patient_visit.person.patient.clone(),
+        patient: patient.clone(),
+        reader: patient_visit.capacity(),
+        without_looks_of: Some(reader.clone()),
+        kinds: Vec::new(),
         client,
         from,
         to,
         category: filter.kind,
         outcome: filter.outcome,
-        before,
-        limit,
+        before: start,
+        limit: limit + 1,
     };
-    let reader = &patient_visit.member.signed_in.account.id;
-    let own_look = |entry: &AuditEntry| {
-        matches!(entry.kind, AuditKind::PortalView | AuditKind::NamesShown)
-            && entry.account.as_ref() == Some(reader)
-    };
-    let mut entries = Vec::new();
-    let mut next = None;
+    let mut found: Vec<ToldEntry> = Vec::new();
     for _ in 0..ROUNDS_MAX {
-        let found = state.app.activity(query.clone()).await;
-        let found = found.map_err(|error| failed(patient_visit.visit(), &error))?;
-        next = found.next_before;
-        for logged in found.entries {
-            if entries.len() == limit {
-                break;
-            }
-            if !own_look(&logged.entry) {
-                next = found.next_before.map(|_| logged.index);
-                entries.push(logged.entry);
-            }
-        }
-        if entries.len() == limit || found.next_before.is_none() {
+        query.limit = limit + 1 - found.len();
+        let page = state.app.activity(&query).await;
+        let page = page.map_err(|error| failed(patient_visit.visit(), &error))?;
+        found.extend(page.entries);
+        query.before = page.next_before;
+        if found.len() > limit || query.before.is_none() {
             break;
         }
-        query.before = found.next_before;
-        next = found.next_before;
     }
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = match found.last().filter(|_| more) {
+        Some(last) => Some(
+            state
+                .app
+                .seal_place(last.index, reader, patient)
+                .map_err(|error| failed(patient_visit.visit(), &error))?,
+        ),
+        None => None,
+    };
     Ok(Entries {
-        newest_first: entries,
-        next: next.map(|index| index.to_string()),
-        cursor: before.map(|index| index.to_string()),
+        newest_first: found.into_iter().map(|one| one.told).collect(),
+        next,
+        continued: start.is_some(),
     })
 }
 
@@ -329,12 +334,12 @@ pub(crate) async fn feed(
 pub(crate) async fn names(
     state: &HttpState,
     patient_visit: &PatientVisit,
-    entries: &[AuditEntry],
+    entries: &[Told],
 ) -> Names {
     let reader = patient_visit.member.signed_in.account.id.clone();
     let mut names = Names { reader: Some(reader), ..Names::default() };
     let live = state.app.live();
-    for entry in entries {
+    for entry in entries.iter().map(Told::entry) {
         if let Some(id) = entry.client.as_ref().filter(|id| !names.apps.contains_key(*id)) {
             let name = match live.client(id) {
                 Some(client) => Some(client.name.clone()),

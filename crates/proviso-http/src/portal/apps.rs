@@ -4,9 +4,10 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use proviso_app::audit::AuditSearch;
+use proviso_app::audit::ActivityQuery;
 use proviso_app::consent::{ChoiceError, SharingChoice};
 use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::SensitiveSet;
 use proviso_core::consent::{
     ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess, Recipient,
 };
@@ -26,6 +27,8 @@ use crate::text::Texts;
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     pub(crate) consent: ConsentVersion,
+    /// The sensitive kinds it names, if the reader may know them.
+    pub(crate) sensitive: Option<SensitiveSet>,
     /// The first version's instant: since when.
     pub(crate) since: At,
     /// The app's id, for links.
@@ -62,11 +65,13 @@ impl Connection {
     fn facts(&self, t: Texts, at: At) -> Vec<Fact> {
         let consent = &self.consent;
         let kinds: Vec<String> = consent.categories.iter().map(|c| t.category(c)).collect();
-        let sensitive: Vec<String> = consent.sensitive.iter().map(|k| t.sensitive(k)).collect();
         let purposes: Vec<String> = consent.purposes.iter().map(|p| t.purpose(p)).collect();
         let mut facts = vec![Fact::new(t.say("apps-sees"), t.list(&kinds))];
-        let sensitive =
-            if sensitive.is_empty() { t.say("apps-sensitive-none") } else { t.list(&sensitive) };
+        let sensitive = match self.sensitive {
+            None => t.say("apps-sensitive-private"),
+            Some(SensitiveSet::EMPTY) => t.say("apps-sensitive-none"),
+            Some(kinds) => t.list(&kinds.iter().map(|kind| t.sensitive(kind)).collect::<Vec<_>>()),
+        };
         facts.push(Fact::new(t.say("apps-sensitive"), sensitive));
         facts.push(Fact::new(t.say("apps-purpose"), t.list(&purposes)));
         facts.push(Fact::new(t.say("apps-since"), t.moment(self.since)));
@@ -210,7 +215,10 @@ async fn connection(
     choice: &SharingChoice,
 ) -> Result<Option<Connection>, Response> {
     let visit = patient_visit.visit();
-    let version = choice.consent.version();
+    let mut version = choice.consent.version().clone();
+    let sensitive = version.sensitive_known_to(patient_visit.capacity());
+    // What the reader may not know is not there for any page to show.
+    version.sensitive = sensitive.unwrap_or_default();
     let Recipient::App(client) = &version.recipient else { return Ok(None) };
     let store = state.app.store();
     let versions =
@@ -228,7 +236,8 @@ async fn connection(
         app: client.to_string(),
         app_name: choice.app.as_ref().map_or_else(|| client.to_string(), |app| app.name.clone()),
         given_by,
-        last_look: last_look(state, patient_visit, client, version).await?,
+        last_look: last_look(state, patient_visit, client, &version).await?,
+        sensitive,
         consent: version.clone(),
     }))
 }
@@ -240,19 +249,22 @@ async fn last_look(
     client: &ClientId,
     version: &ConsentVersion,
 ) -> Result<Option<At>, Response> {
-    let search = AuditSearch {
-        patient: Some(patient_visit.person.patient.clone()),
-        client: Some(client.clone()),
+    let query = ActivityQuery {
+        patient: patient_visit.person.patient.clone(),
+        reader: patient_visit.capacity(),
+        without_looks_of: None,
         kinds: vec![AuditKind::Access],
-        outcome: Some(AuditOutcome::Success),
+        client: Some(client.clone()),
         from: version.period.start,
         to: (version.status != ConsentStatus::Active).then_some(version.recorded_at),
+        category: None,
+        outcome: Some(AuditOutcome::Success),
+        before: None,
         limit: 1,
-        ..AuditSearch::default()
     };
-    let found = state.app.search_audit(&search).await;
+    let found = state.app.activity(&query).await;
     let found = found.map_err(|error| failed(patient_visit.visit(), &error))?;
-    Ok(found.entries.first().map(|logged| logged.entry.at))
+    Ok(found.entries.first().map(|one| one.told.entry().at))
 }
 
 async fn choices(

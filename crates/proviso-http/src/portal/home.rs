@@ -152,7 +152,7 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
         .await
         .map_err(|error| failed(visit, &error))?;
     let in_force = choices.iter().filter(|choice| choice.standing == Standing::InForce).count();
-    let feed = feed(state, patient_visit, &Filter::default(), None, LATEST).await?;
+    let feed = feed(state, patient_visit, &Filter::default(), "", LATEST).await?;
     let names = names(state, patient_visit, &feed.newest_first).await;
     let t = visit.texts();
     Ok(HomeFacts {

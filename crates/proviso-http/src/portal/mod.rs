@@ -85,16 +85,20 @@ impl PatientVisit {
         self.member.visit()
     }
 
-    /// Logs the view; what follows may be shown only afterwards.
-    pub(crate) async fn log(&self, state: &HttpState, page: &str) -> Result<(), Response> {
-        let capacity = match self.person.standing {
+    /// In what capacity the person reads.
+    pub(crate) const fn capacity(&self) -> Capacity {
+        match self.person.standing {
             Standing::Own => Capacity::Patient,
             Standing::Proxy => Capacity::Proxy,
-        };
+        }
+    }
+
+    /// Logs the view; what follows may be shown only afterwards.
+    pub(crate) async fn log(&self, state: &HttpState, page: &str) -> Result<(), Response> {
         let Member { visitor, signed_in } = &self.member;
         state
             .app
-            .log_portal_view(signed_in, &self.person.patient, capacity, page, &visitor.via)
+            .log_portal_view(signed_in, &self.person.patient, self.capacity(), page, &visitor.via)
             .await
             .map_err(|error| failed(self.visit(), &error))
     }

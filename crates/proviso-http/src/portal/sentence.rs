@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
-use proviso_core::category::CategorySet;
-use proviso_core::category_rules::{categories_of_type, is_directory};
+use proviso_core::audit::{Amount, AuditEntry, AuditKind, AuditOutcome, Told};
+use proviso_core::category_rules::is_directory;
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::interaction::Interaction;
 
@@ -103,16 +102,17 @@ pub(crate) struct EntryView {
 }
 
 impl EntryView {
-    pub(crate) fn new(t: Texts, entry: &AuditEntry, names: &Names) -> Self {
+    pub(crate) fn new(t: Texts, told: &Told, names: &Names) -> Self {
+        let entry = told.entry();
         let (outcome, tone) = outcome_tag(t, entry);
         Self {
-            sentence: sentence(t, entry, names),
+            sentence: sentence(t, told, names),
             instant: entry.at.to_rfc3339(),
             time: t.time_of_day(entry.at),
             outcome,
             tone,
             refused: entry.outcome == AuditOutcome::Denied,
-            facts: facts(t, entry, names),
+            facts: facts(t, told, names),
             times: None,
             count: 1,
         }
@@ -158,22 +158,20 @@ fn outcome_tag(t: Texts, entry: &AuditEntry) -> (String, &'static str) {
     (t.say(&key), tone)
 }
 
-/// What an entry was about, in words a patient knows: the kinds it names, else those that the type
-/// asked for can be.
-fn kinds(t: Texts, entry: &AuditEntry) -> Option<String> {
-    let asked = entry.resource_type.map_or(CategorySet::EMPTY, categories_of_type);
-    let kinds = if entry.categories.is_empty() { asked } else { entry.categories };
-    let names: Vec<String> = kinds.iter().map(|category| t.category(category)).collect();
+/// What an entry was about, in words a patient knows.
+fn kinds(t: Texts, told: &Told) -> Option<String> {
+    let names: Vec<String> = told.kinds().iter().map(|category| t.category(category)).collect();
     if !names.is_empty() {
         return Some(t.list(&names));
     }
-    entry.resource_type.is_some_and(is_directory).then(|| t.say("activity-kinds-directory"))
+    told.entry().resource_type.is_some_and(is_directory).then(|| t.say("activity-kinds-directory"))
 }
 
 /// The sentence of an entry, the app first where an app acted.
-pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
+pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
+    let entry = told.entry();
     let outcome = outcome_code(entry.outcome);
-    let stated = kinds(t, entry);
+    let stated = kinds(t, told);
     let unnamed = stated.is_none();
     let kinds = stated.unwrap_or_else(|| t.say("activity-kinds-unknown"));
     // The sentence names the app alone; for whom it acts stands beside it under "Who".
@@ -189,7 +187,13 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
         AuditKind::Access if unnamed && entry.outcome == AuditOutcome::Denied => {
             t.with("activity-access-stopped", &values)
         }
-        AuditKind::Access => t.count(access_key(entry), entry.released.into(), &values),
+        AuditKind::Access => {
+            let key = access_key(entry);
+            match (entry.outcome, told.amount()) {
+                (AuditOutcome::Success, Amount::Some) => t.with(&format!("{key}-some"), &values),
+                (_, amount) => t.count(key, count(amount), &values),
+            }
+        }
         AuditKind::SignIn => t.with("activity-sign-in", &by_person),
         AuditKind::SignOut => t.with("activity-sign-out", &by_person),
         AuditKind::Authorization => authorization_sentence(t, entry, names, &person),
@@ -204,6 +208,15 @@ pub(crate) fn sentence(t: Texts, entry: &AuditEntry, names: &Names) -> String {
         AuditKind::Key => t.say("activity-key"),
         AuditKind::Import => t.with("activity-import", &by_person),
         AuditKind::Administration => t.say("activity-administration"),
+    }
+}
+
+fn count(amount: Amount) -> u64 {
+    match amount {
+        Amount::Nothing => 0,
+        // How many is not said; that it is more than one is what most readers assume.
+        Amount::Some => 2,
+        Amount::Exactly(count) => count.into(),
     }
 }
 
@@ -268,14 +281,15 @@ const fn access_key(entry: &AuditEntry) -> &'static str {
     }
 }
 
-fn facts(t: Texts, entry: &AuditEntry, names: &Names) -> Vec<Fact> {
+fn facts(t: Texts, told: &Told, names: &Names) -> Vec<Fact> {
+    let entry = told.entry();
     let mut facts = vec![Fact::new(t.say("activity-who"), names.who(t, entry))];
     if let Some(purpose) = entry.purpose {
         let why = t.with("activity-why-purpose", &[("purpose", &t.purpose(purpose))]);
         facts.push(Fact::new(t.say("activity-why"), why));
     }
     if entry.kind == AuditKind::Access {
-        facts.push(Fact::new(t.say("activity-what"), what(t, entry)));
+        facts.push(Fact::new(t.say("activity-what"), what(t, told)));
     }
     let language = proviso_core::reason::Language::from_tag(t.language().tag());
     let reasons: Vec<&str> =
@@ -286,22 +300,19 @@ fn facts(t: Texts, entry: &AuditEntry, names: &Names) -> Vec<Fact> {
     facts
 }
 
-fn what(t: Texts, entry: &AuditEntry) -> String {
-    let kinds = kinds(t, entry);
-    let released = entry.outcome == AuditOutcome::Success && entry.released > 0;
-    let mut parts = Vec::new();
-    match (released, kinds) {
-        (true, Some(kinds)) => parts.push(t.count(
-            "activity-what-records-of",
-            entry.released.into(),
-            &[("kinds", &kinds)],
-        )),
-        (true, None) => parts.push(t.count("activity-what-records", entry.released.into(), &[])),
-        (false, Some(kinds)) => parts.push(t.with("activity-what-asked", &[("kinds", &kinds)])),
-        (false, None) => parts.push(t.say("activity-what-none")),
-    }
+fn what(t: Texts, told: &Told) -> String {
+    let entry = told.entry();
+    let kinds = kinds(t, told).unwrap_or_else(|| t.say("activity-kinds-unknown"));
+    let kinds = [("kinds", kinds.as_str())];
+    let mut parts = vec![match (entry.outcome, told.amount()) {
+        (AuditOutcome::Success, Amount::Exactly(count)) => {
+            t.count("activity-what-records-of", count.into(), &kinds)
+        }
+        (AuditOutcome::Success, Amount::Some) => t.with("activity-what-some", &kinds),
+        (_, _) => t.with("activity-what-asked", &kinds),
+    }];
     let sensitive: Vec<String> = entry.sensitive.iter().map(|kind| t.sensitive(kind)).collect();
-    if released && !sensitive.is_empty() {
+    if told.amount() != Amount::Nothing && !sensitive.is_empty() {
         parts.push(t.with("activity-what-sensitive", &[("kinds", &t.list(&sensitive))]));
     }
     parts.join(". ")
