@@ -69,6 +69,7 @@ struct Viewer {
 struct PlanNote {
     consent: Option<(proviso_core::id::ConsentId, proviso_core::id::ConsentVersionId)>,
     policy_version: String,
+    categories: CategorySet,
     basis: ReasonCode,
 }
 
@@ -145,6 +146,7 @@ impl Trail {
         self.plan = Some(PlanNote {
             consent: plan.consent.clone(),
             policy_version: plan.policy_version.clone(),
+            categories: plan.categories,
             basis: plan.basis,
         });
     }
@@ -233,7 +235,7 @@ impl Trail {
                 touched.extend(viewer.map(|viewer| viewer.patient.clone()));
             }
         }
-        // A permit names its basis, a refusal what stood in the way; never the one for the other.
+        // A permit names its basis, a refusal what stood in the way.
         let mut reasons: Vec<ReasonCode> = match outcome {
             AuditOutcome::Success => self.grounds.iter().copied().collect(),
             AuditOutcome::Denied | AuditOutcome::Failure | AuditOutcome::Error => {
@@ -245,6 +247,11 @@ impl Trail {
             && let Some(plan) = &self.plan
         {
             reasons.push(plan.basis);
+            // Permitted to ask, with an answer that could only be empty: that is not sharing.
+            let unshared = self.asked.intersection(plan.categories).is_empty();
+            if unshared && !self.asked.is_empty() {
+                reasons.push(ReasonCode::CategoryNotShared);
+            }
         }
         AuditEntry {
             id,

@@ -316,6 +316,7 @@ home-apps-count = { $count ->
 home-apps-link = See connected apps
 home-activity = What happened last
 home-activity-none = Nothing has happened yet.
+home-activity-times = { $sentence } ({ $count } times)
 home-activity-link = See all activity
 home-demo = Try it out
 home-demo-text = Open the demonstration app and ask it to connect.
@@ -338,6 +339,7 @@ apps-active = Sharing
 apps-not-yet = Not begun
 apps-over = Ended
 apps-sees = It sees
+apps-saw = It could see
 apps-sensitive = Sensitive records
 apps-sensitive-none = None
 apps-sensitive-private = Only the patient sees which
@@ -370,7 +372,7 @@ stop-cancel = Keep sharing
 stopped-title = { $app } can no longer see the records
 stopped-what = What happened
 stopped-at = Sharing ended on { $at }.
-stopped-next = From now on each request of { $app } is refused. What it was given to get in with no longer works.
+stopped-next = From now on each request of { $app } is refused. Its key to the records no longer works.
 stopped-copies = What it copied before stays with it. To have that deleted, ask the makers of the app.
 stopped-log = We wrote this to your activity list.
 stopped-activity = See activity
@@ -400,15 +402,17 @@ activity-none-filtered-text = There is no activity that fits what you chose.
 activity-older = Older
 activity-newer = Back to the newest
 activity-pages = Pages of activity
+activity-sensitive = Sensitive records
+activity-times-zone = Times are in world time (UTC), which may differ from the clock on your wall.
 activity-who = Who
 activity-why = Why
-activity-what = What
 activity-result = Result
 activity-outcome-success = Done
 activity-outcome-denied = Refused
 activity-outcome-failure = Did not work
 activity-outcome-error = Fault on our side
 activity-access-outcome-success = Allowed
+activity-access-outcome-nothing = Nothing shown
 activity-who-you = You
 activity-who-app-for-you = { $app }, connected by you
 activity-who-app-for = { $app }, for { $name }
@@ -417,20 +421,6 @@ activity-who-person = { $name }
 activity-who-server = This server
 activity-who-nobody = Someone who was not signed in
 activity-why-purpose = For { $purpose }
-activity-why-none = No reason was given
-activity-what-none = Nothing was handed out
-activity-what-some = Records: { $kinds }
-activity-what-records = { $count ->
-    [one] One record
-   *[other] { $count } records
-}
-activity-what-records-of = { $count ->
-    [one] One record: { $kinds }
-   *[other] { $count } records: { $kinds }
-}
-activity-what-asked = Asked for: { $kinds }
-activity-what-sensitive = With sensitive records: { $kinds }
-activity-result-none = Nothing more to say
 
 activity-access-read = { $outcome ->
     [success] { $count ->
@@ -444,6 +434,7 @@ activity-access-read = { $outcome ->
 }
 activity-access-read-some = { $who } looked at records: { $kinds }.
 activity-access-write-some = { $who } added or changed records: { $kinds }.
+activity-access-read-unshared = { $who } asked for { $kinds } and got nothing, because that is not shared.
 activity-access-write = { $outcome ->
     [success] { $who } added or changed { $count ->
         [one] one record: { $kinds }.
@@ -460,6 +451,7 @@ activity-access-delete = { $outcome ->
    *[error] { $who } tried to delete { $kinds }. Something failed here, and nothing was deleted.
 }
 activity-access-delete-some = { $who } deleted { $kinds }.
+activity-kinds-several = several kinds of record
 activity-kinds-unknown = records
 activity-access-stopped = We stopped { $who }.
 activity-kinds-directory = care staff, places or medicines
@@ -475,18 +467,18 @@ activity-sign-out = { $who } signed out.
 activity-authorization = { $outcome ->
     [success] { $action ->
         [launch] { $who } opened { $app }.
-       *[other] { $who } let { $app } in.
+       *[other] { $who } said yes to { $app }.
     }
-    [denied] { $who } did not let { $app } in.
+    [denied] { $who } said no to { $app }.
    *[other] { $app } asked to connect in a way that does not work.
 }
 activity-some-app = an app
 activity-token = { $outcome ->
-    [success] { $who } was let in.
-   *[other] { $who } tried to get in and was refused.
+    [success] { $who } got a new key to what is shared with it.
+   *[other] { $who } asked for a new key and was refused.
 }
-activity-token-revocation = { $who } gave back its access.
-activity-introspection = A service asked whether an access is still good.
+activity-token-revocation = { $who } gave its key back.
+activity-introspection = A service asked whether a key is still good.
 activity-identity = { $outcome ->
     [success] { $who } asked who had signed in, and was told.
    *[other] { $who } asked who had signed in and was refused.
@@ -505,19 +497,23 @@ activity-consent-with = { $action ->
     [expire] Sharing with { $app } ended because its time was over.
    *[other] The sharing choice for { $app } changed.
 }
-activity-client-registration = An app was registered.
+activity-client-registration = A new app was added to the list of known apps.
 activity-portal-view = { $outcome ->
     [success] { $who } looked at these pages.
    *[other] { $who } wanted to look at these pages and was refused.
 }
+activity-key = A security key of this service was changed.
 activity-names-shown = { $who } saw your name in a list of patients.
 activity-names-shown-for = { $who } saw your name in a list of patients, to choose one for { $app }.
-activity-key = A key of this server changed.
 activity-import = { $outcome ->
-    [success] Records were loaded from a file.
-   *[other] Records were to be loaded from a file. It did not work.
+    [success] Your health organization added records here.
+   *[other] Your health organization tried to add records here. It did not work.
 }
-activity-administration = Something was changed in how this server runs.
+activity-administration = { $action ->
+    [delete] Your health organization removed a record: { $kinds }.
+    [shift] A nurse’s working time with you began.
+   *[other] Your health organization changed something in how this service works.
+}
 
 ## Start an app (staff)
 

@@ -315,6 +315,7 @@ home-apps-count = { $count ->
 home-apps-link = Ver aplicaciones conectadas
 home-activity = Lo último que pasó
 home-activity-none = Todavía no ha pasado nada.
+home-activity-times = { $sentence } ({ $count } veces)
 home-activity-link = Ver toda la actividad
 home-demo = Pruébelo
 home-demo-text = Abra la aplicación de demostración y pídale que se conecte.
@@ -337,6 +338,7 @@ apps-active = Compartiendo
 apps-not-yet = Sin empezar
 apps-over = Terminada
 apps-sees = Ve
+apps-saw = Pudo ver
 apps-sensitive = Datos sensibles
 apps-sensitive-none = Ninguno
 apps-sensitive-private = Solo el paciente ve cuáles
@@ -369,7 +371,7 @@ stop-cancel = Seguir compartiendo
 stopped-title = { $app } ya no puede ver los datos
 stopped-what = Lo que pasó
 stopped-at = Dejó de compartirse el { $at }.
-stopped-next = Desde ahora se rechaza cada solicitud de { $app }. Lo que tenía para entrar ya no sirve.
+stopped-next = Desde ahora se rechaza cada solicitud de { $app }. Su llave de los datos ya no sirve.
 stopped-copies = Lo que copió antes se queda con ella. Para que se borre, pídalo a quienes la hacen.
 stopped-log = Lo hemos escrito en su lista de actividad.
 stopped-activity = Ver actividad
@@ -399,15 +401,17 @@ activity-none-filtered-text = No hay actividad que encaje con lo que eligió.
 activity-older = Anteriores
 activity-newer = Volver a lo más reciente
 activity-pages = Páginas de actividad
+activity-sensitive = Datos sensibles
+activity-times-zone = Las horas son hora mundial (UTC) y pueden no coincidir con las de su reloj.
 activity-who = Quién
 activity-why = Por qué
-activity-what = Qué
 activity-result = Resultado
 activity-outcome-success = Hecho
 activity-outcome-denied = Rechazado
 activity-outcome-failure = No funcionó
 activity-outcome-error = Fallo nuestro
 activity-access-outcome-success = Permitido
+activity-access-outcome-nothing = No se mostró nada
 activity-who-you = Usted
 activity-who-app-for-you = { $app }, conectada por usted
 activity-who-app-for = { $app }, para { $name }
@@ -416,20 +420,6 @@ activity-who-person = { $name }
 activity-who-server = Este servidor
 activity-who-nobody = Alguien sin sesión iniciada
 activity-why-purpose = Para { $purpose }
-activity-why-none = No se dio ningún motivo
-activity-what-none = No se entregó nada
-activity-what-some = Datos: { $kinds }
-activity-what-records = { $count ->
-    [one] Un dato
-   *[other] { $count } datos
-}
-activity-what-records-of = { $count ->
-    [one] Un dato: { $kinds }
-   *[other] { $count } datos: { $kinds }
-}
-activity-what-asked = Pidió: { $kinds }
-activity-what-sensitive = Con datos sensibles: { $kinds }
-activity-result-none = Nada más que decir
 
 activity-access-read = { $outcome ->
     [success] { $count ->
@@ -443,6 +433,7 @@ activity-access-read = { $outcome ->
 }
 activity-access-read-some = { $who } miró datos: { $kinds }.
 activity-access-write-some = { $who } añadió o cambió datos: { $kinds }.
+activity-access-read-unshared = { $who } pidió { $kinds } y no recibió nada, porque eso no se comparte.
 activity-access-write = { $outcome ->
     [success] { $who } añadió o cambió { $count ->
         [one] un dato: { $kinds }.
@@ -459,6 +450,7 @@ activity-access-delete = { $outcome ->
    *[error] { $who } intentó borrar { $kinds }. Algo falló aquí y no se borró nada.
 }
 activity-access-delete-some = { $who } borró { $kinds }.
+activity-kinds-several = varios tipos de datos
 activity-kinds-unknown = datos
 activity-access-stopped = Paramos a { $who }.
 activity-kinds-directory = personal, lugares o medicamentos
@@ -474,18 +466,18 @@ activity-sign-out = { $who } cerró la sesión.
 activity-authorization = { $outcome ->
     [success] { $action ->
         [launch] { $who } abrió { $app }.
-       *[other] { $who } dejó entrar a { $app }.
+       *[other] { $who } dijo que sí a { $app }.
     }
-    [denied] { $who } no dejó entrar a { $app }.
+    [denied] { $who } dijo que no a { $app }.
    *[other] { $app } pidió conectarse de una manera que no funciona.
 }
 activity-some-app = una aplicación
 activity-token = { $outcome ->
-    [success] { $who } pudo entrar.
-   *[other] { $who } intentó entrar y se le rechazó.
+    [success] { $who } recibió una llave nueva para lo que se comparte con ella.
+   *[other] { $who } pidió una llave nueva y se le rechazó.
 }
-activity-token-revocation = { $who } devolvió su acceso.
-activity-introspection = Un servicio preguntó si un acceso sigue siendo válido.
+activity-token-revocation = { $who } devolvió su llave.
+activity-introspection = Un servicio preguntó si una llave sigue siendo válida.
 activity-identity = { $outcome ->
     [success] { $who } preguntó quién había iniciado sesión y se le dijo.
    *[other] { $who } preguntó quién había iniciado sesión y se le rechazó.
@@ -504,19 +496,23 @@ activity-consent-with = { $action ->
     [expire] Se dejó de compartir con { $app } porque terminó el plazo.
    *[other] Cambió la decisión de compartir con { $app }.
 }
-activity-client-registration = Se registró una aplicación.
+activity-client-registration = Se añadió una aplicación a la lista de aplicaciones conocidas.
 activity-portal-view = { $outcome ->
     [success] { $who } miró estas páginas.
    *[other] { $who } quiso mirar estas páginas y se le rechazó.
 }
+activity-key = Se cambió una clave de seguridad de este servicio.
 activity-names-shown = Su nombre estaba en una lista de pacientes que vio { $who }.
 activity-names-shown-for = Su nombre estaba en una lista de pacientes que vio { $who }, para elegir uno para { $app }.
-activity-key = Cambió una clave de este servidor.
 activity-import = { $outcome ->
-    [success] Se cargaron datos desde un archivo.
-   *[other] Se iban a cargar datos desde un archivo. No funcionó.
+    [success] Su organización de salud añadió datos aquí.
+   *[other] Su organización de salud intentó añadir datos aquí. No funcionó.
 }
-activity-administration = Se cambió algo en el funcionamiento de este servidor.
+activity-administration = { $action ->
+    [delete] Su organización de salud quitó un dato: { $kinds }.
+    [shift] Empezó el turno de enfermería con usted.
+   *[other] Su organización de salud cambió algo en el funcionamiento de este servicio.
+}
 
 ## Abrir una aplicación (personal)
 

@@ -207,6 +207,13 @@ fn activity() -> (Vec<Told>, Names) {
             reasons: vec![ReasonCode::ConsentInForce],
             ..entry(AuditKind::Access, AuditOutcome::Success)
         },
+        AuditEntry {
+            interaction: Some(Interaction::Search),
+            asked: CategorySet::EMPTY.with(Category::Vitals),
+            purpose: Some(PurposeOfUse::PatientRequest),
+            reasons: vec![ReasonCode::ConsentInForce, ReasonCode::CategoryNotShared],
+            ..entry(AuditKind::Access, AuditOutcome::Success)
+        },
         AuditEntry { categories: kinds, ..entry(AuditKind::Consent, AuditOutcome::Success) },
         AuditEntry {
             at: at("2026-11-21T08:00:00Z"),
@@ -674,6 +681,42 @@ fn every_entry_has_a_sentence_in_every_language() {
             }
         }
     }
+}
+
+/// What the list says of a search in Maria's records that found nothing.
+fn said_of_nothing(asked: &[Category], reasons: Vec<ReasonCode>) -> (String, String) {
+    let (_, names) = activity();
+    let told = Told::to_patient(AuditEntry {
+        interaction: Some(Interaction::Search),
+        asked: asked.iter().copied().collect(),
+        reasons,
+        ..entry(AuditKind::Access, AuditOutcome::Success)
+    });
+    let view = crate::portal::sentence::EntryView::new(Language::English.texts(), &told, &names);
+    (view.sentence, view.outcome)
+}
+
+#[test]
+fn nothing_is_called_shared_that_was_not() {
+    let (unshared, permitted) = (ReasonCode::CategoryNotShared, ReasonCode::ConsentInForce);
+    let nothing = || "Nothing shown".to_owned();
+    assert_eq!(
+        said_of_nothing(&[Category::Vitals], vec![permitted, unshared]),
+        (
+            "Glucose Coach asked for Vital signs and got nothing, because that is not shared."
+                .to_owned(),
+            nothing()
+        )
+    );
+    assert_eq!(
+        said_of_nothing(&[Category::Laboratory], vec![permitted]),
+        ("Glucose Coach asked for Laboratory results and got nothing.".to_owned(), nothing())
+    );
+    // What a type could have been is not listed as if it had been.
+    assert_eq!(
+        said_of_nothing(Category::ALL, vec![permitted]),
+        ("Glucose Coach asked for several kinds of record and got nothing.".to_owned(), nothing())
+    );
 }
 
 #[test]

@@ -4,8 +4,10 @@
 use std::num::NonZeroU32;
 
 use http::{Method, StatusCode};
-use proviso_core::audit::AuditOutcome;
-use proviso_core::category::Category;
+use proviso_app::audit::ActivityQuery;
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::{Category, CategorySet};
+use proviso_core::consent::Capacity;
 use proviso_core::reason::ReasonCode;
 use proviso_gateway::{GatewaySettings, Rates};
 use proviso_testkit::gateway_cases::{self, NARROW, everything, hidden, only_visible, terms};
@@ -718,4 +720,38 @@ async fn a_choice_that_is_over_opens_nothing() {
     world.clock.advance_secs(24 * 3600);
     let reply = world.get(&token, "Patient/a").await.unwrap();
     assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+}
+
+// Covers: design §9, kinds of record without payloads
+#[tokio::test]
+async fn what_was_asked_for_in_vain_is_logged_by_kind_and_found_by_kind() {
+    let (world, token) = world(&everything()).await;
+    let codes = "Observation?patient=a&category=vital-signs";
+    assert_eq!(world.get(&token, codes).await.unwrap().status, 200);
+    let entry = world.accesses().await.unwrap().remove(0);
+    let vitals = CategorySet::EMPTY.with(Category::Vitals);
+    assert_eq!((entry.asked, entry.categories, entry.released), (vitals, CategorySet::EMPTY, 0));
+    assert_eq!(entry.reasons, [ReasonCode::ConsentInForce, ReasonCode::CategoryNotShared]);
+    let found = async |category| {
+        let query = ActivityQuery {
+            patient: "a".parse().unwrap(),
+            reader: Capacity::Patient,
+            without_looks_of: None,
+            kinds: vec![AuditKind::Access],
+            client: None,
+            from: None,
+            to: None,
+            category: Some(category),
+            outcome: None,
+            before: None,
+            limit: 9,
+        };
+        world.app.activity(&query).await.unwrap().entries.len()
+    };
+    assert_eq!((found(Category::Vitals).await, found(Category::Laboratory).await), (1, 0));
+    // A kind that is shared and of which there is something is not said to be unshared.
+    world.get(&token, "Observation?patient=a&category=laboratory").await.unwrap();
+    let entry = world.accesses().await.unwrap().remove(0);
+    assert_eq!(entry.reasons, [ReasonCode::ConsentInForce]);
+    assert_eq!((found(Category::Vitals).await, found(Category::Laboratory).await), (1, 1));
 }

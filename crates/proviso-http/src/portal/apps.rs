@@ -66,7 +66,8 @@ impl Connection {
         let consent = &self.consent;
         let kinds: Vec<String> = consent.categories.iter().map(|c| t.category(c)).collect();
         let purposes: Vec<String> = consent.purposes.iter().map(|p| t.purpose(p)).collect();
-        let mut facts = vec![Fact::new(t.say("apps-sees"), t.list(&kinds))];
+        let sees = if self.standing(at) == Standing::Ended { "apps-saw" } else { "apps-sees" };
+        let mut facts = vec![Fact::new(t.say(sees), t.list(&kinds))];
         let sensitive = match self.sensitive {
             None => t.say("apps-sensitive-private"),
             Some(SensitiveSet::EMPTY) => t.say("apps-sensitive-none"),

@@ -13,6 +13,7 @@ use super::{PatientVisit, PortalVisit};
 use crate::authorize::failed;
 use crate::frame::{Choice, FormTargets, Frame, Menu, Section, Visit, World, page};
 use crate::state::HttpState;
+use crate::text::Texts;
 
 /// One card.
 #[derive(Debug)]
@@ -119,6 +120,8 @@ impl HomePage {
 
 /// How many sentences of the activity list the page shows.
 const LATEST: usize = 3;
+/// Among how many entries they are looked for.
+const LOOKED_AT: usize = 30;
 
 /// `GET /portal`
 pub(crate) async fn show(State(state): State<HttpState>, portal: PortalVisit) -> Response {
@@ -152,11 +155,40 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
         .await
         .map_err(|error| failed(visit, &error))?;
     let in_force = choices.iter().filter(|choice| choice.standing == Standing::InForce).count();
-    let feed = feed(state, patient_visit, &Filter::default(), "", LATEST).await?;
+    let feed = feed(state, patient_visit, &Filter::default(), "", LOOKED_AT).await?;
     let names = names(state, patient_visit, &feed.newest_first).await;
     let t = visit.texts();
     Ok(HomeFacts {
         apps: u64::try_from(in_force).unwrap_or(u64::MAX),
-        latest: feed.newest_first.iter().map(|entry| sentence(t, entry, &names)).collect(),
+        latest: latest(t, feed.newest_first.iter().map(|entry| sentence(t, entry, &names))),
     })
+}
+
+/// The newest sentences; what was said again and again is said once, with how often.
+fn latest(t: Texts, sentences: impl Iterator<Item = String>) -> Vec<String> {
+    let mut counted: Vec<(String, u64)> = Vec::new();
+    for sentence in sentences {
+        match counted.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((sentence, 1)),
+        }
+    }
+    let line = |(sentence, count): (String, u64)| match count {
+        1 => sentence,
+        _ => t.count("home-activity-times", count, &[("sentence", &sentence)]),
+    };
+    counted.into_iter().take(LATEST).map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Language;
+
+    #[test]
+    fn what_happened_again_and_again_is_said_once() {
+        let said = ["Wei looked.", "App read.", "Wei looked.", "Wei looked.", "B.", "C."];
+        let lines = latest(Language::English.texts(), said.iter().map(ToString::to_string));
+        assert_eq!(lines, ["Wei looked. (3 times)", "App read.", "B."]);
+    }
 }

@@ -6,6 +6,7 @@ use proviso_core::audit::{Amount, AuditEntry, AuditKind, AuditOutcome, Told};
 use proviso_core::category_rules::is_directory;
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::interaction::Interaction;
+use proviso_core::reason::ReasonCode;
 
 use crate::frame::Fact;
 use crate::text::Texts;
@@ -104,7 +105,7 @@ pub(crate) struct EntryView {
 impl EntryView {
     pub(crate) fn new(t: Texts, told: &Told, names: &Names) -> Self {
         let entry = told.entry();
-        let (outcome, tone) = outcome_tag(t, entry);
+        let (outcome, tone) = outcome_tag(t, told);
         Self {
             sentence: sentence(t, told, names),
             instant: entry.at.to_rfc3339(),
@@ -143,23 +144,37 @@ pub(crate) const fn outcome_code(outcome: AuditOutcome) -> &'static str {
     }
 }
 
-fn outcome_tag(t: Texts, entry: &AuditEntry) -> (String, &'static str) {
-    let access = entry.kind == AuditKind::Access && entry.outcome == AuditOutcome::Success;
-    let key = if access {
-        "activity-access-outcome-success".to_owned()
-    } else {
-        format!("activity-outcome-{}", outcome_code(entry.outcome))
+fn outcome_tag(t: Texts, told: &Told) -> (String, &'static str) {
+    let entry = told.entry();
+    let key = match (entry.kind, entry.outcome, told.amount()) {
+        (AuditKind::Access, AuditOutcome::Success, Amount::Nothing) => {
+            "activity-access-outcome-nothing".to_owned()
+        }
+        (AuditKind::Access, AuditOutcome::Success, _) => {
+            "activity-access-outcome-success".to_owned()
+        }
+        _ => format!("activity-outcome-{}", outcome_code(entry.outcome)),
     };
-    let tone = match entry.outcome {
-        AuditOutcome::Success => "good",
-        AuditOutcome::Denied => "bad",
-        AuditOutcome::Failure | AuditOutcome::Error => "plain",
+    let tone = match (entry.outcome, key.as_str()) {
+        (AuditOutcome::Success, "activity-access-outcome-nothing")
+        | (AuditOutcome::Failure | AuditOutcome::Error, _) => "plain",
+        (AuditOutcome::Success, _) => "good",
+        (AuditOutcome::Denied, _) => "bad",
     };
     (t.say(&key), tone)
 }
 
+/// More kinds than these are not listed when they were only asked for: a long list of what could
+/// have been would read as a list of what was.
+const LISTED_MAX: u32 = 3;
+
 /// What an entry was about, in words a patient knows.
 fn kinds(t: Texts, told: &Told) -> Option<String> {
+    let touched = told.entry().outcome == AuditOutcome::Success && told.amount() != Amount::Nothing;
+    let is_access = told.entry().kind == AuditKind::Access;
+    if is_access && !touched && told.kinds().len() > LISTED_MAX {
+        return Some(t.say("activity-kinds-several"));
+    }
     let names: Vec<String> = told.kinds().iter().map(|category| t.category(category)).collect();
     if !names.is_empty() {
         return Some(t.list(&names));
@@ -191,6 +206,11 @@ pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
             let key = access_key(entry);
             match (entry.outcome, told.amount()) {
                 (AuditOutcome::Success, Amount::Some) => t.with(&format!("{key}-some"), &values),
+                (AuditOutcome::Success, Amount::Nothing)
+                    if entry.reasons.contains(&ReasonCode::CategoryNotShared) =>
+                {
+                    t.with("activity-access-read-unshared", &values)
+                }
                 (_, amount) => t.count(key, count(amount), &values),
             }
         }
@@ -207,7 +227,9 @@ pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
         AuditKind::NamesShown => names_shown_sentence(t, entry, names, &person),
         AuditKind::Key => t.say("activity-key"),
         AuditKind::Import => t.with("activity-import", &by_person),
-        AuditKind::Administration => t.say("activity-administration"),
+        AuditKind::Administration => {
+            t.with("activity-administration", &[("action", &entry.action), ("kinds", &kinds)])
+        }
     }
 }
 
@@ -281,39 +303,46 @@ const fn access_key(entry: &AuditEntry) -> &'static str {
     }
 }
 
+/// What the sentence does not say yet.
 fn facts(t: Texts, told: &Told, names: &Names) -> Vec<Fact> {
     let entry = told.entry();
-    let mut facts = vec![Fact::new(t.say("activity-who"), names.who(t, entry))];
+    let mut facts = Vec::new();
+    // The sentence names the app; for whom it acted is news when it was not the reader.
+    if let (Some(_), Some(account)) = (&entry.client, &entry.account)
+        && !names.is_reader(account)
+    {
+        facts.push(Fact::new(t.say("activity-who"), names.who(t, entry)));
+    }
     if let Some(purpose) = entry.purpose {
         let why = t.with("activity-why-purpose", &[("purpose", &t.purpose(purpose))]);
         facts.push(Fact::new(t.say("activity-why"), why));
     }
-    if entry.kind == AuditKind::Access {
-        facts.push(Fact::new(t.say("activity-what"), what(t, told)));
+    let sensitive: Vec<String> = entry.sensitive.iter().map(|kind| t.sensitive(kind)).collect();
+    if entry.kind == AuditKind::Access && told.amount() != Amount::Nothing && !sensitive.is_empty()
+    {
+        facts.push(Fact::new(t.say("activity-sensitive"), t.list(&sensitive)));
     }
     let language = proviso_core::reason::Language::from_tag(t.language().tag());
-    let reasons: Vec<&str> =
-        entry.reasons.iter().map(|reason| reason.patient_text(language)).collect();
+    let reasons: Vec<&str> = entry
+        .reasons
+        .iter()
+        .filter(|reason| is_news(**reason, entry.outcome))
+        .map(|reason| reason.patient_text(language))
+        .collect();
     if !reasons.is_empty() {
         facts.push(Fact::new(t.say("activity-result"), reasons.join(" ")));
     }
     facts
 }
 
-fn what(t: Texts, told: &Told) -> String {
-    let entry = told.entry();
-    let kinds = kinds(t, told).unwrap_or_else(|| t.say("activity-kinds-unknown"));
-    let kinds = [("kinds", kinds.as_str())];
-    let mut parts = vec![match (entry.outcome, told.amount()) {
-        (AuditOutcome::Success, Amount::Exactly(count)) => {
-            t.count("activity-what-records-of", count.into(), &kinds)
-        }
-        (AuditOutcome::Success, Amount::Some) => t.with("activity-what-some", &kinds),
-        (_, _) => t.with("activity-what-asked", &kinds),
-    }];
-    let sensitive: Vec<String> = entry.sensitive.iter().map(|kind| t.sensitive(kind)).collect();
-    if told.amount() != Amount::Nothing && !sensitive.is_empty() {
-        parts.push(t.with("activity-what-sensitive", &[("kinds", &t.list(&sensitive))]));
+/// Whether a reason tells more than the sentence: a permit of the patient's own making does not,
+/// and that something is not shared has been said.
+fn is_news(reason: ReasonCode, outcome: AuditOutcome) -> bool {
+    match outcome {
+        AuditOutcome::Success => matches!(
+            reason,
+            ReasonCode::CareRelationship | ReasonCode::OnShift | ReasonCode::PreAuthorized
+        ),
+        AuditOutcome::Denied | AuditOutcome::Failure | AuditOutcome::Error => true,
     }
-    parts.join(". ")
 }
