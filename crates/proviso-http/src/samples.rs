@@ -233,7 +233,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     let anybody = |address: &str| visit(language, address, None);
     let maria = |address: &str| visit(language, address, Some(Menu::Portal));
     let doctor = |address: &str| visit(language, address, Some(Menu::Launch));
-    let fresh = Ticked { duration: Some("once"), ..Ticked::default() };
+    let fresh = Ticked::default();
     let mut pages = vec![
         (
             "sign_in",
@@ -301,6 +301,7 @@ fn consent_states(language: Language) -> Vec<(&'static str, String)> {
     let t = visit.texts();
     let mut everything = consent_request(Decider::Proxy);
     everything.categories = CategorySet::all();
+    everything.sensitive = proviso_core::decision::org_rules::proxy_sensitive();
     everything.write = Asked::Yes;
     everything.delete = Asked::Yes;
     everything.offline = Asked::No;
@@ -621,6 +622,39 @@ fn the_recorded_text_is_the_text_on_the_page() {
             assert!(html.contains(&shown.hash));
             if language == Language::English && page_is_for_patient(&request) {
                 insta::assert_snapshot!("consent_shown_text", shown.text);
+            }
+        }
+    }
+}
+
+/// The text that is kept must speak about the patient, not about the proxy who reads it.
+#[test]
+fn a_proxy_is_told_about_the_patient_by_name() {
+    let mut request = consent_request(Decider::Proxy);
+    request.categories = CategorySet::all();
+    request.sensitive = proviso_core::decision::org_rules::proxy_sensitive();
+    for language in Language::ALL {
+        for purpose in PurposeOfUse::ALL {
+            request.purpose = *purpose;
+            let visit = visit(language, "/oauth/authorize/arq_1", Some(Menu::Portal));
+            let page = ConsentPage::new(&visit, &request, &Ticked::default(), Vec::new());
+            let text = page.shown_text().text;
+            assert!(text.contains("Lily"), "{text}");
+            for wrong in [
+                "hold about you",
+                "your care",
+                "your own use",
+                "hurt you",
+                "your records",
+                "your relatives",
+                "sobre usted",
+                "su atención",
+                "su propio uso",
+                "hacerle daño",
+                "sus familiares",
+                "su familia",
+            ] {
+                assert!(!text.contains(wrong), "{} says `{wrong}`", language.tag());
             }
         }
     }

@@ -318,6 +318,9 @@ async fn the_page_comes_back_with_what_is_missing_and_keeps_what_was_ticked() {
         vec![("category", "laboratory"), ("duration", "forever"), allow],
         vec![("category", "laboratory"), ("sensitive", "secrets"), ("duration", "once"), allow],
         vec![("category", "laboratory"), ("duration", "once"), ("offline", "maybe"), allow],
+        vec![("category", "laboratory"), ("duration", "once"), ("offline", "yes"), allow],
+        vec![("category", "laboratory"), allow],
+        vec![("category", "laboratory"), ("sensitive", "adolescent"), ("duration", "once"), allow],
         vec![("category", "laboratory"), ("duration", "once"), ("shown", "00"), allow],
     ] {
         let form = maria.form_with("decision").unwrap();

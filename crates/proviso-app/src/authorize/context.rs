@@ -192,6 +192,20 @@ impl App {
         self.name_of(patient, &accounts).await
     }
 
+    /// When a patient was born, if their record here says the day.
+    pub(super) async fn birth_date(
+        &self,
+        patient: &PatientId,
+    ) -> Result<Option<jiff::civil::Date>, Failure> {
+        let id = ResourceId::from(patient.clone());
+        let record = self.store.record(ResourceType::PATIENT, &id, None).await?;
+        let body = record.and_then(|record| record.body);
+        let resource: Option<serde_json::Value> =
+            body.and_then(|body| serde_json::from_slice(&body).ok());
+        let date = resource.as_ref().and_then(|it| it.get("birthDate")).and_then(|it| it.as_str());
+        Ok(date.and_then(|date| date.parse().ok()))
+    }
+
     async fn name_of(&self, patient: &PatientId, accounts: &[Account]) -> Result<String, Failure> {
         let own = accounts.iter().find(|account| own_patient(account).as_ref() == Some(patient));
         if let Some(account) = own {

@@ -17,7 +17,6 @@ use proviso_oauth::record::{
 };
 use proviso_store::{Batch, Op, Precondition};
 
-use super::page::offered_sensitive;
 use super::{Access, PageRefusal, Step, access_of, context, is_fresh};
 use crate::App;
 use crate::failure::Failure;
@@ -66,6 +65,9 @@ pub enum ChoiceProblem {
     /// Something was sent that the page did not offer.
     #[error("something was chosen that was not offered")]
     NotOffered,
+    /// "Just this once", and going on while the person is away.
+    #[error("a single visit and access while away were both chosen")]
+    OnceAndAway,
     /// The text that was shown is missing.
     #[error("the text shown is missing")]
     NoShownText,
@@ -196,18 +198,19 @@ impl App {
         if choice.categories.is_empty() {
             return Ok(Err(ChoiceProblem::NothingChosen));
         }
+        let offered = self.offered_sensitive(capacity, patient).await?;
         if !choice.categories.is_subset_of(requested_categories(scopes))
-            || !choice.sensitive.is_subset_of(offered_sensitive(capacity))
+            || !choice.sensitive.is_subset_of(offered)
         {
             return Ok(Err(ChoiceProblem::NotOffered));
         }
         let asked_offline = scopes.contains(&Scope::OfflineAccess);
-        // "Once" ends with the visit, so there is nothing to go on with while the person is away.
-        let offline = if asked_offline && choice.duration != DurationChoice::Once {
-            choice.offline
-        } else {
-            OfflineAccess::Refused
-        };
+        let offline = if asked_offline { choice.offline } else { OfflineAccess::Refused };
+        // "Once" ends with the visit: who also lets the app go on while they are away means one of
+        // the two, and which one is not for us to guess.
+        if choice.duration == DurationChoice::Once && offline == OfflineAccess::Allowed {
+            return Ok(Err(ChoiceProblem::OnceAndAway));
+        }
         let compiled = compile(scopes, choice.categories).into_vec();
         let granted = settle_scopes(compiled, context, person, offline);
         let period = period_of(choice.duration, at);

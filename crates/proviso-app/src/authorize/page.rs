@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
 use proviso_core::consent::{Capacity, OfflineAccess};
+use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::id::{AuthorizationRequestId, PatientId, ResourceId};
 use proviso_core::scope::{Permissions, Scope, requested_categories};
 use proviso_oauth::record::{AuthorizationRequest, Client, LaunchContext};
@@ -100,7 +102,7 @@ impl App {
                     purpose: client.purpose,
                     categories: requested_categories(scopes),
                     preselected: CategorySet::EMPTY,
-                    sensitive: offered_sensitive(capacity),
+                    sensitive: self.offered_sensitive(capacity, &patient).await?,
                     offline: if scopes.contains(&Scope::OfflineAccess) {
                         OfflineAccess::Allowed
                     } else {
@@ -135,14 +137,36 @@ impl App {
     }
 }
 
-/// Sensitive kinds that the consent page offers. A teenager's confidential care is not a proxy's
-/// to share (design §5).
-pub(super) fn offered_sensitive(capacity: Capacity) -> SensitiveSet {
+/// From this age on a person has no confidential teen care to share.
+const ADULT_YEARS: i16 = 18;
+
+/// Sensitive kinds that the consent page offers: those that can take effect, and no other. What a
+/// proxy may not see is not a proxy's to share (design §5).
+fn offered_sensitive(capacity: Capacity, born: Option<Date>, today: Option<Date>) -> SensitiveSet {
     match capacity {
-        Capacity::Patient => SensitiveSet::all(),
-        Capacity::Proxy | Capacity::LegalAuthority => {
-            SensitiveSet::all().without(SensitiveKind::Adolescent)
+        Capacity::Patient => {
+            let adult = born.zip(today).is_some_and(|(born, today)| {
+                born.checked_add(jiff::Span::new().years(ADULT_YEARS)).is_ok_and(|of| of <= today)
+            });
+            let all = SensitiveSet::all();
+            if adult { all.without(SensitiveKind::Adolescent) } else { all }
         }
+        Capacity::Proxy | Capacity::LegalAuthority => proxy_sensitive(),
+    }
+}
+
+impl App {
+    /// What [`offered_sensitive`] is for this person and patient now.
+    pub(super) async fn offered_sensitive(
+        &self,
+        capacity: Capacity,
+        patient: &PatientId,
+    ) -> Result<SensitiveSet, Failure> {
+        let born = self.birth_date(patient).await?;
+        let today = jiff::Timestamp::from_microsecond(self.now().as_micros())
+            .ok()
+            .map(|stamp| jiff::tz::Offset::UTC.to_datetime(stamp).date());
+        Ok(offered_sensitive(capacity, born, today))
     }
 }
 
@@ -163,4 +187,33 @@ fn categories_with(scopes: &[Scope], wanted: impl Fn(Permissions) -> bool) -> Ca
 fn host_of(redirect_uri: &str) -> String {
     let rest = redirect_uri.split_once("://").map_or(redirect_uri, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or(rest).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_can_take_effect_is_offered() {
+        let check = |capacity, born: Option<&str>, expected: SensitiveSet| {
+            let born = born.map(|date| date.parse().unwrap());
+            let today = Some("2026-11-22".parse().unwrap());
+            assert_eq!(offered_sensitive(capacity, born, today), expected, "{capacity:?} {born:?}");
+        };
+        let all = SensitiveSet::all();
+        check(Capacity::Patient, Some("2011-05-05"), all);
+        check(Capacity::Patient, Some("2008-11-23"), all);
+        check(Capacity::Patient, Some("2008-11-22"), all.without(SensitiveKind::Adolescent));
+        check(Capacity::Patient, None, all);
+        for born in [Some("2011-05-05"), Some("1955-05-05"), None] {
+            check(Capacity::Proxy, born, proxy_sensitive());
+        }
+        for hidden in [
+            SensitiveKind::Adolescent,
+            SensitiveKind::PsychotherapyNotes,
+            SensitiveKind::Restricted,
+        ] {
+            assert!(!proxy_sensitive().contains(hidden));
+        }
+    }
 }

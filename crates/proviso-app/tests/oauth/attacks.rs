@@ -24,7 +24,7 @@ async fn an_app_that_may_no_longer_go_on_alone_renews_nothing() {
     // Covers: P4: narrowing a choice narrows what is out already, its renewal included
     for (duration, offline) in [
         (DurationChoice::OneYear, OfflineAccess::Refused),
-        (DurationChoice::Once, OfflineAccess::Allowed),
+        (DurationChoice::Once, OfflineAccess::Refused),
     ] {
         let world = World::new().await;
         let before = world.connected().await;

@@ -3,8 +3,9 @@ use proviso_app::failure::Failure;
 use proviso_app::launch::{LaunchOrder, LaunchRefusal};
 use proviso_app::sign_in::SignInOutcome;
 use proviso_app::visits::VisitsError;
-use proviso_core::category::{Category, CategorySet, SensitiveKind};
+use proviso_core::category::{Category, CategorySet, SensitiveKind, SensitiveSet};
 use proviso_core::consent::{Capacity, ConsentStatus, DurationChoice, OfflineAccess};
+use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::id::PatientId;
 use proviso_core::secret::Secret;
 use proviso_oauth::authorize::PageError;
@@ -105,6 +106,15 @@ async fn a_choice_that_was_not_offered_is_a_problem_and_records_nothing() {
             .unwrap();
         assert!(matches!(decided, Decided::Problem(problem) if problem == expected), "{decided:?}");
     }
+    // Once, and on and on: both are offered, together they mean nothing.
+    let mut once = choice([Category::Medications].into_iter().collect());
+    once.duration = DurationChoice::Once;
+    let more = request(&[("scope", "launch/patient offline_access patient/MedicationRequest.rs")]);
+    let Step::Consent(away) = world.begin(&more, person).await else { panic!("no page") };
+    let answer = Answer::Share(Box::new(once));
+    let decided =
+        world.app.decide_authorization(&away.request, BROWSER, person, answer, &via()).await;
+    assert!(matches!(decided.unwrap(), Decided::Problem(ChoiceProblem::OnceAndAway)));
     let mut silent = choice([Category::Medications].into_iter().collect());
     silent.shown_text.clear();
     let answer = Answer::Share(Box::new(silent));
@@ -147,7 +157,18 @@ async fn a_proxy_picks_the_patient_and_only_one_of_theirs() {
     let step = world.app.pick_patient(&id, BROWSER, person, &lily, &via()).await.unwrap();
     let Step::Consent(model) = step else { panic!("{step:?}") };
     assert_eq!(model.capacity, Capacity::Proxy);
-    assert!(!model.sensitive.contains(SensitiveKind::Adolescent));
+    // What can never take effect for a proxy is not offered, and not recorded when it is sent.
+    assert_eq!(model.sensitive, proxy_sensitive());
+    for kind in SensitiveSet::all().minus(proxy_sensitive()).iter() {
+        let mut beyond = everything();
+        beyond.sensitive = SensitiveSet::EMPTY.with(kind);
+        let answer = Answer::Share(Box::new(beyond));
+        let decided =
+            world.app.decide_authorization(&model.request, BROWSER, person, answer, &via()).await;
+        let problem = matches!(decided.unwrap(), Decided::Problem(ChoiceProblem::NotOffered));
+        assert!(problem, "{kind}");
+    }
+    assert!(world.app.store().consents().await.unwrap().is_empty());
     // The proxy's time ends between the page and the answer.
     world.clock.advance_secs(31 * 86_400);
     let answer = Answer::Share(Box::new(everything()));
@@ -466,6 +487,7 @@ async fn once_means_one_hour_and_no_refresh_token() {
     let world = World::new().await;
     let mut once = everything();
     once.duration = DurationChoice::Once;
+    once.offline = OfflineAccess::Refused;
     let code = world.code_for("maria", &request(&[]), once).await;
     let tokens = world.redeem(&code).await.unwrap();
     assert!(tokens.refresh_token.is_none());

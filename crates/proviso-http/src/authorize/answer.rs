@@ -109,6 +109,7 @@ fn choice_problem(t: Texts, problem: ChoiceProblem) -> FieldProblem {
     let (href, key) = match problem {
         ChoiceProblem::NothingChosen => ("#see", "consent-error-category"),
         ChoiceProblem::NotOffered => ("#see", "consent-error-unknown"),
+        ChoiceProblem::OnceAndAway => ("#long", "consent-error-once-away"),
         ChoiceProblem::NoShownText => ("#see", "consent-error-changed"),
         ChoiceProblem::NoStanding => ("#see", "consent-error-standing"),
     };

@@ -79,6 +79,7 @@ pub(crate) struct ConsentPage {
     intro: String,
     problems: Vec<Problem>,
     who: Vec<Fact>,
+    more_who: Vec<Fact>,
     unchecked: String,
     purpose: String,
     whose: String,
@@ -91,7 +92,14 @@ pub(crate) struct ConsentPage {
     categories: Vec<Choice>,
     extent: Vec<String>,
     sensitive: Vec<Choice>,
+    sensitive_summary: String,
+    sensitive_hint: String,
+    /// Whether the list of sensitive kinds is open: something in it is ticked.
+    sensitive_open: bool,
     not_seen: Vec<String>,
+    not_asked_summary: String,
+    /// Each kind of record that the app did not ask for, with examples.
+    not_asked: Vec<Fact>,
     durations: Vec<Choice>,
     offline: Option<Choice>,
     after: Vec<String>,
@@ -114,6 +122,7 @@ impl ConsentPage {
         problems: Vec<Problem>,
     ) -> Self {
         let t = visit.texts();
+        let voice = Voice::of(t, request);
         let app = request.app.name.as_str();
         let patient = request.patient_name.as_str();
         let title = match request.decider {
@@ -124,17 +133,18 @@ impl ConsentPage {
             frame: visit.frame(title, Section::None),
             acting: (request.decider == Decider::Proxy)
                 .then(|| t.with("consent-acting", &[("patient", patient)])),
-            intro: t.say("consent-intro"),
+            intro: voice.say("consent-intro", &[]),
             problems,
-            who: who_asks(t, &request.app),
+            who: who_asks(t, &request.app).drain(..2).collect(),
+            more_who: who_asks(t, &request.app).drain(2..).collect(),
             unchecked: t.with("consent-who-unchecked", &[("organization", &visit.organization)]),
-            purpose: t.with("consent-why-text", &[("purpose", &t.purpose(request.purpose))]),
+            purpose: t.with("consent-why-text", &[("purpose", &voice.purpose(request.purpose))]),
             whose: request.patient_name.clone(),
             action: request.action.clone(),
             shown: String::new(),
             see_title: t.with("consent-see", &[("app", app)]),
             everything: (request.categories == CategorySet::all())
-                .then(|| t.say("consent-see-everything")),
+                .then(|| voice.say("consent-see-everything", &[])),
             tick_all: with_query(&request.action, "tick", "all"),
             tick_none: with_query(&request.action, "tick", "none"),
             categories: request
@@ -148,7 +158,19 @@ impl ConsentPage {
                 .iter()
                 .map(|kind| sensitive_choice(t, kind, ticked.sensitive))
                 .collect(),
+            sensitive_summary: t.count(
+                "consent-sensitive-summary",
+                request.sensitive.len().into(),
+                &[],
+            ),
+            sensitive_hint: voice.say("consent-sensitive-hint", &[]),
+            sensitive_open: !ticked.sensitive.is_empty(),
             not_seen: not_seen(t, request),
+            not_asked_summary: t.count("consent-not-asked", not_asked(request).len().into(), &[]),
+            not_asked: not_asked(request)
+                .iter()
+                .map(|category| Fact::new(t.category(category), examples(t, category)))
+                .collect(),
             durations: durations(t, request.at, ticked.duration),
             offline: (request.offline == Asked::Yes).then(|| Choice {
                 id: "offline".to_owned(),
@@ -165,7 +187,7 @@ impl ConsentPage {
                 "consent-after-deny",
             ]
             .iter()
-            .map(|key| t.with(key, &[("app", app)]))
+            .map(|key| voice.say(key, &[("app", app)]))
             .collect(),
             scope_text: request.scope_text.clone(),
             terms: t.with("consent-terms", &[("uri", &request.terms_uri)]),
@@ -182,10 +204,9 @@ impl ConsentPage {
         lines.extend(self.acting.clone());
         lines.push(self.intro.clone());
         lines.push(t.say("consent-who"));
-        for fact in &self.who {
-            lines.push(fact.label.clone());
-            lines.push(fact.value.clone());
-        }
+        lines.extend(fact_lines(&self.who));
+        lines.push(t.say("consent-who-more"));
+        lines.extend(fact_lines(&self.more_who));
         lines.push(self.unchecked.clone());
         lines.extend([t.say("consent-why"), self.purpose.clone()]);
         lines.extend([t.say("consent-whose"), self.whose.clone()]);
@@ -194,11 +215,16 @@ impl ConsentPage {
         lines.extend(choice_lines(&self.categories));
         lines.extend(self.extent.iter().cloned());
         if !self.sensitive.is_empty() {
-            lines.extend([t.say("consent-sensitive"), t.say("consent-sensitive-hint")]);
+            lines.extend([t.say("consent-sensitive"), self.sensitive_hint.clone()]);
+            lines.push(self.sensitive_summary.clone());
             lines.extend(choice_lines(&self.sensitive));
         }
         lines.push(t.say("consent-not"));
         lines.extend(self.not_seen.iter().cloned());
+        if !self.not_asked.is_empty() {
+            lines.push(self.not_asked_summary.clone());
+            lines.extend(fact_lines(&self.not_asked));
+        }
         lines.extend([t.say("consent-long"), t.say("consent-long-hint")]);
         lines.extend(choice_lines(&self.durations));
         if let Some(offline) = &self.offline {
@@ -213,6 +239,10 @@ impl ConsentPage {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         ShownText { hash: proviso_core::id::hex(&digest), text }
     }
+}
+
+fn fact_lines(facts: &[Fact]) -> impl Iterator<Item = String> + '_ {
+    facts.iter().flat_map(|fact| [fact.label.clone(), fact.value.clone()])
 }
 
 fn choice_lines(choices: &[Choice]) -> impl Iterator<Item = String> + '_ {
@@ -244,9 +274,14 @@ fn category_choice(t: Texts, category: Category, ticked: CategorySet) -> Choice 
         id: key.clone(),
         value: category.code().to_owned(),
         label: t.category(category),
-        about: about(t, &key),
+        about: examples(t, category),
         ticked: ticked.contains(category),
     }
+}
+
+/// A few examples stand for a kind of record: short enough for a phone, and plain.
+fn examples(t: Texts, category: Category) -> String {
+    t.say(&format!("category-{}.examples", category.code()))
 }
 
 fn sensitive_choice(t: Texts, kind: SensitiveKind, ticked: SensitiveSet) -> Choice {
@@ -284,14 +319,51 @@ fn extent(t: Texts, request: &ConsentRequest) -> Vec<String> {
 }
 
 fn not_seen(t: Texts, request: &ConsentRequest) -> Vec<String> {
-    let mut lines = vec![t.say("consent-not-unticked"), t.say("consent-not-sensitive")];
-    let not_asked: Vec<String> =
-        CategorySet::all().minus(request.categories).iter().map(|c| t.category(c)).collect();
-    if !not_asked.is_empty() {
-        lines.push(t.with("consent-not-asked", &[("kinds", &not_asked.join(", "))]));
+    let mut lines = vec![t.say("consent-not-unticked")];
+    if !request.sensitive.is_empty() {
+        lines.push(t.say("consent-not-sensitive"));
+    }
+    if SensitiveSet::all().minus(request.sensitive).len() > 0 && request.decider == Decider::Proxy {
+        lines.push(t.say("consent-not-for-proxy"));
     }
     lines.push(t.say("consent-not-people"));
     lines
+}
+
+fn not_asked(request: &ConsentRequest) -> CategorySet {
+    CategorySet::all().minus(request.categories)
+}
+
+/// To whom the page speaks, and about whom: a patient about themselves, or a proxy about the
+/// patient, by first name.
+struct Voice<'a> {
+    t: Texts,
+    decider: &'a Decider,
+    name: &'a str,
+}
+
+impl<'a> Voice<'a> {
+    fn of(t: Texts, request: &'a ConsentRequest) -> Self {
+        let whole = request.patient_name.as_str();
+        let name = whole.split_whitespace().next().unwrap_or(whole);
+        Self { t, decider: &request.decider, name }
+    }
+
+    /// A text that names the patient, where another one speaks to the patient.
+    fn say(&self, key: &str, values: &[(&'static str, &str)]) -> String {
+        match self.decider {
+            Decider::Patient => self.t.with(key, values),
+            Decider::Proxy => {
+                let mut values = values.to_vec();
+                values.push(("name", self.name));
+                self.t.with(&format!("{key}.proxy"), &values)
+            }
+        }
+    }
+
+    fn purpose(&self, purpose: PurposeOfUse) -> String {
+        self.say(&format!("purpose-{}", purpose.code().to_ascii_lowercase()), &[])
+    }
 }
 
 /// When a choice of duration ends, counted from the moment the page is shown.

@@ -236,7 +236,6 @@ async fn render(state: &HttpState, visitor: &Visitor, step: Step, shown: &Shown)
             let request = consent_request(state, &model);
             let ticked = shown.ticked.clone().unwrap_or_else(|| Ticked {
                 categories: if shown.tick_all { model.categories } else { model.preselected },
-                duration: Some("once"),
                 ..Ticked::default()
             });
             let view = ConsentPage::new(visit, &request, &ticked, problems());

@@ -81,7 +81,7 @@ fn every_code_has_its_texts() {
         let known = keys(language);
         let need = |key: String| assert!(known.contains(&key), "`{key}` in {}", language.tag());
         for code in Category::ALL.iter().map(|it| it.code()) {
-            for part in ["", ".what", ".examples"] {
+            for part in ["", ".examples"] {
                 need(format!("category-{code}{part}"));
             }
         }
@@ -91,7 +91,9 @@ fn every_code_has_its_texts() {
             }
         }
         for purpose in PurposeOfUse::ALL {
-            need(format!("purpose-{}", purpose.code().to_ascii_lowercase()));
+            let code = purpose.code().to_ascii_lowercase();
+            need(format!("purpose-{code}"));
+            need(format!("purpose-{code}.proxy"));
         }
         for duration in DURATIONS {
             need(format!("duration-{}", duration_code(duration)));

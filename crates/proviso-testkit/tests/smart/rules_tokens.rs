@@ -160,7 +160,7 @@ async fn r17_no_refresh_token_for_a_single_visit() {
     let world = World::new().await;
     let app = world.coach();
     let mut browser = Browser::new().unwrap();
-    let choices = [("category", "*"), ("duration", "once"), ("offline", "yes")];
+    let choices = [("category", "*"), ("duration", "once")];
     let tokens = app.connect(&mut browser, "maria", &choices).await.unwrap();
     assert!(tokens.body.get("refresh_token").is_none());
     assert!(!scopes(tokens.text("scope")).contains(&"offline_access"));

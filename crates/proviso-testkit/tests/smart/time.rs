@@ -28,7 +28,11 @@ async fn code(world: &DemoWorld, app: &SmartApp) -> (Launch, String) {
 async fn connected(world: &DemoWorld, duration: &str) -> (SmartApp, Tokens) {
     let app = coach(world);
     let mut browser = world.signed_in("maria").await.unwrap();
-    let choices = [("category", "*"), ("duration", duration), ("offline", "yes")];
+    let mut choices = vec![("category", "*"), ("duration", duration)];
+    // A single visit and access while away exclude each other.
+    if duration != "once" {
+        choices.push(("offline", "yes"));
+    }
     let tokens = app.connect(&mut browser, "maria", &choices).await.unwrap();
     (app, tokens)
 }
