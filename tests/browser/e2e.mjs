@@ -191,8 +191,8 @@ async function ehrLaunch(browser, width) {
   await signIn(page, 'drpatel');
   await page.getByRole('heading', { level: 1, name: 'Open an app' }).waitFor();
   await inspect(page, 'launch');
-  await page.getByRole('listitem').filter({ hasText: `Opens at ${APP}/launch` })
-    .filter({ hasText: 'Chart Lens' }).getByRole('radio').check();
+  await page.getByRole('group', { name: 'Chart Lens', exact: true })
+    .getByRole('radio', { name: `Opens at ${APP}/launch`, exact: true }).check();
   await page.getByLabel(/Maria Alvarez/).check();
   await page.getByRole('button', { name: 'Open', exact: true }).click();
   await page.getByRole('heading', { level: 1, name: /Chart Lens wants to open records for you/ }).waitFor();

@@ -1,6 +1,7 @@
 //! Starting an app from inside the EHR (SMART App Launch 2.2 "EHR launch").
 
 use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::PurposeOfUse;
 use proviso_core::id::{ClientId, PatientId, ResourceId};
 use proviso_oauth::params;
 use proviso_oauth::record::{
@@ -64,6 +65,20 @@ impl App {
                     && !client.launch_uris.is_empty()
             })
             .collect())
+    }
+
+    /// The apps that are put in front of staff: those that can be started from here and whose
+    /// access is for the work of staff. An app of patients asks the patient, wherever it is
+    /// started, so offering it to a clinician would lead them nowhere.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn clients_offered_to_staff(&self) -> Result<Vec<Client>, Failure> {
+        let mut clients = self.launchable_clients().await?;
+        clients.retain(|client| {
+            !matches!(client.purpose, PurposeOfUse::PatientRequest | PurposeOfUse::Family)
+        });
+        Ok(clients)
     }
 
     /// Makes a launch and the URL that starts the app with it.

@@ -26,10 +26,64 @@ use crate::visitor::Member;
 /// One app that can be started from here.
 #[derive(Debug, Clone)]
 pub(crate) struct LaunchableApp {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    /// The addresses at which it can be started, its usual one first.
+    pub(crate) launch_uris: Vec<String>,
+}
+
+impl LaunchableApp {
+    /// The app at the address that a form names, if it is one of its own.
+    fn at(&self, value: &str) -> Option<AppAt> {
+        let (id, launch_uri) = value.split_once(' ')?;
+        let own = id == self.id && self.launch_uris.iter().any(|uri| uri == launch_uri);
+        own.then(|| AppAt {
+            value: value.to_owned(),
+            name: self.name.clone(),
+            launch_uri: launch_uri.to_owned(),
+        })
+    }
+}
+
+/// One app at one of its addresses.
+#[derive(Debug, Clone)]
+pub(crate) struct AppAt {
     /// `client_id` and launch URI, as one value.
     pub(crate) value: String,
     pub(crate) name: String,
     pub(crate) launch_uri: String,
+}
+
+/// One app as the page shows it: once, with its addresses below.
+#[derive(Debug)]
+pub(crate) struct AppChoice {
+    id: String,
+    name: String,
+    about: String,
+    addresses: Vec<Choice>,
+}
+
+impl AppChoice {
+    fn new(visit: &Visit, number: usize, app: &LaunchableApp, chosen: Option<&str>) -> Self {
+        let addresses = app.launch_uris.iter().enumerate().map(|(place, uri)| {
+            // `client_id` and launch URI, as one value.
+            let value = format!("{} {uri}", app.id);
+            Choice {
+                id: format!("app-{number}-{place}"),
+                ticked: chosen == Some(value.as_str()),
+                value,
+                label: visit.texts().with("launch-address", &[("uri", uri)]),
+                about: String::new(),
+            }
+        });
+        Self {
+            id: format!("app-{number}"),
+            name: app.name.clone(),
+            about: app.description.clone(),
+            addresses: addresses.collect(),
+        }
+    }
 }
 
 /// One patient in care.
@@ -51,7 +105,7 @@ pub(crate) struct LaunchChoice {
 pub(crate) struct LaunchPage {
     frame: Frame,
     problems: Vec<Problem>,
-    apps: Vec<Choice>,
+    apps: Vec<AppChoice>,
     patients: Vec<Choice>,
 }
 
@@ -64,13 +118,8 @@ impl LaunchPage {
         problems: Vec<Problem>,
     ) -> Self {
         let t = visit.texts();
-        let apps = apps.iter().enumerate().map(|(number, app)| Choice {
-            id: format!("app-{number}"),
-            value: app.value.clone(),
-            label: app.name.clone(),
-            about: t.with("launch-address", &[("uri", &app.launch_uri)]),
-            ticked: chosen.app.as_deref() == Some(app.value.as_str()),
-        });
+        let app_choice = |(number, app)| AppChoice::new(visit, number, app, chosen.app.as_deref());
+        let apps = apps.iter().enumerate().map(app_choice);
         let patients = patients.iter().map(|patient| Choice {
             id: format!("patient-{}", patient.id),
             value: patient.id.to_string(),
@@ -90,7 +139,7 @@ impl LaunchPage {
 /// The app and the patient whose visit is being chosen.
 #[derive(Debug, Clone)]
 pub(crate) struct VisitOf<'a> {
-    pub(crate) app: &'a LaunchableApp,
+    pub(crate) app: &'a AppAt,
     pub(crate) patient: &'a PatientId,
     pub(crate) patient_name: &'a str,
 }
@@ -195,7 +244,9 @@ async fn answer(
             return failed(visit, &error);
         }
     }
-    let targets = FormTargets::redirecting_to_any(apps.iter().map(|app| app.launch_uri.as_str()));
+    let targets = FormTargets::redirecting_to_any(
+        apps.iter().flat_map(|app| &app.launch_uris).map(String::as_str),
+    );
     let problems_shown = in_words(visit, problems);
     let view = LaunchPage::new(visit, &apps, &patients, chosen, problems_shown);
     page(status_of(problems), &view, &targets)
@@ -222,15 +273,12 @@ async fn offers(state: &HttpState, member: &Member) -> Result<Offers, Failure> {
 }
 
 async fn offered_apps(state: &HttpState) -> Result<Vec<LaunchableApp>, Failure> {
-    let clients = state.app.launchable_clients().await?;
-    let apps = clients.into_iter().flat_map(|client| {
-        let id = client.id;
-        let name = client.name;
-        client.launch_uris.into_iter().map(move |launch_uri| LaunchableApp {
-            value: format!("{id} {launch_uri}"),
-            name: name.clone(),
-            launch_uri,
-        })
+    let clients = state.app.clients_offered_to_staff().await?;
+    let apps = clients.into_iter().map(|client| LaunchableApp {
+        id: client.id.to_string(),
+        name: client.name,
+        description: client.description.unwrap_or_default(),
+        launch_uris: client.launch_uris,
     });
     Ok(apps.collect())
 }
@@ -310,7 +358,7 @@ async fn choose_visit(
     let visit = member.visit();
     let found = async {
         let apps = offered_apps(state).await?;
-        let Some(app) = apps.into_iter().find(|one| one.value == app) else { return Ok(None) };
+        let Some(app) = apps.iter().find_map(|one| one.at(app)) else { return Ok(None) };
         let via = &member.visitor.via;
         let Ok(list) = state.app.visits_of(&member.signed_in, patient, via).await? else {
             return Ok(None);

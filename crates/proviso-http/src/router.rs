@@ -76,7 +76,8 @@ fn page_routes() -> Routes {
 fn demo_routes() -> Routes {
     vec![
         ("/demo", get(demo::show)),
-        ("/demo/launch", post(demo::launch)),
+        ("/demo/launch", get(demo::chart::launch).post(demo::launch)),
+        ("/demo/chart", get(demo::chart::show)),
         ("/demo/callback", get(demo::callback)),
         ("/demo/refresh", post(demo::ask_again)),
         ("/demo/forget", post(demo::forget)),

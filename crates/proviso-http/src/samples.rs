@@ -19,10 +19,11 @@ use crate::asset::ASSETS;
 use crate::authorize::consent::{AppFacts, Asked, ConsentPage, ConsentRequest, Decider, Ticked};
 use crate::authorize::operational::{OperationalPage, OperationalRequest};
 use crate::authorize::picker::{PickablePatient, PickerPage, PickerState, Relation};
+use crate::demo::chart::{Chart, ChartPage};
 use crate::demo::view::{DemoPage, DemoState, KindAnswer, KindResult, Line};
 use crate::frame::{Menu, Problem as FieldProblem, SignedInName, Visit, World};
 use crate::launch::{
-    LaunchChoice, LaunchPage, LaunchVisitPage, LaunchableApp, LaunchablePatient, VisitOf,
+    AppAt, LaunchChoice, LaunchPage, LaunchVisitPage, LaunchableApp, LaunchablePatient, VisitOf,
 };
 use crate::portal::activity::{ActivityPage, Entries, Filter};
 use crate::portal::apps::{AppsPage, Connection, StopPage, StoppedPage};
@@ -293,6 +294,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
     pages.extend(demo_pages(language));
+    pages.extend(chart_pages(language));
     pages
 }
 
@@ -379,9 +381,13 @@ fn identity(visit: &Visit) -> OperationalPage {
 
 fn launch(visit: &Visit) -> LaunchPage {
     let apps = [LaunchableApp {
-        value: "chart-lens 0".to_owned(),
+        id: "chart-lens".to_owned(),
         name: "Chart Lens".to_owned(),
-        launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
+        description: "Draws a patient's chart as one timeline for the clinician.".to_owned(),
+        launch_uris: vec![
+            "http://127.0.0.1:8080/demo/launch".to_owned(),
+            "http://127.0.0.1:9123/launch".to_owned(),
+        ],
     }];
     let patients =
         [LaunchablePatient { id: "maria".parse().unwrap(), name: "Maria Alvarez".to_owned() }];
@@ -407,7 +413,7 @@ fn visits() -> VisitList {
 }
 
 fn launch_visit(visit: &Visit, list: &VisitList, problems: Vec<FieldProblem>) -> LaunchVisitPage {
-    let app = LaunchableApp {
+    let app = AppAt {
         value: "chart-lens http://127.0.0.1:9123/launch".to_owned(),
         name: "Chart Lens".to_owned(),
         launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
@@ -469,6 +475,33 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
                 &names,
             )),
         ),
+    ]
+}
+
+fn chart_pages(language: Language) -> Vec<(&'static str, String)> {
+    let visit = visit(language, "/demo/chart", None);
+    let line = |name: &str, value: &str| Line { name: name.to_owned(), value: value.to_owned() };
+    let records = |key, lines: Vec<Line>, total| KindResult {
+        key,
+        answer: KindAnswer::Records { lines, total },
+    };
+    let open = Chart::Open {
+        patient: "maria".to_owned(),
+        asked_at: noon(),
+        kinds: vec![
+            records("demo-kind-patient", vec![line("Maria Alvarez", "1980-03-14")], 1),
+            records("demo-kind-problems", vec![line("Type 2 diabetes", "2017-05-02")], 1),
+            records("demo-kind-allergies", Vec::new(), 0),
+            KindResult { key: "demo-kind-laboratory", answer: KindAnswer::Refused { status: 403 } },
+        ],
+    };
+    let failed = Chart::Failed { answer: "invalid_request".to_owned() };
+    let render = |chart: &Chart| ChartPage::new(&visit, chart).render().unwrap();
+    vec![
+        ("chart", render(&open)),
+        ("chart_closed", render(&Chart::Closed)),
+        ("chart_denied", render(&Chart::Denied)),
+        ("chart_failed", render(&failed)),
     ]
 }
 

@@ -9,8 +9,17 @@ use proviso_testkit::smart_app::{LOOPBACK, Proof, SmartApp};
 
 const EVERYTHING: &str = "launch/patient openid fhirUser offline_access patient/*.rs";
 
-const PAGES: &[&str] =
-    &["/login", "/terms", "/portal", "/portal/apps", "/portal/activity", "/launch", "/demo", "/no"];
+const PAGES: &[&str] = &[
+    "/login",
+    "/terms",
+    "/portal",
+    "/portal/apps",
+    "/portal/activity",
+    "/launch",
+    "/demo",
+    "/demo/chart",
+    "/no",
+];
 
 const FORMS: &[&str] =
     &["/login", "/logout", "/launch", "/demo/launch", "/demo/refresh", "/demo/forget"];

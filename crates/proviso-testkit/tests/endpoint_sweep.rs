@@ -73,6 +73,8 @@ const CONTROL: &[Row] = &[
     row("/launch", Method::GET, For::Staff, 303),
     row("/launch", Method::POST, For::Staff, 303),
     row("/demo", Method::GET, For::All, 200),
+    row("/demo/launch", Method::GET, For::All, 403),
+    row("/demo/chart", Method::GET, For::All, 200),
     row("/demo/launch", Method::POST, For::All, 403),
     row("/demo/callback", Method::GET, For::All, 303),
     row("/demo/refresh", Method::POST, For::All, 403),

@@ -1,8 +1,9 @@
 //! The main job through plain HTTP without JavaScript: sign in, choose, read, see, stop, refused.
 
 use proviso_testkit::browser::Browser;
+use proviso_testkit::http_client::HttpClient;
 use proviso_testkit::process::Server;
-use proviso_testkit::smart_app::SmartApp;
+use proviso_testkit::smart_app::{LOOPBACK, SmartApp};
 
 const EVERYTHING: &str = "launch/patient openid fhirUser offline_access patient/*.rs";
 
@@ -121,5 +122,89 @@ async fn sensitive_kinds_are_never_ticked_beforehand() {
     for name in ["duration", "offline", "csrf"] {
         assert!(form.controls.iter().any(|c| c.name() == name), "no `{name}`");
     }
+    server.kill().await.unwrap();
+}
+
+/// The values that the launch page offers for `app`.
+fn offered(browser: &Browser) -> Vec<String> {
+    let form = browser.form_with("app").unwrap();
+    let apps = form.controls.iter().filter(|control| control.name() == "app");
+    apps.map(|control| control.value().to_owned()).collect()
+}
+
+// Covers: SMART App Launch 2.2 §EHR launch; design §12; the tutorial's step for clinicians
+#[tokio::test]
+async fn a_clinician_opens_a_chart_with_nothing_else_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path(), &[]).await.unwrap();
+    let mut doctor = Browser::open(&server.url("/launch")).await.unwrap();
+    doctor.sign_in("drpatel", "proviso-demo").await.unwrap();
+
+    // One app, once, its address here first; no app of patients.
+    let here = format!("chart-lens {}/demo/launch", server.origin);
+    assert_eq!(offered(&doctor), [here.clone(), format!("chart-lens {LOOPBACK}/launch")]);
+    let text = doctor.text();
+    assert_eq!(text.matches("Chart Lens").count(), 1, "{text}");
+    for other in ["Bill Helper", "Glucose Coach", "Old Tracker", "Second Opinion"] {
+        assert!(!text.contains(other), "{other} is offered: {text}");
+    }
+
+    let form = doctor.form_with("app").unwrap();
+    doctor.submit(&form, &[("app", &here), ("patient", "maria")]).await.unwrap();
+    assert!(doctor.text().contains("Chart Lens"), "{}", doctor.text());
+    let form = doctor.form_with("decision").unwrap();
+    doctor.submit(&form, &[("decision", "allow")]).await.unwrap();
+    assert_eq!(doctor.url.as_str(), server.url("/demo/chart"), "{}", doctor.text());
+    let page = doctor.page.text();
+    assert!(!page.contains("<script"), "the page needs JavaScript");
+    let text = doctor.text();
+    for shown in ["Maria", "Type 2 diabetes", "Penicillin", "metformin", "Hemoglobin A1c"] {
+        assert!(text.to_lowercase().contains(&shown.to_lowercase()), "no {shown}: {text}");
+    }
+    assert!(!text.contains("Refused"), "a kind was refused: {text}");
+
+    // Maria sees it, as she sees every look at her records.
+    let mut maria = Browser::open(&server.url("/login")).await.unwrap();
+    maria.sign_in("maria", "proviso-demo").await.unwrap();
+    maria.go(&server.url("/portal/activity")).await.unwrap();
+    assert!(maria.text().contains("Anika Patel"), "{}", maria.text());
+
+    // Whoever refuses gives the app nothing, and the old chart is gone.
+    doctor.go(&server.url("/launch")).await.unwrap();
+    let form = doctor.form_with("app").unwrap();
+    doctor.submit(&form, &[("app", &here), ("patient", "lily")]).await.unwrap();
+    let form = doctor.form_with("decision").unwrap();
+    doctor.submit(&form, &[("decision", "deny")]).await.unwrap();
+    assert!(doctor.text().contains("did not let the app in"), "{}", doctor.text());
+    assert!(!doctor.text().contains("Lily"), "{}", doctor.text());
+    assert_eq!(server.interrupt().await.unwrap(), Some(0));
+}
+
+// Covers: SMART App Launch 2.2 §EHR launch (`iss` is what the app knows)
+#[tokio::test]
+async fn the_chart_opens_for_launches_of_its_own_server_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::demo(folder.path(), &[]).await.unwrap();
+    let client = HttpClient::default();
+    let own = format!("{}/fhir/r4", server.origin);
+    for query in [
+        String::new(),
+        "iss=https%3A%2F%2Fevil.example%2Ffhir&launch=x".to_owned(),
+        format!("iss={own}"),
+        format!("iss={own}&launch="),
+    ] {
+        let answer = client.get(&server.url(&format!("/demo/launch?{query}")), &[]).await.unwrap();
+        assert_eq!(answer.status, 403, "{query}");
+        assert!(answer.header("set-cookie").is_none_or(|c| !c.contains("chart-lens")), "{query}");
+    }
+    // Without a launch there is nothing to see, and an answer nobody waits for opens nothing.
+    let closed = client.get(&server.url("/demo/chart"), &[]).await.unwrap();
+    assert_eq!(closed.status, 200);
+    assert!(closed.text().contains("opens with a patient"), "{}", closed.text());
+    // A launch that the server did not make is refused by the server.
+    let mut doctor = Browser::open(&server.url("/login")).await.unwrap();
+    doctor.sign_in("drpatel", "proviso-demo").await.unwrap();
+    doctor.go(&server.url(&format!("/demo/launch?iss={own}&launch=made-up"))).await.unwrap();
+    assert!(doctor.text().contains("could not be opened"), "{}", doctor.text());
     server.kill().await.unwrap();
 }

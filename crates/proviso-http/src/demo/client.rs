@@ -1,4 +1,4 @@
-//! The demonstration app's side of OAuth and FHIR: plain HTTP to the server's public address.
+//! The demonstration apps' side of OAuth and FHIR: plain HTTP to the server's public address.
 
 use std::time::Duration;
 
@@ -10,20 +10,15 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use proviso_app::ports::Entropy;
 use proviso_core::secret::Secret;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::records::{KINDS, Kind, read_answer};
+use super::records::{Kind, read_answer};
 use super::view::{KindAnswer, KindResult};
 
-const CLIENT_ID: &str = "glucose-coach";
-
-const SCOPES: &str = "launch/patient openid fhirUser offline_access patient/Patient.rs \
-     patient/AllergyIntolerance.rs patient/Condition.rs patient/MedicationRequest.rs \
-     patient/Observation.rs patient/Immunization.rs patient/Encounter.rs";
-
-// LIMIT: the app asks for eight entries a page; anything larger is not an answer to that.
+// LIMIT: the apps ask for a score of entries a page; anything larger is not an answer to that.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
@@ -47,11 +42,33 @@ pub(crate) enum AppError {
     Unreadable,
 }
 
+/// What an app is registered as, what it asks for and what it shows.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) client_id: &'static str,
+    pub(crate) scopes: &'static str,
+    pub(crate) kinds: &'static [Kind],
+}
+
 /// One request for access under way.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
     pub(crate) state: String,
     pub(crate) verifier: String,
+    /// The `launch` that the EHR gave, when it started the app.
+    pub(crate) handle: Option<String>,
+}
+
+impl Launch {
+    /// A request with values of its own; none when there is no randomness.
+    pub(crate) fn new(entropy: &dyn Entropy, handle: Option<String>) -> Option<Self> {
+        Some(Self { state: random_text(entropy)?, verifier: random_text(entropy)?, handle })
+    }
+}
+
+/// An unguessable value that fits a cookie or an address; none when there is no randomness.
+pub(crate) fn random_text(entropy: &dyn Entropy) -> Option<String> {
+    entropy.secret_bytes().ok().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// What the app may do, as the token endpoint told it.
@@ -96,18 +113,20 @@ impl Answer {
     }
 }
 
-/// A public SMART app.
+/// A public SMART app, started by its user or from inside the EHR.
 #[derive(Debug)]
 pub(crate) struct SmartApp {
+    registered: &'static Registered,
     http: Client<HttpConnector, Full<Bytes>>,
-    fhir_base: String,
+    pub(crate) fhir_base: String,
     redirect_uri: String,
 }
 
 impl SmartApp {
     #[expect(clippy::disallowed_methods, reason = "the demo app's one client, of this very server")]
-    pub(crate) fn new(public_url: &str) -> Self {
+    pub(crate) fn new(registered: &'static Registered, public_url: &str) -> Self {
         Self {
+            registered,
             http: Client::builder(TokioExecutor::new()).build_http(),
             fhir_base: format!("{public_url}/fhir/r4"),
             redirect_uri: format!("{public_url}/demo/callback"),
@@ -171,11 +190,14 @@ impl SmartApp {
         let endpoint = self.endpoints().await?.authorization;
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(launch.verifier.as_bytes()));
         let mut url = url::Url::parse(&endpoint).map_err(|_| AppError::Unreadable)?;
+        if let Some(handle) = &launch.handle {
+            url.query_pairs_mut().append_pair("launch", handle);
+        }
         url.query_pairs_mut()
             .append_pair("response_type", "code")
-            .append_pair("client_id", CLIENT_ID)
+            .append_pair("client_id", self.registered.client_id)
             .append_pair("redirect_uri", &self.redirect_uri)
-            .append_pair("scope", SCOPES)
+            .append_pair("scope", self.registered.scopes)
             .append_pair("state", &launch.state)
             .append_pair("aud", &self.fhir_base)
             .append_pair("code_challenge", &challenge)
@@ -210,7 +232,7 @@ impl SmartApp {
             ("grant_type", "authorization_code"),
             ("code", code.as_str()),
             ("redirect_uri", self.redirect_uri.as_str()),
-            ("client_id", CLIENT_ID),
+            ("client_id", self.registered.client_id),
             ("code_verifier", launch.verifier.as_str()),
         ];
         let answer = self.post(&endpoint, &fields).await?;
@@ -227,7 +249,7 @@ impl SmartApp {
         let fields = [
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh.expose().as_str()),
-            ("client_id", CLIENT_ID),
+            ("client_id", self.registered.client_id),
         ];
         let answer = self.post(&endpoint, &fields).await?;
         if answer.status != 200 {
@@ -242,7 +264,7 @@ impl SmartApp {
             return;
         };
         let token = access.refresh.as_ref().unwrap_or(&access.token).expose().as_str();
-        let fields = [("token", token), ("client_id", CLIENT_ID)];
+        let fields = [("token", token), ("client_id", self.registered.client_id)];
         if let Err(error) = self.post(&endpoint, &fields).await {
             tracing::debug!(%error, "the demonstration app could not give its access back");
         }
@@ -251,8 +273,9 @@ impl SmartApp {
     /// Asks for every kind of record that the app shows. One refusal of the token ends it; a kind
     /// that is refused by itself is shown as such.
     pub(crate) async fn fetch_all(&self, access: &Access) -> Result<Vec<KindResult>, AppError> {
-        let mut results = Vec::with_capacity(KINDS.len());
-        for kind in KINDS {
+        let kinds = self.registered.kinds;
+        let mut results = Vec::with_capacity(kinds.len());
+        for kind in kinds {
             results.push(KindResult { key: kind.key, answer: self.fetch(kind, access).await? });
         }
         Ok(results)

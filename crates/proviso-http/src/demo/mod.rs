@@ -1,9 +1,11 @@
-//! `/demo`: the demonstration app Glucose Coach.
+//! `/demo`: the demonstration apps, Glucose Coach for patients and Chart Lens ([`chart`]) for
+//! clinicians.
 //!
-//! It is an app like any other: a public client that knows this server by its address alone and
-//! shares nothing with it but HTTP. It runs in the same process so that a newcomer needs nothing
-//! else installed; what it keeps is in its own memory and gone after a restart.
+//! They are apps like any other: public clients that know this server by its address alone and
+//! share nothing with it but HTTP. They run in the same process so that a newcomer needs nothing
+//! else installed; what they keep is in their own memory and gone after a restart.
 
+pub(crate) mod chart;
 pub(crate) mod client;
 pub(crate) mod records;
 pub(crate) mod view;
@@ -14,10 +16,10 @@ use std::sync::{Mutex, PoisonError};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use self::client::{Access, AppError, Launch, SmartApp};
+use self::chart::ChartLens;
+use self::client::{Access, AppError, Launch, Registered, SmartApp, random_text};
+use self::records::COACH_KINDS;
 use self::view::{DemoPage, DemoState};
 use crate::cookie::{self, Keep};
 use crate::form::Form;
@@ -41,24 +43,31 @@ enum Memory {
     Ended(DemoState),
 }
 
-/// The demonstration app.
+static COACH: Registered = Registered {
+    client_id: "glucose-coach",
+    scopes: "launch/patient openid fhirUser offline_access patient/Patient.rs \
+         patient/AllergyIntolerance.rs patient/Condition.rs patient/MedicationRequest.rs \
+         patient/Observation.rs patient/Immunization.rs patient/Encounter.rs",
+    kinds: COACH_KINDS,
+};
+
+/// What an app remembers, by browser.
 #[derive(Debug)]
-pub(crate) struct DemoApp {
-    smart: SmartApp,
-    memory: Mutex<HashMap<String, Memory>>,
+struct Browsers<T>(Mutex<HashMap<String, T>>);
+
+impl<T> Default for Browsers<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
 }
 
-impl DemoApp {
-    pub(crate) fn new(public_url: &str) -> Self {
-        Self { smart: SmartApp::new(public_url), memory: Mutex::default() }
+impl<T: Clone> Browsers<T> {
+    fn recall(&self, browser: &str) -> Option<T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(browser).cloned()
     }
 
-    fn recall(&self, browser: &str) -> Option<Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).get(browser).cloned()
-    }
-
-    fn remember(&self, browser: &str, what: Memory) {
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+    fn remember(&self, browser: &str, what: T) {
+        let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.len() >= BROWSERS_MAX && !memory.contains_key(browser) {
             memory.clear();
         }
@@ -66,7 +75,25 @@ impl DemoApp {
     }
 
     fn forget(&self, browser: &str) {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(browser);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(browser);
+    }
+}
+
+/// The demonstration apps.
+#[derive(Debug)]
+pub(crate) struct DemoApp {
+    smart: SmartApp,
+    memory: Browsers<Memory>,
+    chart: ChartLens,
+}
+
+impl DemoApp {
+    pub(crate) fn new(public_url: &str) -> Self {
+        Self {
+            smart: SmartApp::new(&COACH, public_url),
+            memory: Browsers::default(),
+            chart: ChartLens::new(public_url),
+        }
     }
 }
 
@@ -77,7 +104,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let Some(demo) = state.demo.as_deref() else { return StatusCode::NOT_FOUND.into_response() };
-    let known = cookie::read(&headers, COOKIE).and_then(|browser| demo.recall(&browser));
+    let known = cookie::read(&headers, COOKIE).and_then(|browser| demo.memory.recall(&browser));
     let view = match known {
         None | Some(Memory::Launched(_)) => DemoState::NotConnected,
         Some(Memory::Connected { state, .. } | Memory::Ended(state)) => state,
@@ -89,23 +116,16 @@ pub(crate) async fn show(
 pub(crate) async fn launch(State(state): State<HttpState>, _: Form) -> Response {
     let Some(demo) = state.demo.as_deref() else { return StatusCode::NOT_FOUND.into_response() };
     let entropy = state.app.entropy();
-    let (Ok(browser), Ok(request_state), Ok(verifier)) =
-        (entropy.secret_bytes(), entropy.secret_bytes(), entropy.secret_bytes())
-    else {
+    let (Some(browser), Some(launch)) = (random_text(entropy), Launch::new(entropy, None)) else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let browser = URL_SAFE_NO_PAD.encode(browser);
-    let launch = Launch {
-        state: URL_SAFE_NO_PAD.encode(request_state),
-        verifier: URL_SAFE_NO_PAD.encode(verifier),
     };
     let mut response = match demo.smart.authorization_url(&launch).await {
         Ok(url) => {
-            demo.remember(&browser, Memory::Launched(launch));
+            demo.memory.remember(&browser, Memory::Launched(launch));
             see_other(&url)
         }
         Err(error) => {
-            demo.remember(&browser, Memory::Ended(failed(&error)));
+            demo.memory.remember(&browser, Memory::Ended(failed(&error)));
             see_other("/demo")
         }
     };
@@ -122,17 +142,22 @@ pub(crate) async fn callback(
     headers: HeaderMap,
 ) -> Response {
     let Some(demo) = state.demo.as_deref() else { return StatusCode::NOT_FOUND.into_response() };
+    let query = query.as_deref().unwrap_or("");
+    // Both apps have this one address; the request under way tells whose answer it is.
+    if let Some((browser, launch)) = demo.chart.awaited(&headers, query) {
+        return chart::finish(&state, &demo.chart, &browser, &launch, query).await;
+    }
     let browser = cookie::read(&headers, COOKIE);
-    let launched = browser.as_deref().and_then(|browser| demo.recall(browser));
+    let launched = browser.as_deref().and_then(|browser| demo.memory.recall(browser));
     let (Some(browser), Some(Memory::Launched(launch))) = (browser, launched) else {
         return see_other("/demo");
     };
-    let outcome = match demo.smart.redeem(&launch, query.as_deref().unwrap_or("")).await {
+    let outcome = match demo.smart.redeem(&launch, query).await {
         Ok(access) => look(&state, demo, access).await,
         Err(AppError::Denied) => Memory::Ended(DemoState::Denied),
         Err(error) => Memory::Ended(failed(&error)),
     };
-    demo.remember(&browser, outcome);
+    demo.memory.remember(&browser, outcome);
     see_other("/demo")
 }
 
@@ -144,9 +169,9 @@ pub(crate) async fn ask_again(
 ) -> Response {
     let Some(demo) = state.demo.as_deref() else { return StatusCode::NOT_FOUND.into_response() };
     let Some(browser) = cookie::read(&headers, COOKIE) else { return see_other("/demo") };
-    if let Some(Memory::Connected { access, .. }) = demo.recall(&browser) {
+    if let Some(Memory::Connected { access, .. }) = demo.memory.recall(&browser) {
         let outcome = look(&state, demo, access).await;
-        demo.remember(&browser, outcome);
+        demo.memory.remember(&browser, outcome);
     }
     see_other("/demo")
 }
@@ -159,10 +184,10 @@ pub(crate) async fn forget(
 ) -> Response {
     let Some(demo) = state.demo.as_deref() else { return StatusCode::NOT_FOUND.into_response() };
     if let Some(browser) = cookie::read(&headers, COOKIE) {
-        if let Some(Memory::Connected { access, .. }) = demo.recall(&browser) {
+        if let Some(Memory::Connected { access, .. }) = demo.memory.recall(&browser) {
             demo.smart.give_back(&access).await;
         }
-        demo.forget(&browser);
+        demo.memory.forget(&browser);
     }
     let mut response = see_other("/demo");
     if let Some(value) = cookie::write(COOKIE, "", Keep::Remove) {

@@ -1,4 +1,4 @@
-//! What the demonstration app asks for, and how it reads FHIR for people.
+//! What the demonstration apps ask for, and how it reads FHIR for people.
 
 use serde_json::Value;
 
@@ -11,7 +11,8 @@ pub(crate) struct Kind {
     pub(crate) path: &'static str,
 }
 
-pub(crate) const KINDS: &[Kind] = &[
+/// What Glucose Coach shows.
+pub(crate) const COACH_KINDS: &[Kind] = &[
     Kind { key: "demo-kind-patient", path: "Patient/{patient}" },
     Kind {
         key: "demo-kind-laboratory",
@@ -26,6 +27,24 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind { key: "demo-kind-allergies", path: "AllergyIntolerance?patient={patient}&_count=8" },
     Kind { key: "demo-kind-immunizations", path: "Immunization?patient={patient}&_count=8" },
     Kind { key: "demo-kind-visits", path: "Encounter?patient={patient}&_count=8" },
+];
+
+/// What Chart Lens shows. The patient comes first: the app says whose chart is open.
+pub(crate) const CHART_KINDS: &[Kind] = &[
+    Kind { key: "demo-kind-patient", path: "Patient/{patient}" },
+    Kind {
+        key: "demo-kind-problems",
+        path: "Condition?patient={patient}&clinical-status=active&_count=20",
+    },
+    Kind { key: "demo-kind-allergies", path: "AllergyIntolerance?patient={patient}&_count=20" },
+    Kind {
+        key: "demo-kind-medications",
+        path: "MedicationRequest?patient={patient}&status=active&_count=20",
+    },
+    Kind {
+        key: "demo-kind-laboratory",
+        path: "Observation?patient={patient}&category=laboratory&_sort=-date&_count=12",
+    },
 ];
 
 /// Reads a resource or a search page.

@@ -1,4 +1,4 @@
-//! What the demonstration app shows.
+//! What the demonstration apps show.
 
 use askama::Template;
 use proviso_core::time::At;
@@ -54,21 +54,35 @@ pub(crate) enum DemoState {
 /// A notice above the rest.
 #[derive(Debug)]
 pub(crate) struct Message {
-    tone: &'static str,
-    role: &'static str,
-    title: String,
-    text: String,
+    pub(super) tone: &'static str,
+    pub(super) role: &'static str,
+    pub(super) title: String,
+    pub(super) text: String,
+}
+
+impl Message {
+    pub(super) fn new(
+        visit: &Visit,
+        tone: &'static str,
+        role: &'static str,
+        key: &str,
+        answer: &str,
+    ) -> Self {
+        let t = visit.texts();
+        let facts = [("organization", visit.organization.as_str()), ("answer", answer)];
+        Self { tone, role, title: t.say(key), text: t.with(&format!("{key}-text"), &facts) }
+    }
 }
 
 /// One kind of record on the page.
 #[derive(Debug)]
 pub(crate) struct KindView {
-    title: String,
-    tone: &'static str,
-    count: String,
-    lines: Vec<Line>,
-    more: Option<String>,
-    empty: String,
+    pub(super) title: String,
+    pub(super) tone: &'static str,
+    pub(super) count: String,
+    pub(super) lines: Vec<Line>,
+    pub(super) more: Option<String>,
+    pub(super) empty: String,
 }
 
 #[derive(Debug, Template)]
@@ -90,15 +104,8 @@ impl DemoPage {
     pub(crate) fn new(visit: &Visit, state: &DemoState) -> Self {
         let t = visit.texts();
         let organization = visit.organization.as_str();
-        let message = |tone, role, key: &str, answer: &str| Message {
-            tone,
-            role,
-            title: t.say(key),
-            text: t.with(
-                &format!("{key}-text"),
-                &[("organization", organization), ("answer", answer)],
-            ),
-        };
+        let message =
+            |tone, role, key: &str, answer: &str| Message::new(visit, tone, role, key, answer);
         let mut page = Self {
             frame: visit.other_party_frame(t.say("demo-title")),
             tone: "plain",
@@ -142,7 +149,7 @@ impl DemoPage {
     }
 }
 
-fn kind_view(visit: &Visit, kind: &KindResult) -> KindView {
+pub(super) fn kind_view(visit: &Visit, kind: &KindResult) -> KindView {
     let t = visit.texts();
     let title = t.say(kind.key);
     let empty = t.say("demo-kind-none");

@@ -68,6 +68,7 @@ pub(super) async fn register(app: &Arc<App>, folder: &Path) -> anyhow::Result<()
             None => with_proof(app, wanted)?,
         };
         client.redirect_uris = redirect_uris(wanted, origin);
+        client.launch_uris = launch_uris(wanted, origin);
         clients.push(client);
     }
     let file = ClientsFile {
@@ -99,8 +100,13 @@ fn redirect_uris(app: &apps::App, origin: &str) -> Vec<String> {
     vec![format!("{origin}{}", apps::ORIGIN_REDIRECT_PATH), apps::LOOPBACK_REDIRECT.to_owned()]
 }
 
-fn launch_uris(app: &apps::App) -> Vec<String> {
-    if app.interactive { vec![apps::LOOPBACK_LAUNCH.to_owned()] } else { Vec::new() }
+/// The address on this server comes first: there something answers.
+fn launch_uris(app: &apps::App, origin: &str) -> Vec<String> {
+    if !app.interactive {
+        return Vec::new();
+    }
+    let here = app.origin_launch_path.map(|path| format!("{origin}{path}"));
+    here.into_iter().chain([apps::LOOPBACK_LAUNCH.to_owned()]).collect()
 }
 
 fn with_proof(app: &App, wanted: &apps::App) -> anyhow::Result<FileClient> {
@@ -110,7 +116,7 @@ fn with_proof(app: &App, wanted: &apps::App) -> anyhow::Result<FileClient> {
         token_endpoint_auth_method: "none".to_owned(),
         scope: wanted.scopes.to_owned(),
         redirect_uris: Vec::new(),
-        launch_uris: launch_uris(wanted),
+        launch_uris: Vec::new(),
         client_secret: None,
         private_jwk: None,
         private_key_pem: None,
@@ -161,9 +167,10 @@ fn new_key(client_id: &str) -> anyhow::Result<(Value, String)> {
 async fn save(app: &Arc<App>, wanted: &apps::App, file: &FileClient) -> anyhow::Result<()> {
     let id = wanted.id.parse()?;
     if let Some(mut stored) = app.store().client(&id).await? {
-        if stored.redirect_uris != file.redirect_uris {
+        if stored.redirect_uris != file.redirect_uris || stored.launch_uris != file.launch_uris {
             // The demo listens elsewhere this time.
             stored.redirect_uris.clone_from(&file.redirect_uris);
+            stored.launch_uris.clone_from(&file.launch_uris);
             stored.origins = origins(wanted, &app.settings().public_url);
             app.save_client(stored, Presence::Present, "move", &Via::default()).await?;
         }

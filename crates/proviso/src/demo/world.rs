@@ -118,6 +118,8 @@ pub mod apps {
         pub purpose: PurposeOfUse,
         /// Whether people sign in to it; a backend service has none.
         pub interactive: bool,
+        /// The path on the demo's own origin at which the server starts it, if it is served here.
+        pub origin_launch_path: Option<&'static str>,
         /// One line for the banner.
         pub about: &'static str,
     }
@@ -141,6 +143,7 @@ pub mod apps {
                  patient/Communication.cruds",
         purpose: PurposeOfUse::PatientRequest,
         interactive: true,
+        origin_launch_path: None,
         about: "public, patient app",
     };
     /// A confidential app with a secret.
@@ -153,6 +156,7 @@ pub mod apps {
                  patient/*.rs patient/*.read user/*.rs user/*.read",
         purpose: PurposeOfUse::PatientRequest,
         interactive: true,
+        origin_launch_path: None,
         about: "confidential, with a secret",
     };
     /// A confidential app with a key.
@@ -165,6 +169,7 @@ pub mod apps {
                  patient/*.rs patient/*.read user/*.rs user/*.read",
         purpose: PurposeOfUse::PatientRequest,
         interactive: true,
+        origin_launch_path: None,
         about: "confidential, private_key_jwt",
     };
     /// An app for clinicians, started from inside the EHR.
@@ -177,6 +182,7 @@ pub mod apps {
                  online_access user/*.cruds user/*.read user/*.rs patient/*.rs patient/*.read",
         purpose: PurposeOfUse::Treatment,
         interactive: true,
+        origin_launch_path: Some("/demo/launch"),
         about: "EHR-launched, for clinicians",
     };
     /// A backend service.
@@ -188,6 +194,7 @@ pub mod apps {
         scopes: "system/*.rs system/*.read system/Observation.rs system/Patient.rs system/Condition.rs",
         purpose: PurposeOfUse::Operations,
         interactive: false,
+        origin_launch_path: None,
         about: "backend service, system scopes",
     };
     /// An app that only speaks version 1 of the scopes.
@@ -201,6 +208,7 @@ pub mod apps {
                  patient/MedicationRequest.read",
         purpose: PurposeOfUse::PatientRequest,
         interactive: true,
+        origin_launch_path: None,
         about: "public, v1 scopes only",
     };
 
