@@ -64,6 +64,9 @@ pub enum OpenError {
     /// A stored row cannot be read.
     #[error("stored data is inconsistent")]
     Inconsistent(#[from] Inconsistency),
+    /// A page that must be read before anything else cannot be.
+    #[error("a page of the database cannot be read: {0}")]
+    Unreadable(String),
     /// The storage failed.
     #[error("cannot open the database: {0}")]
     Storage(String),

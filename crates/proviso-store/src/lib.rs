@@ -26,5 +26,8 @@ pub use record::{
     CandidateQuery, Clause, Expect, HistoryQuery, RangeKey, RecordMethod, RecordVersion,
     StoredRecord,
 };
-pub use sqlite::{AuditLogReader, RawAuditEntry, SqliteStore};
+pub use sqlite::{
+    AuditLogReader, RawAuditEntry, RawCheckpoint, SchemaHealth, SqliteStore, StoreHealth,
+    store_health,
+};
 pub use store::Store;

@@ -1,3 +1,5 @@
+mod damage;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::id::TenantId;
 use proviso_core::time::At;
-use proviso_store::{AuditLogReader, OpenError, RawAuditEntry, ReadError};
+use proviso_store::{AuditLogReader, OpenError, RawAuditEntry, RawCheckpoint};
 use proviso_tlog::{Checkpoint, Fault, FaultKind, SignedNote, TileId, Walk};
 
 use super::leaf::Leaf;
@@ -48,6 +48,9 @@ pub enum Why {
     /// No valid checkpoint covers the entry.
     #[error("no checkpoint with a valid signature covers the entry")]
     Unsigned,
+    /// The row of the entry, or what the log needs to prove it, cannot be read from the database.
+    #[error("the database cannot be read there")]
+    Unreadable,
     /// The checkpoint beside the database does not fit.
     #[error("the checkpoint beside the database is not one of this log")]
     SideFile,
@@ -86,9 +89,6 @@ pub enum VerifyError {
     /// The database could not be opened.
     #[error("the database could not be opened")]
     Open(#[from] OpenError),
-    /// The database could not be read.
-    #[error("the database could not be read")]
-    Read(#[from] ReadError),
     /// The server's keys could not be opened.
     #[error("the server's keys could not be opened")]
     Keys(#[from] KeysError),
@@ -105,14 +105,23 @@ pub fn verify_with_master(
     master: MasterKey,
     progress: impl FnMut(u64, u64),
 ) -> Result<VerifyReport, VerifyError> {
-    let log = AuditLogReader::open(database, tenant)?;
-    let stored = log.sealed_keys()?;
+    let log = match AuditLogReader::open(database, tenant) {
+        Err(OpenError::Unreadable(_)) => return Ok(nothing_readable()),
+        opened => opened?,
+    };
+    // Without the keys no signature can be checked, so the first entry cannot be proven.
+    let Ok(stored) = log.sealed_keys() else { return Ok(nothing_readable()) };
     // Keys that are missing would be made here and thrown away: they would fit nothing.
     let (keys, unstored) =
         Keys::open(master, &stored, &SystemEntropy::default(), At::from_micros(0))?;
     drop(unstored);
     let sealer = Sealer::new(&keys)?;
-    verify_log(&log, &keys.checkpoint_public_key(), Some(&sealer), progress)
+    Ok(verify_log(&log, &keys.checkpoint_public_key(), Some(&sealer), progress))
+}
+
+const fn nothing_readable() -> VerifyReport {
+    let bad = BadEntry { index: 0, why: Why::Unreadable };
+    VerifyReport { entries: 0, checkpoint: None, first_bad: Some(bad) }
 }
 
 /// Verifies the log of a database file against a known checkpoint key; with a sealer, also what is
@@ -127,7 +136,11 @@ pub fn verify_database(
     sealer: Option<&Sealer>,
     progress: impl FnMut(u64, u64),
 ) -> Result<VerifyReport, VerifyError> {
-    verify_log(&AuditLogReader::open(database, tenant)?, public_key, sealer, progress)
+    let log = match AuditLogReader::open(database, tenant) {
+        Err(OpenError::Unreadable(_)) => return Ok(nothing_readable()),
+        opened => opened?,
+    };
+    Ok(verify_log(&log, public_key, sealer, progress))
 }
 
 fn verify_log(
@@ -135,11 +148,10 @@ fn verify_log(
     public_key: &[u8; 32],
     sealer: Option<&Sealer>,
     mut progress: impl FnMut(u64, u64),
-) -> Result<VerifyReport, VerifyError> {
-    let entries = log.size()?;
-    let notes = log.checkpoint_notes()?;
+) -> VerifyReport {
+    let rows = log.checkpoints();
     let signed: Vec<Option<Checkpoint>> =
-        notes.iter().map(|note| verified(note, public_key)).collect();
+        rows.iter().map(|row| row.as_ref().and_then(|row| kept(row, public_key))).collect();
     let latest = signed.last().cloned().flatten();
     // A log has one name for ever: the same key may sign other logs.
     let origin = signed.iter().flatten().next_back().map(|valid| valid.origin.clone());
@@ -154,9 +166,11 @@ fn verify_log(
         }
         Err(_) => SideFile::Unreadable,
     };
-    let report = |first_bad| VerifyReport { entries, checkpoint: latest.clone(), first_bad };
-
     let covered = latest.as_ref().map_or(0, |checkpoint| checkpoint.size);
+    // Where the last entry cannot be found, the walk to the signed size names the first bad one.
+    let size = log.size();
+    let entries = *size.as_ref().unwrap_or(&covered);
+    let report = |first_bad| VerifyReport { entries, checkpoint: latest.clone(), first_bad };
     let mut expected: Vec<Checkpoint> = signed.iter().flatten().cloned().collect();
     if let SideFile::Signed(checkpoint) = &beside {
         expected.push(checkpoint.clone());
@@ -164,15 +178,61 @@ fn verify_log(
     expected.retain(|checkpoint| checkpoint.size > 0);
     expected.sort_by_key(|checkpoint| checkpoint.size);
     let mut walk = Walk::new(entries.max(covered), |tile: TileId| log.tile(tile));
-    if let Some(bad) = walk_entries(log, &mut walk, sealer, &expected, &mut progress)? {
-        return Ok(report(Some(bad)));
+    if let Some(bad) = walk_entries(log, &mut walk, sealer, &expected, entries, &mut progress) {
+        return report(Some(bad));
     }
     if let Err(fault) = walk.finish() {
         let why = if fault.index >= entries { Why::Cut } else { Why::Tree(fault.kind) };
-        return Ok(report(Some(BadEntry { index: fault.index, why })));
+        return report(Some(BadEntry { index: fault.index, why }));
     }
     progress(entries, entries);
-    Ok(report(judge_checkpoints(entries, &signed, &beside)))
+    let unreadable = BadEntry { index: entries, why: Why::Unreadable };
+    let bad = judge_checkpoints(entries, &signed, &beside)
+        .or_else(|| (!log.checkpoints_are_sound()).then(|| first_gap(&signed)))
+        .or_else(|| judge_tiles(log, entries))
+        .or_else(|| size.is_err().then_some(unreadable));
+    report(bad)
+}
+
+/// Where the first run of entries begins that has no checkpoint of its own. One commit of more than
+/// 256 entries leaves such a gap too; it is asked for only where the table is not sound.
+fn first_gap(signed: &[Option<Checkpoint>]) -> BadEntry {
+    let mut index = 0;
+    for checkpoint in signed.iter().flatten() {
+        if slot_of(checkpoint.size) > slot_of(index + 1) {
+            break;
+        }
+        index = checkpoint.size;
+    }
+    BadEntry { index, why: Why::Unreadable }
+}
+
+/// Tiles that are there besides the ones that were walked, or longer than the log.
+fn judge_tiles(log: &AuditLogReader, entries: u64) -> Option<BadEntry> {
+    let Ok(tiles) = log.tiles() else {
+        return Some(BadEntry { index: entries, why: Why::Unreadable });
+    };
+    let extra =
+        |tile: &&TileId| TileId::in_tree(tile.level, tile.index, entries).as_ref() != Some(*tile);
+    let tile = tiles.iter().find(extra)?;
+    let shift = 8 * u32::from(tile.level.min(proviso_tlog::tile::LEVEL_MAX));
+    let first = tile.index.saturating_mul(u64::from(proviso_tlog::tile::TILE_WIDTH));
+    let index = first.checked_shl(shift).unwrap_or(entries).min(entries);
+    Some(BadEntry { index, why: Why::Tree(FaultKind::TileMismatch) })
+}
+
+/// The run of 256 entries for which a checkpoint is kept.
+const fn slot_of(size: u64) -> u64 {
+    size.saturating_sub(1) / 256
+}
+
+/// The checkpoint in a row, if it is signed and the row says the same.
+fn kept(row: &RawCheckpoint, public_key: &[u8; 32]) -> Option<Checkpoint> {
+    let checkpoint = verified(&row.note, public_key)?;
+    let fits = row.size == checkpoint.size
+        && row.root == checkpoint.root
+        && u64::try_from(row.slot) == Ok(slot_of(checkpoint.size));
+    fits.then_some(checkpoint)
 }
 
 /// The checkpoint that is kept beside the database.
@@ -229,27 +289,37 @@ fn walk_entries<F: FnMut(TileId) -> Option<Vec<proviso_tlog::Hash>>>(
     walk: &mut Walk<F>,
     sealer: Option<&Sealer>,
     checkpoints: &[Checkpoint],
+    total: u64,
     progress: &mut impl FnMut(u64, u64),
-) -> Result<Option<BadEntry>, VerifyError> {
-    let total = log.size()?;
+) -> Option<BadEntry> {
     let mut checkpoints = checkpoints.iter().peekable();
     let mut from = 0;
+    // Beyond this place a chunk could not be read as a whole: one by one, the bad one shows.
+    let mut singly_until = 0;
     loop {
-        let rows = log.entries(from, CHUNK)?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        from = last.index + 1;
+        let limit = if from < singly_until { 1 } else { CHUNK };
+        let rows = match log.entries(from, limit) {
+            Ok(rows) => rows,
+            Err(_) if limit > 1 => {
+                singly_until = from.saturating_add(CHUNK as u64);
+                continue;
+            }
+            Err(_) => return Some(BadEntry { index: from, why: Why::Unreadable }),
+        };
+        let last = rows.last()?;
+        from = last.index.saturating_add(1);
         for row in &rows {
             if let Err(fault) = walk.leaf(row.index, &row.leaf) {
-                return Ok(Some(fault.into()));
+                return Some(fault.into());
             }
             if let Err(why) = judge_entry(row, sealer) {
-                return Ok(Some(BadEntry { index: row.index, why }));
+                return Some(BadEntry { index: row.index, why });
             }
             while let Some(checkpoint) =
                 checkpoints.next_if(|checkpoint| checkpoint.size == row.index + 1)
             {
                 if let Err(fault) = walk.checkpoint(&checkpoint.root) {
-                    return Ok(Some(fault.into()));
+                    return Some(fault.into());
                 }
             }
         }
@@ -264,7 +334,8 @@ fn judge_entry(row: &RawAuditEntry, sealer: Option<&Sealer>) -> Result<(), Why> 
         return Err(Why::Commitment);
     }
     let at = At::from_micros(row.at);
-    let columns_fit = code(leaf.kind) == Some(row.kind.clone())
+    let columns_fit = row.placed
+        && code(leaf.kind) == Some(row.kind.clone())
         && code_of_outcome(leaf.outcome) == Some(row.outcome.clone())
         && Leaf::bucket(at) == leaf.at;
     if !columns_fit {

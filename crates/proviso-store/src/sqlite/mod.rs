@@ -4,6 +4,7 @@ mod apply;
 mod candidates;
 mod codes;
 mod connection;
+mod health;
 mod inspect;
 mod migrate;
 mod read;
@@ -28,7 +29,8 @@ use crate::error::{OpenError, ReadError};
 use crate::log::SharedSigner;
 use crate::options::OpenOptions;
 
-pub use inspect::{AuditLogReader, RawAuditEntry};
+pub use health::{SchemaHealth, StoreHealth, store_health};
+pub use inspect::{AuditLogReader, RawAuditEntry, RawCheckpoint};
 pub(crate) use read::Reads;
 
 /// The store in a SQLite file. Clones share it; the file is closed when the last one is gone.

@@ -61,6 +61,18 @@ fn tampers(entries: u64) -> Vec<(&'static str, String, u64)> {
             3,
         ),
         ("id", sql("update {t} set id = id || '0' {3}"), 3),
+        ("id that is no text", sql("update {t} set id = cast(x'61ff62' as text) {3}"), 3),
+        (
+            "checkpoint that is no text",
+            "db.execute(\"update log_checkpoint set note = cast(x'ff' || note as text)\")"
+                .to_owned(),
+            0,
+        ),
+        (
+            "checkpoint that says another size beside its note",
+            "db.execute('update log_checkpoint set size = size - 1')".to_owned(),
+            0,
+        ),
         ("dropped", sql("delete from {t} {3}"), 3),
         (
             "dropped and closed up",
@@ -138,6 +150,53 @@ async fn a_log_that_was_wound_back_is_noticed() {
     let data = world.path();
     let ran = Ran::of(&["demo", "--listen", "127.0.0.1:0", "--data", &data]).await.expect(1);
     assert!(!ran.err.is_empty());
+}
+
+/// The page at which a table or an index begins, and the size of pages.
+fn root_page(database: &std::path::Path, name: &str) -> (u64, u64) {
+    let program = "import sqlite3, sys\n\
+        db = sqlite3.connect(sys.argv[1])\n\
+        root = db.execute('select rootpage from sqlite_master where name = ?', (sys.argv[2],))\n\
+        print(root.fetchone()[0], db.execute('pragma page_size').fetchone()[0])";
+    let done = std::process::Command::new("python3")
+        .args(["-c", program, &text(database), name])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let text = String::from_utf8(done.stdout).unwrap();
+    let mut numbers = text.split_whitespace().map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+// Covers: design P7 (a disk that gives back something else is damage, not a failure to look)
+#[tokio::test]
+async fn a_page_of_the_log_that_cannot_be_read_is_damage_with_an_index() {
+    let world = lived_in().await;
+    tamper(&world.database(), "pass");
+    for name in [
+        "audit_entry",
+        "audit_entry_idx",
+        "audit_subject",
+        "log_tile",
+        "log_tile_idx",
+        "log_checkpoint",
+    ] {
+        let copy = world.copy(&format!("page-{name}"));
+        let database = copy.join("proviso.db");
+        let (page, size) = root_page(&database, name);
+        let mut bytes = std::fs::read(&database).unwrap();
+        let start = usize::try_from((page - 1) * size).unwrap();
+        // The type of a page that does not exist.
+        bytes[start] = 0x77;
+        std::fs::write(&database, bytes).unwrap();
+        let report = Ran::of(&["verify", "--data", &text(&copy), "--json"]).await.expect(3).json();
+        assert_eq!(report["whole"], false, "{name}: {report}");
+        let index = report["first_bad"]["index"].as_u64().unwrap();
+        // The first entries, about the start itself, are about nobody and need no index of people.
+        let entries = report["entries"].as_u64().unwrap();
+        let expected = if name == "audit_subject" { 1..entries } else { 0..1 };
+        assert!(expected.contains(&index), "{name}: {report}");
+    }
 }
 
 #[tokio::test]
