@@ -35,3 +35,4 @@ pub use problem::Problem;
 pub use router::router;
 pub use settings::{GatewaySettings, HttpUpstreamSettings, Limits, Rates, UpstreamSettings};
 pub use upstream::http::UpstreamSetupError;
+pub use upstream::probe::{UpstreamProbeError, probe_upstream};

@@ -3,6 +3,7 @@
 
 pub(crate) mod embedded;
 pub(crate) mod http;
+pub(crate) mod probe;
 pub(crate) mod remote;
 pub(crate) mod scan;
 mod surroundings;

@@ -42,7 +42,16 @@ async fn a_good_installation_passes_every_check() {
     let world = World::new().await;
     let rows = findings(&["--data", &world.path()]).await;
     let checks: Vec<_> = rows.iter().map(|(check, _, _)| check.as_str()).collect();
-    for check in ["configuration", "data folder", "master key", "keys", "audit log", "clock"] {
+    for check in [
+        "configuration",
+        "data folder",
+        "master key",
+        "disk",
+        "store",
+        "keys",
+        "audit log",
+        "clock",
+    ] {
         assert!(checks.contains(&check), "no check of {check}: {checks:?}");
     }
     assert!(rows.iter().all(|(_, result, _)| result == "ok"), "{rows:?}");
@@ -89,9 +98,98 @@ async fn each_broken_thing_is_named() {
     let config = world.config("upstream.toml", &more);
     check_broken(&["--config", &config], "upstream", &format!("127.0.0.1:{port}")).await;
 
+    let more = format!(
+        "upstream.url = \"http://127.0.0.1:{port}/fhir\"\nupstream.authorization_file = \"gone\""
+    );
+    let config = world.config("credential.toml", &more);
+    check_broken(&["--config", &config], "upstream", "upstream.authorization_file").await;
+
     let more = "tls = { certificate_file = \"no.pem\", key_file = \"no.pem\" }";
     let config = world.config("tls.toml", more);
     check_broken(&["--config", &config], "tls", "tls.certificate_file").await;
+}
+
+// A file with a page of somebody else, a schema of a later or of another release, no schema at all.
+#[tokio::test]
+async fn each_way_in_which_the_store_is_broken_is_named() {
+    let world = World::new().await;
+    for (name, script, words) in [
+        (
+            "newer",
+            "db.execute(\"insert into schema_version values (99, 'later', 'x')\")",
+            "schema 99, this release knows up to",
+        ),
+        (
+            "changed",
+            "db.execute(\"update schema_version set digest = 'x' where number = 1\")",
+            "schema 1 is not the one of this release",
+        ),
+        ("none", "db.execute('drop table schema_version')", "the schema cannot be read"),
+    ] {
+        let copy = world.copy(name);
+        tamper(&copy.join("proviso.db"), script);
+        check_broken(&["--data", &text(&copy)], "store", words).await;
+    }
+    let torn = world.copy("torn");
+    tamper(&torn.join("proviso.db"), "pass");
+    let mut bytes = std::fs::read(torn.join("proviso.db")).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0x5a);
+    std::fs::write(torn.join("proviso.db"), bytes).unwrap();
+    check_broken(&["--data", &text(&torn)], "store", "proviso.db` is damaged").await;
+    let other = world.copy("other");
+    std::fs::write(other.join("proviso.db"), b"not a database, whatever its name says").unwrap();
+    check_broken(&["--data", &text(&other)], "store", "proviso.db").await;
+}
+
+/// Serves one answer to everybody on a free port and gives the base URL. With a credential, it is
+/// for those only who send it.
+async fn answering(content_type: &str, body: &str, credential: Option<&str>) -> String {
+    let (kind, body) = (content_type.to_owned(), body.to_owned());
+    let credential = credential.map(str::to_owned);
+    let answer = async move |headers: axum::http::HeaderMap| {
+        let sent = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
+        let status = if credential.is_none() || sent == credential { 200 } else { 401 };
+        (axum::http::StatusCode::from_u16(status).unwrap(), [("content-type", kind)], body)
+    };
+    let app = axum::Router::new().fallback(answer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    format!("http://{address}/fhir")
+}
+
+// Covers: design §12 (`--upstream`): what stands behind us must be a FHIR R4 server
+#[tokio::test]
+async fn an_upstream_must_be_a_fhir_r4_server_that_takes_the_credential() {
+    const FHIR: &str = "application/fhir+json";
+    let statement = |version: &str| {
+        format!(r#"{{"resourceType":"CapabilityStatement","fhirVersion":"{version}"}}"#)
+    };
+    let world = World::new().await;
+    std::fs::write(world.folder.path().join("credential"), "Bearer right\n").unwrap();
+    let config = |base: &str| {
+        let more =
+            format!("upstream.url = \"{base}\"\nupstream.authorization_file = \"credential\"");
+        world.config("upstream.toml", &more)
+    };
+    for (kind, body, credential, words) in [
+        ("text/html", "<ul><li>metadata</li></ul>".to_owned(), None, "than a CapabilityStatement"),
+        (FHIR, r#"{"resourceType":"Patient"}"#.to_owned(), None, "than a CapabilityStatement"),
+        (FHIR, "{}".to_owned(), None, "than a CapabilityStatement"),
+        (FHIR, statement("4.3.0"), None, "speaks FHIR `4.3.0`"),
+        (FHIR, statement("5.0.0"), None, "speaks FHIR `5.0.0`"),
+        (FHIR, statement("4.0.1"), Some("Bearer other"), "refuses the credential with status 401"),
+    ] {
+        let base = answering(kind, &body, credential).await;
+        check_broken(&["--config", &config(&base)], "upstream", words).await;
+    }
+    let base = answering(FHIR, &statement("4.0.1"), Some("Bearer right")).await;
+    let rows = findings(&["--config", &config(&base)]).await;
+    let good = rows.iter().any(|(check, result, text)| {
+        check == "upstream" && result == "ok" && text.contains("speaks FHIR 4.0.1")
+    });
+    assert!(good, "{rows:?}");
 }
 
 // A database without its master key must not get a new one.

@@ -1,24 +1,25 @@
 //! `proviso doctor`: can this installation run? Each check says what it found and what to do.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::path::Path;
 
 use proviso_app::audit::verify_with_master;
 use proviso_app::keys::{Keys, MasterKey};
 use proviso_app::ports::{Clock as _, SystemClock, SystemEntropy};
 use proviso_core::time::At;
-use proviso_store::AuditLogReader;
-use tokio::net::TcpStream;
+use proviso_store::{AuditLogReader, SchemaHealth};
 
-use super::Ending;
+use super::{Ending, serve};
 use crate::cli::DoctorArgs;
 use crate::config::UpstreamConfig;
 use crate::console::{self, Mark};
 use crate::installation::Installation;
 use crate::listener::Listener;
 
-/// LIMIT: how long the upstream may take to accept a connection.
-const CONNECT_SECS_MAX: u64 = 5;
+/// LIMIT: with less room than this the log may fail at any moment.
+const FREE_MIB_MIN: u64 = 100;
+/// Below this it is time to make room.
+const FREE_MIB_AMPLE: u64 = 500;
 /// No clock that is right shows a time before this release was made: 2026-11-01T00:00:00Z.
 const RELEASED_AT: At = At::from_secs(1_793_491_200);
 
@@ -80,7 +81,11 @@ pub async fn run(arguments: &DoctorArgs) -> anyhow::Result<Ending> {
 async fn examine(installation: &Installation) -> Vec<Finding> {
     let mut findings = vec![configuration(installation)];
     findings.extend(files(installation));
+    if installation.data_dir.exists() {
+        findings.push(space(&installation.data_dir));
+    }
     if installation.database().exists() {
+        findings.push(store(&installation.database()));
         findings.push(keys(installation));
         findings.push(log(installation));
     } else {
@@ -90,7 +95,7 @@ async fn examine(installation: &Installation) -> Vec<Finding> {
     if let Some(config) = &installation.config {
         findings.push(tls(config).await);
         if let Some(upstream) = &config.upstream {
-            findings.push(reachable(upstream).await);
+            findings.push(self::upstream(upstream).await);
         }
     }
     findings
@@ -192,21 +197,91 @@ async fn tls(config: &crate::config::Config) -> Finding {
     }
 }
 
-async fn reachable(upstream: &UpstreamConfig) -> Finding {
+/// Asks the upstream what it is, with the credential that the server would send.
+async fn upstream(config: &UpstreamConfig) -> Finding {
     let what = "upstream";
-    let Ok(uri) = upstream.url.parse::<http::Uri>() else {
-        return Finding::bad(what, "key `upstream.url` is no URL");
+    let settings = match serve::http_upstream(config) {
+        Ok(settings) => settings,
+        Err(error) => return Finding::bad(what, format!("{error:#}")),
     };
-    let default_port = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-    let port = uri.port_u16().unwrap_or(default_port);
-    let host = uri.host().unwrap_or("").trim_start_matches('[').trim_end_matches(']').to_owned();
-    let connecting = TcpStream::connect((host.as_str(), port));
-    match tokio::time::timeout(Duration::from_secs(CONNECT_SECS_MAX), connecting).await {
-        Ok(Ok(_)) => Finding::good(what, format!("`{}` accepts connections", upstream.url)),
-        Ok(Err(error)) => Finding::bad(what, format!("`{}`: {error}", upstream.url)),
-        Err(_) => Finding::bad(
+    match proviso_gateway::probe_upstream(&settings).await {
+        Ok(version) => Finding::good(what, format!("`{}` speaks FHIR {version}", config.url)),
+        Err(error) => Finding::bad(what, format!("`{}`: {error}", config.url)),
+    }
+}
+
+fn store(database: &Path) -> Finding {
+    let what = "store";
+    let health = match proviso_store::store_health(database) {
+        Ok(health) => health,
+        Err(error) => return Finding::bad(what, format!("`{}`: {error}", database.display())),
+    };
+    if let Some(complaint) = health.complaints.first() {
+        return Finding::bad(
             what,
-            format!("`{}` did not answer within {CONNECT_SECS_MAX} s", upstream.url),
+            format!(
+                "`{}` is damaged ({complaint}); restore a copy of the folder",
+                database.display()
+            ),
+        );
+    }
+    match health.schema {
+        Some(SchemaHealth::Current { number }) => {
+            Finding::good(what, format!("the file is sound, schema {number}"))
+        }
+        Some(SchemaHealth::Older { found, known }) => Finding::note(
+            what,
+            format!("the file is sound; the next start brings schema {found} to {known}"),
         ),
+        Some(SchemaHealth::Newer { found, known }) => Finding::bad(
+            what,
+            format!("it has schema {found}, this release knows up to {known}; use a newer release"),
+        ),
+        Some(SchemaHealth::Changed { number }) => Finding::bad(
+            what,
+            format!("schema {number} is not the one of this release; use the release that made it"),
+        ),
+        None => Finding::bad(what, "the schema cannot be read; restore a copy of the folder"),
+    }
+}
+
+/// How much room the disk of the data folder has.
+fn space(folder: &Path) -> Finding {
+    match rustix::fs::statvfs(folder) {
+        Ok(disk) => judge_space(disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024)),
+        Err(error) => Finding::bad("disk", format!("cannot be looked at: {error}")),
+    }
+}
+
+/// Without room no entry can be logged, and without an entry nothing is released.
+fn judge_space(free_mib: u64) -> Finding {
+    let text = format!("{free_mib} MiB free");
+    match free_mib {
+        ..FREE_MIB_MIN => Finding::bad(
+            "disk",
+            format!("{text}; nothing is released when the log cannot be written: make room"),
+        ),
+        FREE_MIB_MIN..FREE_MIB_AMPLE => Finding::note("disk", format!("{text}; make room soon")),
+        FREE_MIB_AMPLE.. => Finding::good("disk", text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_found_before_it_is_full() {
+        for (free, mark) in [
+            (0, Mark::Bad),
+            (FREE_MIB_MIN - 1, Mark::Bad),
+            (FREE_MIB_MIN, Mark::Note),
+            (FREE_MIB_AMPLE - 1, Mark::Note),
+            (FREE_MIB_AMPLE, Mark::Good),
+        ] {
+            let finding = judge_space(free);
+            assert_eq!(finding.mark, mark, "{free} MiB: {}", finding.text);
+            assert!(finding.text.starts_with(&format!("{free} MiB free")));
+        }
     }
 }

@@ -92,7 +92,11 @@ fn rates(config: &RateConfig) -> Rates {
     }
 }
 
-fn http_upstream(config: &UpstreamConfig) -> anyhow::Result<HttpUpstreamSettings> {
+/// How the upstream of a configuration is reached.
+///
+/// # Errors
+/// When the file with its credential cannot be read.
+pub fn http_upstream(config: &UpstreamConfig) -> anyhow::Result<HttpUpstreamSettings> {
     let mut upstream = HttpUpstreamSettings::at(config.url.clone());
     upstream.timeout = Duration::from_secs(config.timeout_secs);
     if let Some(file) = &config.authorization_file {
@@ -104,8 +108,8 @@ fn http_upstream(config: &UpstreamConfig) -> anyhow::Result<HttpUpstreamSettings
     Ok(upstream)
 }
 
-/// Becomes true on Ctrl-C or SIGTERM. From the moment this returns, either of them stops the server
-/// in good order; before, they end the process.
+/// Becomes true on Ctrl-C or SIGTERM. From the moment this returns, either of them stops the process
+/// in good order; before, they end it.
 ///
 /// # Errors
 /// When the system does not let signals be handled.
