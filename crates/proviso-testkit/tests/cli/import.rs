@@ -6,6 +6,9 @@ use std::process::Stdio;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use proviso_testkit::process::Server;
+use proviso_testkit::signing::SigningKey;
+use proviso_testkit::smart_app::{Proof, SmartApp};
 
 use crate::{Ran, World, text};
 
@@ -182,4 +185,81 @@ async fn an_import_that_was_killed_goes_on_where_it_was() {
     let report = world.import(&[&file], 0).await;
     assert_eq!((report["stored"].as_u64(), report["unchanged"].as_u64()), (Some(0), Some(LINES)));
     assert_eq!(stored(&world), (LINES, 1));
+}
+
+/// Files of our own making in the shape in which Synthea writes Bulk Data: one per type, references
+/// by criteria to the directory, contained resources, times with offsets, numbers with many digits.
+fn synthea() -> Vec<PathBuf> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/synthea");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// How many a search by the backend service finds.
+async fn found(server: &Server, world: &World, query: &str) -> u64 {
+    let clients = std::fs::read(world.data().join("demo-clients.json")).unwrap();
+    let clients: serde_json::Value = serde_json::from_slice(&clients).unwrap();
+    let of_id = |client: &&serde_json::Value| client["client_id"] == "quality-study";
+    let client = clients["clients"].as_array().unwrap().iter().find(of_id).unwrap();
+    let proof = Proof::Key(std::sync::Arc::new(SigningKey::of_demo_client(client).unwrap()));
+    let app = SmartApp::new(&server.origin, "quality-study", proof, "system/*.rs");
+    let fields = [("grant_type", "client_credentials"), ("scope", "system/*.rs")];
+    let token = app.token(&fields).await.unwrap().json().unwrap();
+    let answer = app.fhir(token["access_token"].as_str().unwrap(), query).await.unwrap();
+    assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+    let bundle = answer.json().unwrap();
+    bundle["entry"].as_array().map_or(0, |entries| entries.len() as u64)
+}
+
+// Covers: Synthea's Bulk Data files are taken as they are, plain and packed
+#[tokio::test]
+async fn what_synthea_writes_is_loaded_whole_and_found() {
+    let world = World::new().await;
+    let files: Vec<String> = synthea()
+        .iter()
+        .map(|path| {
+            let bytes = std::fs::read(path).unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            // Every second one is packed, as exports may be.
+            if name.len().is_multiple_of(2) {
+                world.file(&format!("{name}.gz"), &gzip(&bytes))
+            } else {
+                world.file(name, &bytes)
+            }
+        })
+        .collect();
+    let packed = files.iter().filter(|file| file.contains(".ndjson.gz")).count();
+    assert!(packed > 3 && packed + 3 < files.len(), "not both plain and packed: {files:?}");
+    let lines: u64 = synthea()
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap().lines().count() as u64)
+        .sum();
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
+    let report = world.import(&names, 0).await;
+    assert_eq!(report["rejected"], 0, "{report}");
+    assert_eq!(report["stored"], lines, "{report}");
+    assert_eq!(world.import(&names, 0).await["unchanged"], lines, "not the same the second time");
+
+    let server = Server::demo(&world.data(), &[]).await.unwrap();
+    let patient = "5f0c0001-1d2e-4a3b-8c4d-000000000001";
+    for (query, count) in [
+        (format!("Patient?_id={patient}"), 1),
+        ("Patient?family=Lindqvist77".to_owned(), 1),
+        (format!("Observation?patient={patient}&category=vital-signs"), 1),
+        (format!("Observation?patient={patient}&code=http://loinc.org|4548-4"), 1),
+        (format!("Condition?patient={patient}"), 1),
+        (format!("MedicationRequest?patient={patient}&status=stopped"), 1),
+        (format!("Immunization?patient={patient}&date=ge2019-06-01"), 1),
+        (format!("Device?patient={patient}"), 1),
+        // The references by criteria lead to the practitioner and the place that were loaded.
+        ("Encounter?participant=Practitioner/5f0c000c-1d2e-4a3b-8c4d-00000000000c".to_owned(), 2),
+        ("Encounter?location=Location/5f0c000b-1d2e-4a3b-8c4d-00000000000b".to_owned(), 2),
+        ("Patient?family=Nobody".to_owned(), 0),
+    ] {
+        assert_eq!(found(&server, &world, &query).await, count, "{query}");
+    }
+    assert_eq!(server.interrupt().await.unwrap(), Some(0));
+    Ran::of(&["verify", "--data", &world.path()]).await.expect(0);
 }
