@@ -28,7 +28,7 @@ async function whatTheAppGot(page) {
   for (const card of await page.locator('section[aria-labelledby="data"] li.card').all()) {
     const kind = await card.locator('h3').innerText();
     const count = await card.locator('.tag').innerText();
-    got[kind] = count.startsWith('Refused') ? null : Number.parseInt(count, 10) || 0;
+    got[kind] = count.startsWith('You do not share') ? null : Number.parseInt(count, 10) || 0;
   }
   return got;
 }
@@ -106,6 +106,10 @@ async function mainJob(browser, width) {
   // And she sees that it tried.
   await page.goto(`${server}/portal/activity?outcome=denied`);
   await page.getByText('You stopped sharing').first().waitFor();
+
+  await page.getByRole('link', { name: 'People', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'People' }).waitFor();
+  await inspect(page, 'people');
 
   await page.goto(`${server}/portal`);
   await inspect(page, 'home');

@@ -243,6 +243,20 @@ impl Live {
         .unwrap_or_default()
     }
 
+    /// The relationships in which people act for a patient, whatever their period.
+    pub fn acting_for(&self, patient: &PatientId) -> Vec<Relationship> {
+        let acts =
+            |own: &Relationship| own.kind == RelationshipKind::Proxy && own.patient == *patient;
+        let mut found = self
+            .read(|state| {
+                let all = state.relationships.values().flat_map(HashMap::values);
+                Some(all.map(|own| own.value.clone()).filter(acts).collect::<Vec<_>>())
+            })
+            .unwrap_or_default();
+        found.sort_by(|a, b| a.account.cmp(&b.account));
+        found
+    }
+
     /// A grant and everything around it, as of one moment.
     pub(crate) fn facts_of(&self, grant: &GrantId) -> Option<GrantFacts> {
         self.read(|state| {

@@ -9,6 +9,7 @@ skip-to-content = Skip to the main content
 nav-label = Main pages
 nav-home = Home
 nav-apps = Connected apps
+nav-people = People
 nav-activity = Activity
 nav-launch = Open an app
 signed-in-as = Signed in as { $name }
@@ -384,6 +385,41 @@ stopped-copies = What it copied before stays with it. To have that deleted, ask 
 stopped-log = We wrote this to your activity list.
 stopped-activity = See activity
 stopped-apps = Back to connected apps
+
+## People
+
+people-title = People
+people-shared = People you share with
+people-shared-none = No sharing choice names a person.
+people-sees = They may see
+people-saw = They could see
+people-acting = People who act for the patient
+people-acting-what = They may look at the records and decide about sharing in the patient’s place.
+people-acting-none = Nobody acts for the patient.
+people-acting-sees = Every kind of record, except what stays between the patient and their clinicians.
+people-acting-end = Who can end this
+people-acting-end-who = { $organization } can. Ask its privacy officer.
+people-no-start = Not set
+people-no-end = No end is set
+stop-person-next = From then on { $app } may not look at records by this choice. This works at once.
+stop-person-acting = If { $app } also acts for the patient, that goes on. The page People says who can end it.
+stop-person-again = You can share again at any time. Care does not change.
+stopped-person-title = You no longer share with { $app }
+stopped-person-next = From now on { $app } may not look at records by this choice.
+stopped-person-acting = If { $app } also acts for the patient, that goes on. The page People says who can end it.
+stopped-people = Back to people
+home-people = People
+home-people-count = { $count ->
+    [0] You share with no person.
+    [one] You share with one person.
+   *[other] You share with { $count } people.
+}
+home-people-acting = { $count ->
+    [0] Nobody acts for the patient.
+    [one] One person acts for the patient.
+   *[other] { $count } people act for the patient.
+}
+home-people-link = See people
 
 ## Activity
 

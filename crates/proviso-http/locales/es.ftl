@@ -8,6 +8,7 @@ skip-to-content = Ir al contenido principal
 nav-label = Páginas principales
 nav-home = Inicio
 nav-apps = Aplicaciones conectadas
+nav-people = Personas
 nav-activity = Actividad
 nav-launch = Abrir una aplicación
 signed-in-as = Sesión de { $name }
@@ -383,6 +384,41 @@ stopped-copies = Lo que copió antes se queda con ella. Para que se borre, pída
 stopped-log = Lo hemos escrito en su lista de actividad.
 stopped-activity = Ver actividad
 stopped-apps = Volver a aplicaciones conectadas
+
+## Personas
+
+people-title = Personas
+people-shared = Personas con las que comparte
+people-shared-none = Ninguna decisión de compartir nombra a una persona.
+people-sees = Puede ver
+people-saw = Pudo ver
+people-acting = Personas que actúan por el paciente
+people-acting-what = Pueden mirar los datos y decidir sobre compartirlos en lugar del paciente.
+people-acting-none = Nadie actúa por el paciente.
+people-acting-sees = Todos los tipos de datos, salvo lo que queda entre el paciente y quienes le atienden.
+people-acting-end = Quién puede terminarlo
+people-acting-end-who = { $organization } puede. Pregunte a la persona responsable de privacidad.
+people-no-start = Sin fijar
+people-no-end = Sin fecha de fin
+stop-person-next = Desde entonces { $app } ya no puede mirar datos por esta decisión. Tiene efecto enseguida.
+stop-person-acting = Si { $app } también actúa por el paciente, eso sigue. La página Personas dice quién puede terminarlo.
+stop-person-again = Puede volver a compartir cuando quiera. La atención no cambia.
+stopped-person-title = Ya no comparte con { $app }
+stopped-person-next = Desde ahora { $app } ya no puede mirar datos por esta decisión.
+stopped-person-acting = Si { $app } también actúa por el paciente, eso sigue. La página Personas dice quién puede terminarlo.
+stopped-people = Volver a personas
+home-people = Personas
+home-people-count = { $count ->
+    [0] No comparte con ninguna persona.
+    [one] Comparte con una persona.
+   *[other] Comparte con { $count } personas.
+}
+home-people-acting = { $count ->
+    [0] Nadie actúa por el paciente.
+    [one] Una persona actúa por el paciente.
+   *[other] { $count } personas actúan por el paciente.
+}
+home-people-link = Ver personas
 
 ## Actividad
 

@@ -72,6 +72,7 @@ pub(crate) enum Section {
     None,
     Home,
     Apps,
+    People,
     Activity,
     Launch,
 }
@@ -190,6 +191,7 @@ impl Visit {
             Menu::Portal => &[
                 (Section::Home, "/portal", "nav-home"),
                 (Section::Apps, "/portal/apps", "nav-apps"),
+                (Section::People, "/portal/people", "nav-people"),
                 (Section::Activity, "/portal/activity", "nav-activity"),
             ],
             Menu::Launch => &[

@@ -68,6 +68,9 @@ fn page_routes() -> Routes {
         ("/portal/apps", get(portal::apps::show)),
         ("/portal/apps/{consent}/stop", get(portal::apps::ask_stop).post(portal::apps::stop)),
         ("/portal/apps/{consent}/stopped", get(portal::apps::show_stopped)),
+        ("/portal/people", get(portal::people::show)),
+        ("/portal/people/{consent}/stop", get(portal::people::ask_stop).post(portal::people::stop)),
+        ("/portal/people/{consent}/stopped", get(portal::people::show_stopped)),
         ("/portal/activity", get(portal::activity::show)),
         ("/launch", get(launch::show).post(launch::submit)),
     ]

@@ -26,8 +26,9 @@ use crate::launch::{
     AppAt, LaunchChoice, LaunchPage, LaunchVisitPage, LaunchableApp, LaunchablePatient, VisitOf,
 };
 use crate::portal::activity::{ActivityPage, Entries, Filter};
-use crate::portal::apps::{AppsPage, Connection, StopPage, StoppedPage};
+use crate::portal::apps::{AppsPage, Connection, Party, StopPage, StoppedPage};
 use crate::portal::home::{HomeFacts, HomePage};
+use crate::portal::people::{ActingPerson, PeoplePage};
 use crate::portal::person::{Person, Standing};
 use crate::portal::sentence::Names;
 use crate::problem::{Problem, ProblemPage};
@@ -146,6 +147,7 @@ fn connection(status: ConsentStatus) -> Connection {
         consent: consent(status, Some(at("2026-12-20T09:30:00Z"))),
         sensitive: Some(SensitiveSet::EMPTY.with(SensitiveKind::Hiv)),
         since: at("2026-11-20T09:30:00Z"),
+        party: Party::App,
         app: "glucose-coach".to_owned(),
         app_name: "Glucose Coach".to_owned(),
         given_by: "You".to_owned(),
@@ -435,7 +437,7 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
     let t = language.texts();
     let sentences =
         entries.iter().map(|e| crate::portal::sentence::sentence(t, e, &names)).collect();
-    let facts = HomeFacts { apps: 1, latest: sentences };
+    let facts = HomeFacts { apps: 1, people: 1, proxies: 0, latest: sentences };
     let people = [person(Standing::Own), person(Standing::Proxy)];
     let page = Entries { newest_first: entries, next: Some("next".to_owned()), continued: true };
     let apps = [("glucose-coach".to_owned(), "Glucose Coach".to_owned())];
@@ -457,6 +459,19 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         ("home_staff", render(&HomePage::new(&doctor, &[], None))),
         ("home_nobody", render(&HomePage::new(&nobody, &[], None))),
         ("apps", render(&AppsPage::new(&visit_to("/portal/apps"), &own, &connections, noon()))),
+        ("people", render(&people_page(&visit_to("/portal/people"), &own))),
+        (
+            "people_none_by_proxy",
+            render(&PeoplePage::new(&visit_to("/portal/people"), &proxy, &[], &[], noon())),
+        ),
+        (
+            "people_stop",
+            render(&StopPage::new(&visit_to("/portal/people/1/stop"), &own, &daughter(), noon())),
+        ),
+        (
+            "people_stopped",
+            render(&StoppedPage::new(&visit_to("/portal/people/1/stopped"), &own, &daughter())),
+        ),
         ("apps_none_by_proxy", render(&AppsPage::new(&lily, &proxy, &[], noon()))),
         ("stop", render(&StopPage::new(&visit_to("/portal/apps/1/stop"), &own, app, noon()))),
         ("stopped", render(&StoppedPage::new(&visit_to("/portal/apps/1/done"), &own, app))),
@@ -503,6 +518,22 @@ fn chart_pages(language: Language) -> Vec<(&'static str, String)> {
         ("chart_denied", render(&Chart::Denied)),
         ("chart_failed", render(&failed)),
     ]
+}
+
+fn daughter() -> Connection {
+    let mut connection = connection(ConsentStatus::Active);
+    connection.party = Party::Person;
+    connection.app_name = "Grace Okoro".to_owned();
+    connection.consent.recipient = Recipient::Person("acc_grace".parse().unwrap());
+    connection
+}
+
+fn people_page(visit: &Visit, person: &Person) -> PeoplePage {
+    let proxy = ActingPerson {
+        name: "Grace Okoro".to_owned(),
+        period: Period { start: Some(at("2024-12-01T07:00:00Z")), end: None },
+    };
+    PeoplePage::new(visit, person, &[daughter()], &[proxy], noon())
 }
 
 fn demo_pages(language: Language) -> Vec<(&'static str, String)> {

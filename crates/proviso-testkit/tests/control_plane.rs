@@ -14,6 +14,7 @@ const PAGES: &[&str] = &[
     "/terms",
     "/portal",
     "/portal/apps",
+    "/portal/people",
     "/portal/activity",
     "/launch",
     "/demo",
@@ -394,6 +395,8 @@ async fn each_person_sees_the_pages_that_are_theirs() {
         ("maria", "/portal/activity?patient=nobody", 404),
         ("maria", "/launch", 403),
         ("wei", "/portal/apps", 200),
+        ("wei", "/portal/people?patient=james", 404),
+        ("drpatel", "/portal/people", 403),
         ("drpatel", "/portal", 200),
         ("drpatel", "/portal/apps", 403),
         ("drpatel", "/launch", 200),
@@ -406,5 +409,46 @@ async fn each_person_sees_the_pages_that_are_theirs() {
         person.go(&server.url(page)).await.unwrap();
         assert_eq!(person.page.status, status, "{username} at {page}: {}", person.text());
     }
+    server.kill().await.unwrap();
+}
+
+/// James shares with his daughter, who also acts for him.
+#[tokio::test]
+async fn sharing_with_a_person_is_seen_and_stopped_like_sharing_with_an_app() {
+    let (_folder, server) = demo().await;
+    let mut james = Browser::open(&server.url("/portal")).await.unwrap();
+    james.sign_in("james", "proviso-demo").await.unwrap();
+    let text = james.text();
+    assert!(text.contains("No app can see the records."), "people are no apps: {text}");
+    assert!(text.contains("You share with one person."), "{text}");
+    james.go(&server.url("/portal/apps")).await.unwrap();
+    assert!(!james.text().contains("Grace Okoro"), "{}", james.text());
+    james.follow("People").await.unwrap();
+    let text = james.text();
+    for words in ["Grace Okoro", "They may see", "Until", "Stop sharing", "privacy officer"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    james.follow("Stop sharing").await.unwrap();
+    let address = james.url.to_string();
+    assert!(address.contains("/portal/people/cns_"), "{address}");
+    assert!(james.text().contains("This works at once."), "{}", james.text());
+    // The same choice is no app's, and nobody else's.
+    let as_app = address.replace("/people/", "/apps/");
+    james.go(&as_app).await.unwrap();
+    assert_eq!(james.page.status, 404);
+    let mut maria = Browser::open(&server.url("/portal")).await.unwrap();
+    maria.sign_in("maria", "proviso-demo").await.unwrap();
+    maria.go(&address).await.unwrap();
+    assert_eq!(maria.page.status, 404);
+    james.go(&address).await.unwrap();
+    let form = james.forms().into_iter().find(|form| form.attributes["action"].contains("stop"));
+    james.submit(&form.unwrap(), &[]).await.unwrap();
+    assert!(james.text().contains("You no longer share with Grace Okoro"), "{}", james.text());
+    james.go(&server.url("/portal")).await.unwrap();
+    assert!(james.text().contains("You share with no person."), "{}", james.text());
+    assert!(james.text().contains("You stopped sharing."), "{}", james.text());
+    // She goes on acting for him: that is another right, and the page says whose it is to end.
+    james.go(&server.url("/portal/people")).await.unwrap();
+    assert!(james.text().contains("Who can end this"), "{}", james.text());
     server.kill().await.unwrap();
 }

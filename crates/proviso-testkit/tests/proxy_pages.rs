@@ -234,6 +234,7 @@ fn mask(text: &str, marker: &str) -> String {
 /// Every address that Lily's father can ask for, each filter by itself and with others.
 fn addresses() -> Vec<String> {
     let mut all = vec!["/portal?patient=lily".to_owned(), "/portal/apps?patient=lily".to_owned()];
+    all.push("/portal/people?patient=lily".to_owned());
     let activity = "/portal/activity?patient=lily";
     all.push(activity.to_owned());
     all.extend(Category::ALL.iter().map(|kind| format!("{activity}&kind={kind}")));

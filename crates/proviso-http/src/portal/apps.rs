@@ -23,6 +23,55 @@ use crate::problem::Problem;
 use crate::state::HttpState;
 use crate::text::Texts;
 
+/// With whom a choice shares: each has a page of its own, and words of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Party {
+    App,
+    /// A person, or a group of people.
+    Person,
+}
+
+impl Party {
+    const fn of(recipient: &Recipient) -> Self {
+        match recipient {
+            Recipient::App(_) => Self::App,
+            Recipient::Person(_) | Recipient::Organization(_) | Recipient::CareTeam(_) => {
+                Self::Person
+            }
+        }
+    }
+
+    const fn page(self) -> &'static str {
+        match self {
+            Self::App => "/portal/apps",
+            Self::Person => "/portal/people",
+        }
+    }
+
+    const fn section(self) -> Section {
+        match self {
+            Self::App => Section::Apps,
+            Self::Person => Section::People,
+        }
+    }
+
+    const fn before(self) -> &'static [&'static str] {
+        match self {
+            Self::App => &["stop-next", "stop-away", "stop-copies", "stop-again", "stop-care"],
+            Self::Person => &["stop-person-next", "stop-person-acting", "stop-person-again"],
+        }
+    }
+
+    const fn after(self) -> &'static [&'static str] {
+        match self {
+            Self::App => &["stopped-at", "stopped-next", "stopped-copies", "stopped-log"],
+            Self::Person => {
+                &["stopped-at", "stopped-person-next", "stopped-person-acting", "stopped-log"]
+            }
+        }
+    }
+}
+
 /// One sharing choice, with what the page adds to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
@@ -31,8 +80,10 @@ pub(crate) struct Connection {
     pub(crate) sensitive: Option<SensitiveSet>,
     /// The first version's instant: since when.
     pub(crate) since: At,
+    pub(crate) party: Party,
     /// The app's id, for links.
     pub(crate) app: String,
+    /// Whom it names.
     pub(crate) app_name: String,
     /// Who chose, as the page names that person.
     pub(crate) given_by: String,
@@ -66,7 +117,12 @@ impl Connection {
         let consent = &self.consent;
         let kinds: Vec<String> = consent.categories.iter().map(|c| t.category(c)).collect();
         let purposes: Vec<String> = consent.purposes.iter().map(|p| t.purpose(p)).collect();
-        let sees = if self.standing(at) == Standing::Ended { "apps-saw" } else { "apps-sees" };
+        let sees = match (self.standing(at), self.party) {
+            (Standing::Ended, Party::App) => "apps-saw",
+            (Standing::Ended, Party::Person) => "people-saw",
+            (Standing::InForce | Standing::NotYet, Party::App) => "apps-sees",
+            (Standing::InForce | Standing::NotYet, Party::Person) => "people-sees",
+        };
         let mut facts = vec![Fact::new(t.say(sees), t.list(&kinds))];
         let sensitive = match self.sensitive {
             None => t.say("apps-sensitive-private"),
@@ -84,14 +140,19 @@ impl Connection {
                 (_, Some(end)) => t.moment(end),
             };
             facts.push(Fact::new(t.say("apps-until"), until));
-            let offline = match consent.offline {
-                OfflineAccess::Allowed => t.say("apps-offline-yes"),
-                OfflineAccess::Refused => t.say("apps-offline-no"),
-            };
-            facts.push(Fact::new(t.say("apps-offline"), offline));
+            if self.party == Party::App {
+                let offline = match consent.offline {
+                    OfflineAccess::Allowed => t.say("apps-offline-yes"),
+                    OfflineAccess::Refused => t.say("apps-offline-no"),
+                };
+                facts.push(Fact::new(t.say("apps-offline"), offline));
+            }
         }
-        let last = self.last_look.map_or_else(|| t.say("apps-last-seen-never"), |at| t.moment(at));
-        facts.push(Fact::new(t.say("apps-last-seen"), last));
+        if self.party == Party::App {
+            let last =
+                self.last_look.map_or_else(|| t.say("apps-last-seen-never"), |at| t.moment(at));
+            facts.push(Fact::new(t.say("apps-last-seen"), last));
+        }
         facts.push(Fact::new(t.say("apps-given-by"), self.given_by.as_str()));
         facts
     }
@@ -105,13 +166,13 @@ impl Connection {
     }
 }
 
-/// One app on the page.
+/// One app or person on the page.
 #[derive(Debug)]
 pub(crate) struct AppCard {
-    name: String,
-    status: String,
-    facts: Vec<Fact>,
-    stop_href: String,
+    pub(super) name: String,
+    pub(super) status: String,
+    pub(super) facts: Vec<Fact>,
+    pub(super) stop_href: String,
     activity_href: String,
     activity_label: String,
 }
@@ -128,31 +189,42 @@ pub(crate) struct AppsPage {
 impl AppsPage {
     pub(crate) fn new(visit: &Visit, person: &Person, connections: &[Connection], at: At) -> Self {
         let t = visit.texts();
-        let card = |connection: &Connection| {
-            let path = format!("/portal/apps/{}/stop", connection.consent.consent);
-            let activity = person.address("/portal/activity");
-            AppCard {
-                name: connection.app_name.clone(),
-                status: match connection.standing(at) {
-                    Standing::InForce => t.say("apps-active"),
-                    Standing::NotYet => t.say("apps-not-yet"),
-                    Standing::Ended => t.say("apps-over"),
-                },
-                facts: connection.facts(t, at),
-                stop_href: person.address(&path),
-                activity_href: with_query(&activity, "app", &connection.app),
-                activity_label: t.with("apps-activity", &[("app", &connection.app_name)]),
-            }
-        };
-        let (ended, active): (Vec<&Connection>, Vec<&Connection>) =
-            connections.iter().partition(|one| one.standing(at) == Standing::Ended);
+        let (active, ended) = cards(t, person, connections, at);
         Self {
             frame: visit.frame(t.say("apps-title"), Section::Apps),
             acting: person.acting_for().map(|whom| t.with("home-acting", &[("name", whom)])),
-            active: active.into_iter().map(card).collect(),
-            ended: ended.into_iter().map(card).collect(),
+            active,
+            ended,
         }
     }
+}
+
+/// The cards of choices that are in force or will be, and of those that have ended.
+pub(super) fn cards(
+    t: Texts,
+    person: &Person,
+    connections: &[Connection],
+    at: At,
+) -> (Vec<AppCard>, Vec<AppCard>) {
+    let card = |connection: &Connection| {
+        let path = format!("{}/{}/stop", connection.party.page(), connection.consent.consent);
+        let activity = person.address("/portal/activity");
+        AppCard {
+            name: connection.app_name.clone(),
+            status: match connection.standing(at) {
+                Standing::InForce => t.say("apps-active"),
+                Standing::NotYet => t.say("apps-not-yet"),
+                Standing::Ended => t.say("apps-over"),
+            },
+            facts: connection.facts(t, at),
+            stop_href: person.address(&path),
+            activity_href: with_query(&activity, "app", &connection.app),
+            activity_label: t.with("apps-activity", &[("app", &connection.app_name)]),
+        }
+    };
+    let (ended, active): (Vec<&Connection>, Vec<&Connection>) =
+        connections.iter().partition(|one| one.standing(at) == Standing::Ended);
+    (active.into_iter().map(card).collect(), ended.into_iter().map(card).collect())
 }
 
 #[derive(Debug, Template)]
@@ -169,16 +241,18 @@ impl StopPage {
     pub(crate) fn new(visit: &Visit, person: &Person, connection: &Connection, at: At) -> Self {
         let t = visit.texts();
         let title = t.with("stop-title", &[("app", &connection.app_name)]);
-        let path = format!("/portal/apps/{}/stop", connection.consent.consent);
+        let party = connection.party;
+        let path = format!("{}/{}/stop", party.page(), connection.consent.consent);
         Self {
-            frame: visit.frame(title, Section::Apps),
+            frame: visit.frame(title, party.section()),
             facts: connection.facts(t, at),
-            lines: ["stop-next", "stop-away", "stop-copies", "stop-again", "stop-care"]
+            lines: party
+                .before()
                 .iter()
-                .map(|key| t.say(key))
+                .map(|key| t.with(key, &[("app", &connection.app_name)]))
                 .collect(),
             action: person.address(&path),
-            cancel: person.address("/portal/apps"),
+            cancel: person.address(party.page()),
         }
     }
 }
@@ -189,7 +263,8 @@ pub(crate) struct StoppedPage {
     frame: Frame,
     lines: Vec<String>,
     activity: String,
-    apps: String,
+    back: String,
+    back_label: String,
 }
 
 impl StoppedPage {
@@ -197,30 +272,57 @@ impl StoppedPage {
         let t = visit.texts();
         let app = connection.app_name.as_str();
         let ended = t.moment(connection.ended_at());
+        let party = connection.party;
+        let title = match party {
+            Party::App => "stopped-title",
+            Party::Person => "stopped-person-title",
+        };
         Self {
-            frame: visit.frame(t.with("stopped-title", &[("app", app)]), Section::Apps),
-            lines: ["stopped-at", "stopped-next", "stopped-copies", "stopped-log"]
+            frame: visit.frame(t.with(title, &[("app", app)]), party.section()),
+            lines: party
+                .after()
                 .iter()
                 .map(|key| t.with(key, &[("app", app), ("at", &ended)]))
                 .collect(),
             activity: person.address("/portal/activity"),
-            apps: person.address("/portal/apps"),
+            back: person.address(party.page()),
+            back_label: t.say(match party {
+                Party::App => "stopped-apps",
+                Party::Person => "stopped-people",
+            }),
         }
     }
 }
 
-/// The connection of a sharing choice that names an app.
+/// A sharing choice with what the pages add to it.
 async fn connection(
     state: &HttpState,
     patient_visit: &PatientVisit,
     choice: &SharingChoice,
-) -> Result<Option<Connection>, Response> {
+) -> Result<Connection, Response> {
     let visit = patient_visit.visit();
     let mut version = choice.consent.version().clone();
     let sensitive = version.sensitive_known_to(patient_visit.capacity());
     // What the reader may not know is not there for any page to show.
     version.sensitive = sensitive.unwrap_or_default();
-    let Recipient::App(client) = &version.recipient else { return Ok(None) };
+    let name = match (&version.recipient, &choice.app) {
+        (Recipient::App(_), Some(app)) => app.name.clone(),
+        (Recipient::App(client), None) => client.to_string(),
+        (Recipient::Person(account), _) => state
+            .app
+            .live()
+            .account(account)
+            .map_or_else(|| account.to_string(), |account| account.display_name.clone()),
+        (Recipient::Organization(id) | Recipient::CareTeam(id), _) => id.to_string(),
+    };
+    let (app, last_look) = match &version.recipient {
+        Recipient::App(client) => {
+            (client.to_string(), last_look(state, patient_visit, client, &version).await?)
+        }
+        Recipient::Person(_) | Recipient::Organization(_) | Recipient::CareTeam(_) => {
+            (String::new(), None)
+        }
+    };
     let store = state.app.store();
     let versions =
         store.consent_versions(&version.consent).await.map_err(|error| failed(visit, &error))?;
@@ -232,15 +334,16 @@ async fn connection(
         Some(account) => account.display_name.clone(),
         None => version.given_by.to_string(),
     };
-    Ok(Some(Connection {
+    Ok(Connection {
         since: since.unwrap_or(version.recorded_at),
-        app: client.to_string(),
-        app_name: choice.app.as_ref().map_or_else(|| client.to_string(), |app| app.name.clone()),
+        party: Party::of(&version.recipient),
+        app,
+        app_name: name,
         given_by,
-        last_look: last_look(state, patient_visit, client, &version).await?,
+        last_look,
         sensitive,
-        consent: version.clone(),
-    }))
+        consent: version,
+    })
 }
 
 /// When the app last got a record of this patient while the choice was its ground.
@@ -268,6 +371,21 @@ async fn last_look(
     Ok(found.entries.first().map(|one| one.told.entry().at))
 }
 
+/// The choices that share with apps, or those that share with people.
+pub(super) async fn connections(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    party: Party,
+) -> Result<Vec<Connection>, Response> {
+    let mut connections = Vec::new();
+    for choice in choices(state, patient_visit).await? {
+        if Party::of(&choice.consent.version().recipient) == party {
+            connections.push(connection(state, patient_visit, &choice).await?);
+        }
+    }
+    Ok(connections)
+}
+
 async fn choices(
     state: &HttpState,
     patient_visit: &PatientVisit,
@@ -285,10 +403,7 @@ pub(crate) async fn show(
     patient_visit: PatientVisit,
 ) -> Result<Response, Response> {
     patient_visit.log(&state, "apps").await?;
-    let mut connections = Vec::new();
-    for choice in choices(&state, &patient_visit).await? {
-        connections.extend(connection(&state, &patient_visit, &choice).await?);
-    }
+    let connections = connections(&state, &patient_visit, Party::App).await?;
     let visit = patient_visit.visit();
     let view = AppsPage::new(visit, &patient_visit.person, &connections, state.app.now());
     Ok(page(StatusCode::OK, &view, &FormTargets::Own))
@@ -298,14 +413,17 @@ pub(crate) async fn show(
 async fn named(
     state: &HttpState,
     patient_visit: &PatientVisit,
+    party: Party,
     id: &str,
 ) -> Result<Connection, Response> {
     let missing = || Problem::NotFound.page(patient_visit.visit());
     let id: ConsentId = id.parse().map_err(|_| missing())?;
     let choices = choices(state, patient_visit).await?;
-    let choice =
-        choices.iter().find(|choice| choice.consent.version().consent == id).ok_or_else(missing)?;
-    connection(state, patient_visit, choice).await?.ok_or_else(missing)
+    let choice = choices.iter().find(|choice| {
+        let version = choice.consent.version();
+        version.consent == id && Party::of(&version.recipient) == party
+    });
+    connection(state, patient_visit, choice.ok_or_else(missing)?).await
 }
 
 /// `GET /portal/apps/{consent}/stop`: what will happen, before anything does.
@@ -314,14 +432,7 @@ pub(crate) async fn ask_stop(
     Path(id): Path<String>,
     patient_visit: PatientVisit,
 ) -> Result<Response, Response> {
-    let connection = named(&state, &patient_visit, &id).await?;
-    let PatientVisit { person, .. } = &patient_visit;
-    let at = state.app.now();
-    if connection.standing(at) == Standing::Ended {
-        return Ok(see_other(&person.address(&format!("/portal/apps/{id}/stopped"))));
-    }
-    let view = StopPage::new(patient_visit.visit(), person, &connection, at);
-    Ok(page(StatusCode::OK, &view, &FormTargets::Own))
+    before_stop(&state, &patient_visit, Party::App, &id).await
 }
 
 /// `POST /portal/apps/{consent}/stop`. When this has answered, no later request is permitted.
@@ -331,7 +442,41 @@ pub(crate) async fn stop(
     patient_visit: PatientVisit,
     _: Form,
 ) -> Result<Response, Response> {
-    let connection = named(&state, &patient_visit, &id).await?;
+    do_stop(&state, &patient_visit, Party::App, &id).await
+}
+
+/// `GET /portal/apps/{consent}/stopped`: what happened.
+pub(crate) async fn show_stopped(
+    State(state): State<HttpState>,
+    Path(id): Path<String>,
+    patient_visit: PatientVisit,
+) -> Result<Response, Response> {
+    after_stop(&state, &patient_visit, Party::App, &id).await
+}
+
+pub(super) async fn before_stop(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    party: Party,
+    id: &str,
+) -> Result<Response, Response> {
+    let connection = named(state, patient_visit, party, id).await?;
+    let PatientVisit { person, .. } = patient_visit;
+    let at = state.app.now();
+    if connection.standing(at) == Standing::Ended {
+        return Ok(see_other(&person.address(&format!("{}/{id}/stopped", party.page()))));
+    }
+    let view = StopPage::new(patient_visit.visit(), person, &connection, at);
+    Ok(page(StatusCode::OK, &view, &FormTargets::Own))
+}
+
+pub(super) async fn do_stop(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    party: Party,
+    id: &str,
+) -> Result<Response, Response> {
+    let connection = named(state, patient_visit, party, id).await?;
     let visit = patient_visit.visit();
     let account = &patient_visit.member.signed_in.account;
     let via = &patient_visit.member.visitor.via;
@@ -339,7 +484,7 @@ pub(crate) async fn stop(
     match revoked {
         // Stopping twice is no mistake: what the person wanted is the case.
         Ok(_) | Err(ChoiceError::Ended) => {
-            let done = format!("/portal/apps/{id}/stopped");
+            let done = format!("{}/{id}/stopped", party.page());
             Ok(see_other(&patient_visit.person.address(&done)))
         }
         Err(ChoiceError::NotFound | ChoiceError::Capacity) => Err(Problem::NotFound.page(visit)),
@@ -349,16 +494,16 @@ pub(crate) async fn stop(
     }
 }
 
-/// `GET /portal/apps/{consent}/stopped`: what happened.
-pub(crate) async fn show_stopped(
-    State(state): State<HttpState>,
-    Path(id): Path<String>,
-    patient_visit: PatientVisit,
+pub(super) async fn after_stop(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    party: Party,
+    id: &str,
 ) -> Result<Response, Response> {
-    let connection = named(&state, &patient_visit, &id).await?;
+    let connection = named(state, patient_visit, party, id).await?;
     let person = &patient_visit.person;
     if connection.standing(state.app.now()) != Standing::Ended {
-        return Ok(see_other(&person.address(&format!("/portal/apps/{id}/stop"))));
+        return Ok(see_other(&person.address(&format!("{}/{id}/stop", party.page()))));
     }
     let view = StoppedPage::new(patient_visit.visit(), person, &connection);
     Ok(page(StatusCode::OK, &view, &FormTargets::Own))

@@ -4,9 +4,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use proviso_core::consent::Standing;
+use proviso_app::consent::SharingChoice;
+use proviso_core::consent::{Recipient, Standing};
 
 use super::activity::{Filter, feed, names};
+use super::people::acting_for;
 use super::person::Person;
 use super::sentence::sentence;
 use super::{PatientVisit, PortalVisit};
@@ -46,6 +48,10 @@ pub(crate) struct HomePage {
 pub(crate) struct HomeFacts {
     /// How many apps can see records now.
     pub(crate) apps: u64,
+    /// With how many people records are shared now.
+    pub(crate) people: u64,
+    /// How many people act for the patient.
+    pub(crate) proxies: u64,
     /// The latest sentences of the activity list.
     pub(crate) latest: Vec<String>,
 }
@@ -84,6 +90,15 @@ impl HomePage {
                 lines: vec![t.count("home-apps-count", facts.apps, &[])],
                 href: person.address("/portal/apps"),
                 link: t.say("home-apps-link"),
+            });
+            cards.push(Card {
+                title: t.say("home-people"),
+                lines: vec![
+                    t.count("home-people-count", facts.people, &[]),
+                    t.count("home-people-acting", facts.proxies, &[]),
+                ],
+                href: person.address("/portal/people"),
+                link: t.say("home-people-link"),
             });
             let lines = if facts.latest.is_empty() {
                 vec![t.say("home-activity-none")]
@@ -154,14 +169,24 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
         .sharing_choices(&patient_visit.person.patient, state.app.now())
         .await
         .map_err(|error| failed(visit, &error))?;
-    let in_force = choices.iter().filter(|choice| choice.standing == Standing::InForce).count();
+    let in_force = choices.iter().filter(|choice| choice.standing == Standing::InForce);
+    let is_app =
+        |choice: &&SharingChoice| matches!(choice.consent.version().recipient, Recipient::App(_));
+    let (apps, people): (Vec<_>, Vec<_>) = in_force.partition(is_app);
+    let proxies = acting_for(state, patient_visit);
     let feed = feed(state, patient_visit, &Filter::default(), "", LOOKED_AT).await?;
     let names = names(state, patient_visit, &feed.newest_first).await;
     let t = visit.texts();
     Ok(HomeFacts {
-        apps: u64::try_from(in_force).unwrap_or(u64::MAX),
+        apps: count(apps.len()),
+        people: count(people.len()),
+        proxies: count(proxies.len()),
         latest: latest(t, feed.newest_first.iter().map(|entry| sentence(t, entry, &names))),
     })
+}
+
+fn count(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 /// The newest sentences; what was said again and again is said once, with how often.

@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod apps;
 pub(crate) mod home;
+pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod sentence;
 
