@@ -131,7 +131,7 @@ purpose-hpaymt = paying for your care
 purpose-hoperat = running the health organization
     .proxy = running the health organization of { $name }
 purpose-patrqt = your own use
-    .proxy = the own use of { $name }, or yours for { $name }
+    .proxy = { $name }’s own use, or yours for { $name }
 purpose-famrqt = your family’s use
     .proxy = use by the family of { $name }
 purpose-hresch = research
@@ -389,7 +389,7 @@ stopped-apps = Back to connected apps
 ## People
 
 people-title = People
-people-shared = People you share with
+people-shared = People with whom records are shared
 people-shared-none = No sharing choice names a person.
 people-sees = They may see
 people-saw = They could see
@@ -404,15 +404,15 @@ people-no-end = No end is set
 stop-person-next = From then on { $app } may not look at records by this choice. This works at once.
 stop-person-acting = If { $app } also acts for the patient, that goes on. The page People says who can end it.
 stop-person-again = You can share again at any time. Care does not change.
-stopped-person-title = You no longer share with { $app }
+stopped-person-title = Records are no longer shared with { $app }
 stopped-person-next = From now on { $app } may not look at records by this choice.
 stopped-person-acting = If { $app } also acts for the patient, that goes on. The page People says who can end it.
 stopped-people = Back to people
 home-people = People
 home-people-count = { $count ->
-    [0] You share with no person.
-    [one] You share with one person.
-   *[other] You share with { $count } people.
+    [0] Records are shared with no person.
+    [one] Records are shared with one person.
+   *[other] Records are shared with { $count } people.
 }
 home-people-acting = { $count ->
     [0] Nobody acts for the patient.
@@ -517,7 +517,7 @@ activity-authorization = { $outcome ->
 }
 activity-some-app = an app
 activity-token = { $outcome ->
-    [success] { $who } got a new key to what is shared with it.
+    [success] { $who } got a new key to the records it may see.
    *[other] { $who } asked for a new key and was refused.
 }
 activity-token-revocation = { $who } gave its key back.
@@ -608,7 +608,10 @@ demo-connect-text = You go to { $organization }, sign in there and choose what t
 demo-hint = Sign in as “maria” with the password “proviso-demo”.
 demo-connected = Connected
 demo-not-connected = Not connected
-demo-connected-for = The app looks at the records of patient { $patient }.
+demo-connected-for = The app looks at the records of { $patient }.
+demo-connected-for-somebody = The app looks at the records of the person you chose.
+demo-allowed-kinds = You let it look at: { $kinds }.
+demo-technical = For developers
 demo-allowed = What you allowed
 demo-data = What the app got
 demo-data-when = Asked on { $at }
@@ -618,18 +621,18 @@ demo-count = { $count ->
    *[other] { $count } records
 }
 demo-more = and { $count } more
-demo-kind-refused = Refused ({ $status })
+demo-kind-refused = You do not share this
 demo-kind-none = Nothing to show
 demo-again = Ask for the data again
 demo-forget = Disconnect this app
 demo-portal = See and stop what is shared
 demo-portal-activity = See what the app did
 demo-refused = The app is refused
-demo-refused-text = { $organization } no longer lets this app see records. The answer was: { $answer }.
+demo-refused-text = { $organization } no longer lets this app see records.
 demo-denied = You did not share
 demo-denied-text = The app got nothing. You can try again at any time.
 demo-failed = Connecting did not work
-demo-failed-text = The answer was: { $answer }.
+demo-failed-text = The app could not connect to { $organization } and got nothing. Try again.
 demo-unnamed = without a name
 demo-chart-title = Chart Lens
 demo-chart-closed = This app opens with a patient. A clinician starts it from the page “Open an app”.
@@ -638,7 +641,7 @@ demo-chart-another = Open another patient
 demo-chart-denied = You did not let the app in
 demo-chart-denied-text = The app got nothing.
 demo-chart-failed = The app could not be opened
-demo-chart-failed-text = The answer of { $organization } was: { $answer }. Start the app again from the page “Open an app”.
+demo-chart-failed-text = The app could not connect to { $organization } and got nothing. Start it again from the page “Open an app”.
 demo-kind-patient = Name and contact details
 demo-kind-allergies = Allergies
 demo-kind-problems = Health problems

@@ -388,7 +388,7 @@ stopped-apps = Volver a aplicaciones conectadas
 ## Personas
 
 people-title = Personas
-people-shared = Personas con las que comparte
+people-shared = Personas con las que se comparte
 people-shared-none = Ninguna decisión de compartir nombra a una persona.
 people-sees = Puede ver
 people-saw = Pudo ver
@@ -403,15 +403,15 @@ people-no-end = Sin fecha de fin
 stop-person-next = Desde entonces { $app } ya no puede mirar datos por esta decisión. Tiene efecto enseguida.
 stop-person-acting = Si { $app } también actúa por el paciente, eso sigue. La página Personas dice quién puede terminarlo.
 stop-person-again = Puede volver a compartir cuando quiera. La atención no cambia.
-stopped-person-title = Ya no comparte con { $app }
+stopped-person-title = Ya no se comparte con { $app }
 stopped-person-next = Desde ahora { $app } ya no puede mirar datos por esta decisión.
 stopped-person-acting = Si { $app } también actúa por el paciente, eso sigue. La página Personas dice quién puede terminarlo.
 stopped-people = Volver a personas
 home-people = Personas
 home-people-count = { $count ->
-    [0] No comparte con ninguna persona.
-    [one] Comparte con una persona.
-   *[other] Comparte con { $count } personas.
+    [0] No se comparte con ninguna persona.
+    [one] Se comparte con una persona.
+   *[other] Se comparte con { $count } personas.
 }
 home-people-acting = { $count ->
     [0] Nadie actúa por el paciente.
@@ -516,7 +516,7 @@ activity-authorization = { $outcome ->
 }
 activity-some-app = una aplicación
 activity-token = { $outcome ->
-    [success] { $who } recibió una llave nueva para lo que se comparte con ella.
+    [success] { $who } recibió una llave nueva para los datos que puede ver.
    *[other] { $who } pidió una llave nueva y se le rechazó.
 }
 activity-token-revocation = { $who } devolvió su llave.
@@ -607,7 +607,10 @@ demo-connect-text = Irá a { $organization }, iniciará sesión allí y elegirá
 demo-hint = Inicie sesión como «maria» con la contraseña «proviso-demo».
 demo-connected = Conectada
 demo-not-connected = Sin conectar
-demo-connected-for = La aplicación mira los datos del paciente { $patient }.
+demo-connected-for = La aplicación mira los datos de { $patient }.
+demo-connected-for-somebody = La aplicación mira los datos de la persona que usted eligió.
+demo-allowed-kinds = Usted le deja mirar: { $kinds }.
+demo-technical = Para quienes desarrollan
 demo-allowed = Lo que permitió
 demo-data = Lo que recibió la aplicación
 demo-data-when = Pedido el { $at }
@@ -617,18 +620,18 @@ demo-count = { $count ->
    *[other] { $count } datos
 }
 demo-more = y { $count } más
-demo-kind-refused = Rechazado ({ $status })
+demo-kind-refused = Usted no comparte esto
 demo-kind-none = Nada que mostrar
 demo-again = Pedir los datos otra vez
 demo-forget = Desconectar esta aplicación
 demo-portal = Ver y parar lo que se comparte
 demo-portal-activity = Ver lo que hizo la aplicación
 demo-refused = Se rechaza a la aplicación
-demo-refused-text = { $organization } ya no permite que esta aplicación vea datos. La respuesta fue: { $answer }.
+demo-refused-text = { $organization } ya no permite que esta aplicación vea datos.
 demo-denied = No compartió
 demo-denied-text = La aplicación no recibió nada. Puede intentarlo de nuevo cuando quiera.
 demo-failed = La conexión no funcionó
-demo-failed-text = La respuesta fue: { $answer }.
+demo-failed-text = La aplicación no pudo conectarse con { $organization } y no recibió nada. Inténtelo de nuevo.
 demo-unnamed = sin nombre
 demo-chart-title = Chart Lens
 demo-chart-closed = Esta aplicación se abre con un paciente. El personal clínico la abre desde la página «Abrir una aplicación».
@@ -637,7 +640,7 @@ demo-chart-another = Abrir otro paciente
 demo-chart-denied = No dejó entrar a la aplicación
 demo-chart-denied-text = La aplicación no recibió nada.
 demo-chart-failed = No se pudo abrir la aplicación
-demo-chart-failed-text = La respuesta de { $organization } fue: { $answer }. Abra la aplicación otra vez desde la página «Abrir una aplicación».
+demo-chart-failed-text = La aplicación no pudo conectarse con { $organization } y no recibió nada. Vuelva a abrirla desde la página «Abrir una aplicación».
 demo-kind-patient = Nombre y datos de contacto
 demo-kind-allergies = Alergias
 demo-kind-problems = Problemas de salud

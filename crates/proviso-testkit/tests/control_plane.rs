@@ -420,7 +420,7 @@ async fn sharing_with_a_person_is_seen_and_stopped_like_sharing_with_an_app() {
     james.sign_in("james", "proviso-demo").await.unwrap();
     let text = james.text();
     assert!(text.contains("No app can see the records."), "people are no apps: {text}");
-    assert!(text.contains("You share with one person."), "{text}");
+    assert!(text.contains("Records are shared with one person."), "{text}");
     james.go(&server.url("/portal/apps")).await.unwrap();
     assert!(!james.text().contains("Grace Okoro"), "{}", james.text());
     james.follow("People").await.unwrap();
@@ -443,9 +443,13 @@ async fn sharing_with_a_person_is_seen_and_stopped_like_sharing_with_an_app() {
     james.go(&address).await.unwrap();
     let form = james.forms().into_iter().find(|form| form.attributes["action"].contains("stop"));
     james.submit(&form.unwrap(), &[]).await.unwrap();
-    assert!(james.text().contains("You no longer share with Grace Okoro"), "{}", james.text());
+    assert!(
+        james.text().contains("Records are no longer shared with Grace Okoro"),
+        "{}",
+        james.text()
+    );
     james.go(&server.url("/portal")).await.unwrap();
-    assert!(james.text().contains("You share with no person."), "{}", james.text());
+    assert!(james.text().contains("Records are shared with no person."), "{}", james.text());
     assert!(james.text().contains("You stopped sharing."), "{}", james.text());
     // She goes on acting for him: that is another right, and the page says whose it is to end.
     james.go(&server.url("/portal/people")).await.unwrap();

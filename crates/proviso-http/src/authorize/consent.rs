@@ -323,7 +323,7 @@ fn not_seen(t: Texts, request: &ConsentRequest) -> Vec<String> {
     if !request.sensitive.is_empty() {
         lines.push(t.say("consent-not-sensitive"));
     }
-    if SensitiveSet::all().minus(request.sensitive).len() > 0 && request.decider == Decider::Proxy {
+    if request.decider == Decider::Proxy {
         lines.push(t.say("consent-not-for-proxy"));
     }
     lines.push(t.say("consent-not-people"));

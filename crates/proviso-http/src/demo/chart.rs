@@ -12,7 +12,7 @@ use proviso_core::time::At;
 use super::Browsers;
 use super::client::{AppError, Launch, Registered, SmartApp, random_text};
 use super::records::CHART_KINDS;
-use super::view::{KindAnswer, KindResult, KindView, Message, kind_view};
+use super::view::{KindAnswer, KindResult, KindView, Message, kind_view, name_of_patient};
 use crate::cookie::{self, Keep};
 use crate::frame::{FormTargets, Frame, Visit, page, see_other};
 use crate::problem::Problem;
@@ -150,6 +150,8 @@ pub(crate) struct ChartPage {
     open: bool,
     who: String,
     whose: String,
+    /// What developers want to know, in technical words.
+    technical: Vec<String>,
     asked: String,
     kinds: Vec<KindView>,
 }
@@ -164,20 +166,25 @@ impl ChartPage {
             who: String::new(),
             whose: String::new(),
             asked: String::new(),
+            technical: Vec::new(),
             kinds: Vec::new(),
         };
         match chart {
             Chart::Closed | Chart::Launched(_) => {}
             Chart::Denied => {
-                page.message = Some(Message::new(visit, "care", "status", "demo-chart-denied", ""));
+                page.message = Some(Message::new(visit, "care", "status", "demo-chart-denied"));
             }
             Chart::Failed { answer } => {
-                page.message =
-                    Some(Message::new(visit, "bad", "alert", "demo-chart-failed", answer));
+                page.message = Some(Message::new(visit, "bad", "alert", "demo-chart-failed"));
+                page.technical = vec![answer.clone()];
             }
             Chart::Open { patient, asked_at, kinds } => {
                 page.open = true;
-                page.whose = t.with("demo-connected-for", &[("patient", patient)]);
+                page.whose = match name_of_patient(kinds) {
+                    Some(name) => t.with("demo-connected-for", &[("patient", name)]),
+                    None => t.say("demo-connected-for-somebody"),
+                };
+                page.technical = vec![format!("patient: {patient}")];
                 page.asked = t.with("demo-data-when", &[("at", &t.moment(*asked_at))]);
                 // The patient is the heading, everything else is below it.
                 page.who = kinds.first().map(who).unwrap_or_default();

@@ -89,7 +89,16 @@ fn name(resource: &Value) -> String {
 }
 
 fn concept(concept: &Value) -> Option<String> {
-    text(concept, "/text").or_else(|| text(concept, "/coding/0/display"))
+    text(concept, "/text").or_else(|| text(concept, "/coding/0/display")).map(|name| short(&name))
+}
+
+/// The everyday part of a long name: `Glucose` of `Glucose [Mass/volume] in Blood`.
+fn short(name: &str) -> String {
+    // What it was found in is cut; what it is part of (`in LDL`) is not.
+    let marks = [" [", " by ", " in Serum", " in Blood", " in Urine", " in Plasma"];
+    let end = marks.iter().filter_map(|mark| name.find(mark)).min();
+    let head = end.and_then(|end| name.get(..end)).unwrap_or(name).trim();
+    if head.is_empty() { name.to_owned() } else { head.to_owned() }
 }
 
 fn text(value: &Value, path: &str) -> Option<String> {
@@ -173,6 +182,19 @@ mod tests {
             lines,
             [Line { name: "Hemoglobin A1c".into(), value: "7.2 % · 2026-10-02".into() }]
         );
+    }
+
+    #[test]
+    fn long_names_are_cut_to_their_everyday_part() {
+        for (long, expected) in [
+            ("Glucose [Mass/volume] in Serum or Plasma", "Glucose"),
+            ("Hemoglobin A1c/Hemoglobin.total in Blood by HPLC", "Hemoglobin A1c/Hemoglobin.total"),
+            ("Cholesterol in LDL [Mass/volume] in Serum or Plasma", "Cholesterol in LDL"),
+            ("Metformin 500 mg", "Metformin 500 mg"),
+            ("[unnamed]", "[unnamed]"),
+        ] {
+            assert_eq!(short(long), expected);
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What the demonstration apps show.
 
 use askama::Template;
+use proviso_core::scope::{ScopeSet, requested_categories};
 use proviso_core::time::At;
 
 use crate::frame::{Frame, Visit};
+use crate::text::Texts;
 
 /// One line of data: what it is and its value or date.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,15 +63,9 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    pub(super) fn new(
-        visit: &Visit,
-        tone: &'static str,
-        role: &'static str,
-        key: &str,
-        answer: &str,
-    ) -> Self {
+    pub(super) fn new(visit: &Visit, tone: &'static str, role: &'static str, key: &str) -> Self {
         let t = visit.texts();
-        let facts = [("organization", visit.organization.as_str()), ("answer", answer)];
+        let facts = [("organization", visit.organization.as_str())];
         Self { tone, role, title: t.say(key), text: t.with(&format!("{key}-text"), &facts) }
     }
 }
@@ -95,7 +91,9 @@ pub(crate) struct DemoPage {
     connected: bool,
     connect_text: String,
     whose: String,
-    scope_text: String,
+    allowed: String,
+    /// What developers want to know, in technical words.
+    technical: Vec<String>,
     asked: String,
     kinds: Vec<KindView>,
 }
@@ -104,8 +102,7 @@ impl DemoPage {
     pub(crate) fn new(visit: &Visit, state: &DemoState) -> Self {
         let t = visit.texts();
         let organization = visit.organization.as_str();
-        let message =
-            |tone, role, key: &str, answer: &str| Message::new(visit, tone, role, key, answer);
+        let message = |tone, role, key: &str| Message::new(visit, tone, role, key);
         let mut page = Self {
             frame: visit.other_party_frame(t.say("demo-title")),
             tone: "plain",
@@ -114,27 +111,34 @@ impl DemoPage {
             connected: false,
             connect_text: t.with("demo-connect-text", &[("organization", organization)]),
             whose: String::new(),
-            scope_text: String::new(),
+            allowed: String::new(),
+            technical: Vec::new(),
             asked: String::new(),
             kinds: Vec::new(),
         };
         match state {
             DemoState::NotConnected => {}
             DemoState::Denied => {
-                page.message = Some(message("care", "status", "demo-denied", ""));
+                page.message = Some(message("care", "status", "demo-denied"));
             }
             DemoState::Failed { answer } => {
-                page.message = Some(message("bad", "alert", "demo-failed", answer));
+                page.message = Some(message("bad", "alert", "demo-failed"));
+                page.technical = vec![answer.clone()];
             }
             DemoState::Refused { answer } => {
-                page.message = Some(message("bad", "alert", "demo-refused", answer));
+                page.message = Some(message("bad", "alert", "demo-refused"));
+                page.technical = vec![answer.clone()];
             }
             DemoState::Connected { patient, scope_text, asked_at, kinds } => {
                 page.tone = "good";
                 page.status = t.say("demo-connected");
                 page.connected = true;
-                page.whose = t.with("demo-connected-for", &[("patient", patient)]);
-                page.scope_text.clone_from(scope_text);
+                page.whose = match name_of_patient(kinds) {
+                    Some(name) => t.with("demo-connected-for", &[("patient", name)]),
+                    None => t.say("demo-connected-for-somebody"),
+                };
+                page.allowed = t.with("demo-allowed-kinds", &[("kinds", &allowed(t, scope_text))]);
+                page.technical = technical(patient, scope_text, kinds);
                 page.asked = t.with("demo-data-when", &[("at", &t.moment(*asked_at))]);
                 // What there is comes first, then what is empty, then what was refused.
                 let mut ordered: Vec<&KindResult> = kinds.iter().collect();
@@ -147,6 +151,34 @@ impl DemoPage {
         }
         page
     }
+}
+
+/// The name on the record of the person, when the app got that record.
+pub(super) fn name_of_patient(kinds: &[KindResult]) -> Option<&str> {
+    kinds.iter().find_map(|kind| match (&kind.answer, kind.key) {
+        (KindAnswer::Records { lines, .. }, "demo-kind-patient") => {
+            Some(lines.first()?.name.as_str())
+        }
+        _ => None,
+    })
+}
+
+/// The kinds of record that the granted scopes stand for.
+fn allowed(t: Texts, scope_text: &str) -> String {
+    let scopes = ScopeSet::parse(scope_text).map(|set| set.known.into_vec()).unwrap_or_default();
+    let kinds: Vec<String> = requested_categories(&scopes).iter().map(|c| t.category(c)).collect();
+    t.list(&kinds)
+}
+
+fn technical(patient: &str, scope_text: &str, kinds: &[KindResult]) -> Vec<String> {
+    let mut lines = vec![format!("patient: {patient}"), format!("scope: {scope_text}")];
+    lines.extend(kinds.iter().filter_map(|kind| match kind.answer {
+        KindAnswer::Records { .. } => None,
+        KindAnswer::Refused { status } => {
+            Some(format!("{}: {status}", kind.key.trim_start_matches("demo-kind-")))
+        }
+    }));
+    lines
 }
 
 pub(super) fn kind_view(visit: &Visit, kind: &KindResult) -> KindView {
@@ -166,10 +198,10 @@ pub(super) fn kind_view(visit: &Visit, kind: &KindResult) -> KindView {
                 empty,
             }
         }
-        KindAnswer::Refused { status } => KindView {
+        KindAnswer::Refused { .. } => KindView {
             title,
             tone: "plain",
-            count: t.with("demo-kind-refused", &[("status", &status.to_string())]),
+            count: t.say("demo-kind-refused"),
             lines: Vec::new(),
             more: None,
             empty,

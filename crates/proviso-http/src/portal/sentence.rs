@@ -308,7 +308,15 @@ fn facts(t: Texts, told: &Told, names: &Names) -> Vec<Fact> {
     let entry = told.entry();
     let mut facts = Vec::new();
     // The sentence names the app; for whom it acted is news when it was not the reader.
+    let by_app = matches!(
+        entry.kind,
+        AuditKind::Access
+            | AuditKind::Token
+            | AuditKind::TokenRevocation
+            | AuditKind::Introspection
+    );
     if let (Some(_), Some(account)) = (&entry.client, &entry.account)
+        && by_app
         && !names.is_reader(account)
     {
         facts.push(Fact::new(t.say("activity-who"), names.who(t, entry)));
