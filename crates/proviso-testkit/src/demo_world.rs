@@ -82,7 +82,9 @@ impl DemoWorld {
             settings,
         )
         .await?;
-        demo::seed(&app, folder.path(), 0, &proviso::console::progress("", 0)).await?;
+        let (_running, never) = watch::channel(false);
+        let bar = proviso::console::progress("", 0);
+        demo::seed(&app, folder.path(), 0, &bar, &never).await?;
         let gateway = GatewaySettings { rates, ..GatewaySettings::embedded(origin.clone()) };
         let router = planes(&app, gateway, Demonstration::Served)?;
         let (stop, stopped) = watch::channel(false);

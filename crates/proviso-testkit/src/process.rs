@@ -137,14 +137,41 @@ impl Server {
         Ok(())
     }
 
+    /// Starts the binary without waiting for it to listen; its output is thrown away.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn begin(arguments: &[&str]) -> anyhow::Result<Self> {
+        let child = Command::new(binary()?)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self { child, origin: String::new() })
+    }
+
     /// Asks it to stop (SIGINT, as Ctrl-C does) and gives its exit code.
     ///
     /// # Errors
     /// When it does not end in twenty seconds.
-    pub async fn interrupt(mut self) -> anyhow::Result<Option<i32>> {
+    pub async fn interrupt(self) -> anyhow::Result<Option<i32>> {
+        self.signal("-INT").await
+    }
+
+    /// Asks it to stop as a service manager does (SIGTERM) and gives its exit code.
+    ///
+    /// # Errors
+    /// When it does not end in twenty seconds.
+    pub async fn terminate(self) -> anyhow::Result<Option<i32>> {
+        self.signal("-TERM").await
+    }
+
+    async fn signal(mut self, signal: &str) -> anyhow::Result<Option<i32>> {
         let id = self.child.id().context("already ended")?;
-        let sent = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
-        anyhow::ensure!(sent.success(), "kill -INT failed");
+        let sent = Command::new("kill").args([signal, &id.to_string()]).status().await?;
+        anyhow::ensure!(sent.success(), "kill {signal} failed");
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await??;
         Ok(ended.code())
     }

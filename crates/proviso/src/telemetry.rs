@@ -22,7 +22,7 @@ pub fn start(format: LogFormat, level: &str) {
             .with(
                 fmt::layer()
                     .with_writer(std::io::stderr)
-                    .with_ansi(std::io::stderr().is_terminal())
+                    .with_ansi(crate::console::colours(std::io::stderr().is_terminal()))
                     .with_target(false),
             )
             .try_init(),

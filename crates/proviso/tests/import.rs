@@ -29,7 +29,8 @@ impl World {
         let installation = Installation::demo(&world.data(), "http://127.0.0.1:8080");
         let lock = installation.lock().unwrap();
         let app = installation.open(&lock).await.unwrap();
-        demo::seed(&app, &world.data(), 0, &ProgressBar::hidden()).await.unwrap();
+        let (_running, never) = tokio::sync::watch::channel(false);
+        demo::seed(&app, &world.data(), 0, &ProgressBar::hidden(), &never).await.unwrap();
         world
     }
 

@@ -116,6 +116,36 @@ fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// Runs a program on a terminal of its own and gives what it showed there. It is sent Ctrl-C once
+/// these words are there, or runs to its end. Python brings terminals as it brings SQLite.
+fn on_a_terminal(arguments: &[String], environment: &[(&str, &str)], until: &str) -> String {
+    let program = "
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+shown, asked = b'', False
+while True:
+    try:
+        more = os.read(terminal, 65536)
+    except OSError:
+        break
+    if not more:
+        break
+    shown += more
+    if not asked and sys.argv[1].encode() in shown:
+        asked = True
+        os.write(terminal, bytes([3]))
+os.waitpid(child, 0)
+sys.stdout.buffer.write(shown)";
+    let mut command = std::process::Command::new("python3");
+    command.args(["-c", program, until]).args(arguments).env_remove("NO_COLOR");
+    command.envs(environment.iter().copied());
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).into_owned()
+}
+
 /// Runs SQL on a database file from outside, as whoever owns the disk could. Python brings SQLite
 /// on every machine that runs these tests.
 fn tamper(database: &Path, script: &str) {

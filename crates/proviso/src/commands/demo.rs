@@ -9,7 +9,7 @@ use super::Ending;
 use super::serve::{planes, stop_on_signal};
 use crate::cli::DemoArgs;
 use crate::console::{bold, line, progress};
-use crate::demo::{self, world};
+use crate::demo::{self, Seeding, world};
 use crate::housekeeping;
 use crate::installation::Installation;
 use crate::listener::Listener;
@@ -24,6 +24,8 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
         "the demo listens on this machine only, because everybody knows its passwords; \
          `--listen` takes a loopback address such as 127.0.0.1:8080"
     );
+    // Before anything is built: whoever stops it at once stops it in good order.
+    let stop = stop_on_signal()?;
     demo::require_free_or_world(&arguments.data)?;
     let listener = Listener::bind(arguments.listen, None).await?;
     let origin = format!("http://{}", listener.address()?);
@@ -31,16 +33,18 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
     let lock = installation.lock()?;
     let app = installation.open(&lock).await?;
     let bar = progress("building the demo world", 0);
-    demo::seed(&app, &arguments.data, arguments.patients, &bar).await?;
+    let seeding = demo::seed(&app, &arguments.data, arguments.patients, &bar, &stop).await;
     bar.finish_and_clear();
+    if seeding? == Seeding::Stopped {
+        line("stopped before the world was complete; the same command goes on where it was");
+        return Ok(Ending::Done);
+    }
     let mut gateway = GatewaySettings::embedded(origin.clone());
     if let Some(url) = &arguments.upstream {
         let url = url.trim_end_matches('/');
         gateway.upstream = UpstreamSettings::Http(HttpUpstreamSettings::at(url));
     }
     let router = planes(&app, gateway, Demonstration::Served)?;
-    // Before anybody is told that it runs: whoever stops it at once stops it in good order.
-    let stop = stop_on_signal()?;
     greet(&origin, arguments);
     housekeeping::start(Arc::clone(&app), stop.clone());
     listener.serve(router, stop).await;

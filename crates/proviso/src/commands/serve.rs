@@ -108,8 +108,8 @@ pub fn http_upstream(config: &UpstreamConfig) -> anyhow::Result<HttpUpstreamSett
     Ok(upstream)
 }
 
-/// Becomes true on Ctrl-C or SIGTERM. From the moment this returns, either of them stops the process
-/// in good order; before, they end it.
+/// Becomes true on Ctrl-C or SIGTERM. From the moment this returns, either of them stops the
+/// process in good order; before, they end it.
 ///
 /// # Errors
 /// When the system does not let signals be handled.

@@ -20,7 +20,7 @@ pub fn run(arguments: &VerifyArgs) -> anyhow::Result<Ending> {
     let bar = console::progress("checking", 0);
     let report =
         verify_with_master(&database, &installation.settings.tenant, master, |done, total| {
-            bar.set_length(total);
+            console::total_known(&bar, total);
             bar.set_position(done);
         })
         .with_context(|| format!("cannot look at the log in `{}`", database.display()))?;

@@ -23,7 +23,7 @@ pub use chart::Record;
 pub use clients::CLIENTS_FILE;
 pub use folder::{MARKER_FILE, require_free_or_world, require_world};
 pub(crate) use seed::commit_import;
-pub use seed::{account_id, seed};
+pub use seed::{Seeding, account_id, seed};
 pub use synthetic::patient_id;
 
 use chart::resource;

@@ -4,6 +4,7 @@
 //! by the next start. Records go through the import, which remembers how far it has come.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,11 +23,13 @@ use proviso_core::id::{AccountId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
 use proviso_store::{Batch, Op, Presence};
+use tokio::sync::watch;
 
 use super::folder::{State, read_marker, write_marker};
 use super::world::people::{self, Person};
 use super::world::{PASSWORD, ids};
 use super::{SEED, clients, parts};
+use crate::console::total_known;
 
 /// Under this name the import remembers how far the world has been loaded.
 const IMPORT_NAME: &str = "demo-world";
@@ -34,10 +37,21 @@ const IMPORT_NAME: &str = "demo-world";
 /// A nurse's shift, in seconds.
 const SHIFT_SECS: i64 = 12 * 3600;
 
+/// How building the world ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seeding {
+    /// Everything is there.
+    Complete,
+    /// It was stopped; the next start goes on from there.
+    Stopped,
+}
+
 /// Builds what is missing of the world in a folder, and enters what is new at every start: the
 /// origin to which the apps return, and the nurse's shift.
 ///
 /// More patients than last time are added; fewer change nothing.
+///
+/// When `stop` becomes true it ends at the next safe point.
 ///
 /// # Errors
 /// When anything cannot be written. The next start goes on from there.
@@ -46,24 +60,30 @@ pub async fn seed(
     folder: &Path,
     patients: u32,
     bar: &ProgressBar,
-) -> anyhow::Result<()> {
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<Seeding> {
     let mut marker = read_marker(folder)?;
     let complete = marker.state == State::Ready && patients <= marker.patients;
     if complete {
         clients::register(app, folder).await?;
-        return start_shift(app).await;
+        start_shift(app).await?;
+        return Ok(Seeding::Complete);
     }
     marker.patients = marker.patients.max(patients);
     marker.state = State::Building;
     write_marker(folder, &marker)?;
     add_people(app).await?;
     clients::register(app, folder).await?;
-    add_records(app, marker.patients, bar).await?;
+    add_records(app, marker.patients, bar, stop).await?;
+    if *stop.borrow() {
+        return Ok(Seeding::Stopped);
+    }
     delete_mistake(app).await?;
     share_with_daughter(app).await?;
     marker.state = State::Ready;
     write_marker(folder, &marker)?;
-    start_shift(app).await
+    start_shift(app).await?;
+    Ok(Seeding::Complete)
 }
 
 /// The account id of a person of the demo.
@@ -193,14 +213,22 @@ async fn start_shift(app: &Arc<App>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn add_records(app: &Arc<App>, patients: u32, bar: &ProgressBar) -> anyhow::Result<()> {
+async fn add_records(
+    app: &Arc<App>,
+    patients: u32,
+    bar: &ProgressBar,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let records = app.records();
     // The named people have about eleven hundred records, the others about 110 each.
-    bar.set_length(1100 + 110 * u64::from(patients));
-    let lines = parts(SEED, patients).flatten().map(|record| Ok(record.body));
+    total_known(bar, 1100 + 110 * u64::from(patients));
+    // Where the lines end the import ends too, with everything before it written. A batch is never
+    // cut: whoever stops it waits for the one that is being written and no longer.
+    let going_on = |_: &io::Result<Vec<u8>>| !*stop.borrow();
+    let lines = parts(SEED, patients).flatten().map(|record| Ok(record.body)).take_while(going_on);
     let commit = async |batch: Batch| commit_import(app, batch, "demo-world").await;
     let mut show = |progress: &ImportProgress| {
-        bar.set_length(bar.length().unwrap_or(0).max(progress.lines));
+        total_known(bar, bar.length().unwrap_or(0).max(progress.lines));
         bar.set_position(progress.lines);
     };
     let report = records.import_lines(IMPORT_NAME, lines, &commit, &mut show).await?;

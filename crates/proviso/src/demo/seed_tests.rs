@@ -40,7 +40,8 @@ impl Demo {
 
     async fn start(&self, origin: &str, patients: u32) -> Arc<App> {
         let app = self.open(origin, "2026-11-22T10:00:00Z").await;
-        seed(&app, self.folder.path(), patients, &ProgressBar::hidden()).await.unwrap();
+        let done = seed(&app, self.folder.path(), patients, &ProgressBar::hidden(), &never()).await;
+        assert_eq!(done.unwrap(), Seeding::Complete);
         app
     }
 
@@ -48,6 +49,11 @@ impl Demo {
         let text = std::fs::read(self.folder.path().join(clients::CLIENTS_FILE)).unwrap();
         serde_json::from_slice(&text).unwrap()
     }
+}
+
+/// Nobody stops it.
+fn never() -> watch::Receiver<bool> {
+    watch::channel(false).1
 }
 
 fn world_size(patients: u32) -> u64 {
@@ -84,7 +90,7 @@ async fn a_second_start_adds_only_the_shift() {
     let file = demo.file();
     drop(first);
     let app = demo.open(ORIGIN, "2026-11-23T07:00:00Z").await;
-    seed(&app, demo.folder.path(), 0, &ProgressBar::hidden()).await.unwrap();
+    seed(&app, demo.folder.path(), 0, &ProgressBar::hidden(), &never()).await.unwrap();
     let after = (app.store().latest_seq().await.unwrap(), app.store().clients().await.unwrap());
     assert_eq!(before, after);
     assert_eq!(demo.file(), file);
@@ -103,9 +109,9 @@ async fn a_second_start_adds_only_the_shift() {
 async fn a_build_that_was_stopped_is_finished_by_the_next_start() {
     let demo = Demo::new();
     let app = demo.open(ORIGIN, "2026-11-22T10:00:00Z").await;
-    let bar = ProgressBar::hidden();
+    let (bar, never) = (ProgressBar::hidden(), never());
     {
-        let building = seed(&app, demo.folder.path(), 8, &bar);
+        let building = seed(&app, demo.folder.path(), 8, &bar, &never);
         let some_records = async {
             while app.store().count_records().await.unwrap() == 0 {
                 tokio::task::yield_now().await;
@@ -160,5 +166,39 @@ async fn the_secrets_in_the_file_open_the_apps_and_follow_the_origin() {
         coach.redirect_uris,
         ["http://127.0.0.1:9999/demo/callback", "http://127.0.0.1:9123/callback"]
     );
+    let lens = moved.store().client(&"chart-lens".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(
+        lens.launch_uris,
+        ["http://127.0.0.1:9999/demo/launch", "http://127.0.0.1:9123/launch"]
+    );
     assert_eq!(demo.file()["clients"][1]["client_secret"], file["clients"][1]["client_secret"]);
+}
+
+#[tokio::test]
+async fn whoever_asks_it_to_stop_waits_for_one_batch_and_the_next_start_goes_on() {
+    let demo = Demo::new();
+    let app = demo.open(ORIGIN, "2026-11-22T10:00:00Z").await;
+    let (stop, stopped) = watch::channel(false);
+    let bar = ProgressBar::hidden();
+    let building = seed(&app, demo.folder.path(), 40, &bar, &stopped);
+    let asking = async {
+        while app.store().count_records().await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.send_replace(true);
+    };
+    let (ended, ()) = tokio::join!(building, asking);
+    assert_eq!(ended.unwrap(), Seeding::Stopped);
+    assert_eq!(read_marker(demo.folder.path()).unwrap().state, State::Building);
+    let there = app.store().count_records().await.unwrap();
+    assert!(there > 0 && there < world_size(40), "not stopped in the middle: {there}");
+    drop(app);
+    let app = demo.start(ORIGIN, 40).await;
+    assert!(app.store().count_records().await.unwrap() >= world_size(40) - 1);
+    // Asked before it begins, it builds nothing.
+    let other = Demo::new();
+    let app = other.open(ORIGIN, "2026-11-22T10:00:00Z").await;
+    let ended = seed(&app, other.folder.path(), 0, &bar, &stopped).await;
+    assert_eq!(ended.unwrap(), Seeding::Stopped);
+    assert_eq!(app.store().count_records().await.unwrap(), 0);
 }
