@@ -118,7 +118,8 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             files(&path, found);
-        } else {
+        } else if path.is_file() {
+            // A socket holds no bytes; everything else is read.
             found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
         }
     }

@@ -126,7 +126,7 @@ pub struct DoctorArgs {
 pub enum KeysCommand {
     /// Make new signing keys; the old ones stay published until their last token has ended.
     ///
-    /// Run it while the server is stopped, or restart the server afterwards.
+    /// A running server does it itself and goes on; nothing has to be restarted.
     Rotate(KeysArgs),
     /// List the signing keys.
     List(KeysArgs),

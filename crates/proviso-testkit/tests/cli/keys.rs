@@ -67,6 +67,60 @@ async fn rotation_breaks_no_live_client() {
     Ran::of(&["verify", "--data", &data]).await.expect(0);
 }
 
+// Covers: O6; the same without a restart: the running server takes the new keys up itself
+#[tokio::test]
+async fn a_running_server_rotates_without_a_restart_and_breaks_no_live_client() {
+    let world = World::new().await;
+    let data = world.path();
+    let server = Server::demo(&world.data(), &[]).await.unwrap();
+    let app = SmartApp::glucose_coach(&server.origin, SCOPE);
+    let tokens = app.connect(&mut Browser::new().unwrap(), "maria", CHOICES).await.unwrap();
+    let before = published(&server).await;
+    let rotated = Ran::of(&["keys", "rotate", "--data", &data, "--json"]).await.expect(0).json();
+    let new: BTreeSet<_> = rotated["active"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|id| id.as_str().unwrap().to_owned())
+        .collect();
+    assert!(!new.is_empty() && new.is_disjoint(&before), "{new:?}");
+    // Published at once, by the process that was running all the time.
+    let after = published(&server).await;
+    assert!(before.is_subset(&after) && new.is_subset(&after), "{before:?} {new:?} {after:?}");
+    let path = format!("Patient/{}", tokens.text("patient"));
+    assert_eq!(app.fhir(tokens.access(), &path).await.unwrap().status, 200, "an old token died");
+    let answer = app.refresh(tokens.refresh()).await.unwrap();
+    assert_eq!(answer.status, 200, "refresh broke: {}", answer.text());
+    let fresh = answer.json().unwrap()["access_token"].as_str().unwrap().to_owned();
+    assert_eq!(app.fhir(&fresh, &path).await.unwrap().status, 200);
+
+    // Only the owner may ask, and nonsense changes nothing.
+    let socket = world.data().join("control.sock");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&socket).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+    std::io::Write::write_all(&mut stream, b"open-the-door\n").unwrap();
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut said).unwrap();
+    assert!(said.contains("no such order"), "{said}");
+    assert_eq!(published(&server).await, after);
+
+    // The server stops in good order, leaves no socket, and knows the same keys afterwards.
+    assert_eq!(server.interrupt().await.unwrap(), Some(0));
+    assert!(!socket.exists(), "the socket was left behind");
+    let server = Server::demo(&world.data(), &[]).await.unwrap();
+    assert_eq!(published(&server).await, after);
+    // One that was killed leaves its socket; the command and the next start are not confused by it.
+    server.kill().await.unwrap();
+    assert!(socket.exists());
+    Ran::of(&["keys", "rotate", "--data", &data]).await.expect(0).says("ten minutes from now");
+    let server = Server::demo(&world.data(), &[]).await.unwrap();
+    assert!(published(&server).await.len() > after.len());
+    assert_eq!(server.interrupt().await.unwrap(), Some(0));
+    Ran::of(&["verify", "--data", &data]).await.expect(0);
+}
+
 #[tokio::test]
 async fn there_are_no_keys_before_the_first_start() {
     let world = World::new().await;

@@ -43,7 +43,6 @@ async fn a_data_folder_has_one_process() {
     for arguments in [
         &["demo", "--data", &data, "--listen", "127.0.0.1:0"][..],
         &["serve", "--config", &config],
-        &["keys", "rotate", "--data", &data],
         &["import", "--data", &data, &file],
     ] {
         Ran::of(arguments).await.expect(1).says("another proviso process uses");

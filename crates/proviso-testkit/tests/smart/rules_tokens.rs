@@ -232,6 +232,10 @@ async fn r20_what_is_kept_on_disk_holds_no_usable_token() {
         if path.file_name().is_some_and(|name| name == "demo-clients.json") {
             continue;
         }
+        // The control socket of a running server holds no bytes.
+        if !path.is_file() {
+            continue;
+        }
         let bytes = std::fs::read(&path).unwrap();
         looked_at += bytes.len();
         for (what, secret) in &secrets {

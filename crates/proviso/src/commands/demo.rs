@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use proviso_gateway::{GatewaySettings, HttpUpstreamSettings, UpstreamSettings};
 use proviso_http::Demonstration;
 
@@ -9,6 +10,7 @@ use super::Ending;
 use super::serve::{planes, stop_on_signal};
 use crate::cli::DemoArgs;
 use crate::console::{bold, line, progress};
+use crate::control;
 use crate::demo::{self, Seeding, world};
 use crate::housekeeping;
 use crate::installation::Installation;
@@ -47,7 +49,9 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
     let router = planes(&app, gateway, Demonstration::Served)?;
     greet(&origin, arguments);
     housekeeping::start(Arc::clone(&app), stop.clone());
+    let orders = control::start(Arc::clone(&app), &arguments.data, stop.clone())?;
     listener.serve(router, stop).await;
+    orders.await.context("control socket")?;
     line("stopped; the same command finds everything again");
     drop(Arc::clone(&app));
     Ok(Ending::Done)

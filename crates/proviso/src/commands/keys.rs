@@ -5,12 +5,13 @@ use proviso_app::via::Via;
 use super::Ending;
 use crate::cli::{KeysArgs, KeysCommand};
 use crate::console::{self, Mark};
+use crate::control::{self, Order, Outcome};
 use crate::installation::Installation;
 
 /// Runs it.
 ///
 /// # Errors
-/// When the installation cannot be opened, or a server is running on it.
+/// When the installation cannot be opened, or somebody else than a server is at work on it.
 pub async fn run(command: &KeysCommand) -> anyhow::Result<Ending> {
     match command {
         KeysCommand::Rotate(arguments) => rotate(arguments).await,
@@ -21,16 +22,22 @@ pub async fn run(command: &KeysCommand) -> anyhow::Result<Ending> {
 async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
     let installation = Installation::named_by(&arguments.installation)?;
     anyhow::ensure!(installation.database().exists(), "there are no keys yet; start it once");
-    let lock = installation.lock()?;
-    let app = installation.open(&lock).await?;
-    let active = app.rotate_keys(&Via::default()).await?;
+    let active = match installation.lock() {
+        Ok(lock) => installation.open(&lock).await?.rotate_keys(&Via::default()).await?,
+        // Somebody has the folder. A server does it itself: its keys are in its memory, and a
+        // change behind its back would take effect at its next start only.
+        Err(taken) => match control::ask(&installation.data_dir, Order::RotateKeys).await? {
+            Some(Outcome::Active(active)) => active,
+            Some(Outcome::Failed(why)) => {
+                anyhow::bail!("the running server could not rotate its keys: {why}")
+            }
+            None => return Err(taken),
+        },
+    };
     if arguments.json {
         console::line(&serde_json::json!({ "active": active }).to_string());
     } else {
-        console::marked(
-            Mark::Good,
-            "new keys are published from the next start on and sign ten minutes from now:",
-        );
+        console::marked(Mark::Good, "new keys are published and sign ten minutes from now:");
         for id in active {
             console::line(&format!("      {id}"));
         }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::Ending;
 use crate::config::{Config, RateConfig, UpstreamConfig};
+use crate::control;
 use crate::housekeeping;
 use crate::installation::Installation;
 use crate::listener::Listener;
@@ -48,10 +49,12 @@ pub async fn run(file: &Path) -> anyhow::Result<Ending> {
         "serving"
     );
     housekeeping::start(Arc::clone(&app), stop.clone());
+    let orders = control::start(Arc::clone(&app), &installation.data_dir, stop.clone())?;
     let health =
         tokio::spawn(admin.serve(proviso_http::health_router(Arc::clone(&app)), stop.clone()));
     listener.serve(router, stop).await;
     health.await.context("health listener")?;
+    orders.await.context("control socket")?;
     tracing::info!("stopped");
     Ok(Ending::Done)
 }

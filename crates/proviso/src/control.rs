@@ -1,0 +1,132 @@
+//! How another command asks a running server to do something: a socket in its data folder.
+//!
+//! TRUST: whoever can open the socket can rotate signing keys. It lies beside the database and the
+//! master key, in a folder that only its owner may enter, and only the owner may open it; whoever
+//! gets there can do worse. Nothing of it is on the network.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use proviso_app::App;
+use proviso_app::via::Via;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+const SOCKET_FILE: &str = "control.sock";
+/// LIMIT: an order is a few words, its answer a few key names.
+const LINE_BYTES_MAX: u64 = 16 * 1024;
+/// LIMIT: whoever connects and says nothing is not waited for.
+const ORDER_SECS_MAX: u64 = 5;
+/// LIMIT: making keys takes seconds at most.
+const ANSWER_SECS_MAX: u64 = 60;
+
+/// What can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// New signing keys, in good order.
+    RotateKeys,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The names of the keys that will sign.
+    Active(Vec<String>),
+    /// It was not done; why.
+    Failed(String),
+}
+
+/// Listens for orders until the server stops; the task ends once the socket is gone. The caller holds the lock of the folder, so a socket
+/// that is there was left behind by a server that ended without tidying up.
+///
+/// # Errors
+/// When no socket can be made in the folder.
+pub fn start(
+    app: Arc<App>,
+    folder: &Path,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let path = folder.join(SOCKET_FILE);
+    let listener =
+        bind(&path).with_context(|| format!("cannot listen for orders at `{}`", path.display()))?;
+    Ok(tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                // One after the other: two rotations at once would be one too many.
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => answer(&app, stream).await,
+                    Err(error) => tracing::warn!(%error, "an order could not be taken"),
+                },
+                changed = stop.changed() => if changed.is_err() || *stop.borrow() { break },
+            }
+        }
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::debug!(%error, "the socket for orders is left behind");
+        }
+    }))
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn answer(app: &Arc<App>, stream: UnixStream) {
+    let exchange = async {
+        let (read, mut write) = stream.into_split();
+        let mut line = String::new();
+        let mut reader = BufReader::new(read.take(LINE_BYTES_MAX));
+        let reading = reader.read_line(&mut line);
+        tokio::time::timeout(Duration::from_secs(ORDER_SECS_MAX), reading).await??;
+        let outcome = match serde_json::from_str(line.trim()) {
+            Ok(Order::RotateKeys) => match app.rotate_keys(&Via::default()).await {
+                Ok(active) => Outcome::Active(active),
+                Err(error) => Outcome::Failed(error.to_string()),
+            },
+            Err(_) => Outcome::Failed("no such order".to_owned()),
+        };
+        let mut text = serde_json::to_vec(&outcome)?;
+        text.push(b'\n');
+        write.write_all(&text).await?;
+        anyhow::Ok(())
+    };
+    if let Err(error) = exchange.await {
+        tracing::warn!(%error, "an order could not be answered");
+    }
+}
+
+/// Asks the server that runs on a folder; `None` when none listens there.
+///
+/// # Errors
+/// When one listens and gives no answer.
+pub async fn ask(folder: &Path, order: Order) -> anyhow::Result<Option<Outcome>> {
+    let path: PathBuf = folder.join(SOCKET_FILE);
+    let Ok(mut stream) = UnixStream::connect(&path).await else { return Ok(None) };
+    let exchange = async {
+        let mut text = serde_json::to_vec(&order)?;
+        text.push(b'\n');
+        stream.write_all(&text).await?;
+        let mut line = String::new();
+        BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+        anyhow::Ok(serde_json::from_str(line.trim())?)
+    };
+    let answered = tokio::time::timeout(Duration::from_secs(ANSWER_SECS_MAX), exchange).await;
+    let outcome = answered
+        .context("the running server did not answer in time")?
+        .context("the running server's answer cannot be read")?;
+    Ok(Some(outcome))
+}
