@@ -212,6 +212,21 @@ codes! { loinc:
     OCCUPATION = "11341-5" "History of Occupation";
     SEXUAL_ORIENTATION = "76690-7" "Sexual orientation";
     PREGNANCY_STATUS = "82810-3" "Pregnancy status";
+    PREGNANCY_INTENT = "86645-9" "Pregnancy intention in the next year - Reported";
+    OXYGEN_FLOW = "3151-8" "Inhaled oxygen flow rate";
+    OXYGEN_INHALED = "3150-6" "Inhaled oxygen concentration";
+    HEAD_CIRCUMFERENCE = "9843-4" "Head Occipital-frontal circumference";
+    HEAD_PERCENTILE = "8289-1" "Head Occipital-frontal circumference Percentile";
+    BMI_PERCENTILE = "59576-9" "Body mass index (BMI) [Percentile] Per age and sex";
+    WEIGHT_FOR_LENGTH = "77606-2" "Weight-for-length Per age and sex";
+    STEPS = "41950-7" "Number of steps in 24 hour Measured";
+    STEPS_AIDS = "75276-6" "Ambulation";
+    CHIEF_COMPLAINT = "8661-1" "Chief complaint - Reported";
+    EYE_FINDINGS = "10197-2" "Physical findings of Eye Narrative";
+    EYE_PRESSURE = "79892-6" "Right eye Intraocular pressure";
+    RETINA_RIGHT = "71490-7" "Right eye Diabetic retinopathy severity level by Ophthalmoscopy";
+    URINE_COLOR = "5778-6" "Color of Urine";
+    EYE_STUDY = "70941-0" "Ophthalmology Study observation";
     PHQ_9 = "44261-6" "Patient Health Questionnaire 9 item (PHQ-9) total score [Reported]";
     GAD_7 = "70274-6" "Generalized anxiety disorder 7 item (GAD-7) total score [Reported.PHQ]";
     FOOD_WORRY = "88122-7" "(I/We) worried whether (my/our) food would run out before (I/we) got money to buy more in the last 12 months";
@@ -224,6 +239,15 @@ codes! { sct:
     SMOKER = "449868002" "Smokes tobacco daily";
     HETEROSEXUAL = "20430005" "Heterosexual";
     NOT_PREGNANT = "60001007" "Not pregnant";
+    NO_WISH_FOR_PREGNANCY = "454401000124105" "Does not want to become pregnant";
+    IDENTIFIES_AS_FEMALE = "446141000124107" "Identifies as female gender";
+    IDENTIFIES_AS_MALE = "446151000124109" "Identifies as male gender";
+    CAREGIVER = "133932002" "Caregiver";
+    YES = "373066001" "Yes";
+    EYE_GLASSES = "50121007" "Eye glasses";
+    WALKS_UNAIDED = "165245003" "Independent walking";
+    RETINAL_SCREENING = "134395001" "Diabetic retinopathy screening";
+    NO_RETINOPATHY = "1290031003" "No diabetic retinopathy";
     POSITIVE = "10828004" "Positive";
     NEGATIVE = "260385009" "Negative";
 }
@@ -300,3 +324,10 @@ codes! { loinc:
     CHEST_XRAY_REPORT = "36643-5" "XR Chest 2 Views";
     EKG_STUDY = "11524-6" "EKG study";
 }
+
+/// A federally recognised tribe, as HL7 codes them.
+pub(super) const TRIBE: Code = Code::new(
+    "http://terminology.hl7.org/CodeSystem/v3-TribalEntityUS",
+    "187",
+    "Paiute-Shoshone Tribe of the Fallon Reservation and Colony, Nevada",
+);

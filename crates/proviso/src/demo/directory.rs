@@ -191,8 +191,32 @@ pub(super) fn records() -> Vec<Record> {
         records.push(practitioner(clinician));
         records.push(practitioner_role(clinician));
     }
+    records.push(endpoint());
     records.push(medication());
     records
+}
+
+/// The id of the address at which Riverside takes electronic mail.
+const ENDPOINT_ID: &str = "riverside-direct";
+
+fn endpoint() -> Record {
+    resource(
+        "Endpoint",
+        ENDPOINT_ID,
+        object! {
+            "status": "active",
+            "connectionType": object! {
+                "system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type",
+                "code": "direct-project", "display": "Direct Project",
+            },
+            "name": "Riverside Health, secure mail",
+            "managingOrganization": RIVERSIDE.reference(),
+            "payloadType": list![Code::new(
+                "http://terminology.hl7.org/CodeSystem/endpoint-payload-type", "any", "Any",
+            ).concept()],
+            "address": "mailto:records@direct.riverside.example",
+        },
+    )
 }
 
 fn npi(value: &'static str) -> Value {
@@ -278,6 +302,7 @@ fn practitioner_role(clinician: &Clinician) -> Record {
             "specialty": list![clinician.specialty.concept()],
             "location": list![clinician.place.reference()],
             "telecom": list![object! { "system": "phone", "use": "work", "value": clinician.house.phone }],
+            "endpoint": list![super::chart::link(&format!("Endpoint/{ENDPOINT_ID}"))],
         },
     )
 }

@@ -6,8 +6,8 @@ use super::calendar::{TODAY, at, plus_days};
 use super::chart::{
     AllergyDetails, CARDIOLOGY as CARDIOLOGY_REPORT, CarePlanDetails, Chart, ConditionCategory,
     ConditionDetails, ContactPerson, DocumentDetails, GoalDetails, LAB, MedicationDetails,
-    ObservationCategory, ObservationDetails, PatientDetails, RADIOLOGY, Reading, Record,
-    ReportDetails, Sender, Visit, VisitDetails, Vitals, lab, note,
+    MoreAboutPatient, ObservationCategory, ObservationDetails, PatientDetails, RADIOLOGY, Reading,
+    Record, ReportDetails, Sender, Visit, VisitDetails, Vitals, lab, note,
 };
 use super::codes::{self as c, Code};
 use super::directory::{
@@ -34,6 +34,11 @@ pub(super) fn chart() -> Vec<Record> {
         marital: Some(("W", "Widowed")),
         died: None,
         doctor: &MOSS,
+        more: MoreAboutPatient {
+            suffix: Some("Sr."),
+            gender_identity: Some(c::IDENTIFIES_AS_MALE),
+            ..MoreAboutPatient::default()
+        },
     });
     chart.relative(&ContactPerson {
         id: people::GRACE_PERSON,
@@ -120,7 +125,11 @@ fn heart(chart: &mut Chart, coverage: &str) -> String {
         }));
     }
     echo(chart, &visit, 32);
-    let team = chart.care_team(&[&OKAFOR, &RUIZ, &MOSS], visit.day());
+    let team = chart.care_team(
+        &[&OKAFOR, &RUIZ, &MOSS],
+        Some((people::GRACE_PERSON, people::GRACE.display_name)),
+        visit.day(),
+    );
     let goal = chart.goal(GoalDetails {
         text: "Weight within one kilogram of 82",
         start: visit.day(),
@@ -168,6 +177,7 @@ fn echo(chart: &mut Chart, visit: &Visit, percent: i64) {
             order: None,
             specimen: None,
             study: None,
+            picture: None,
             conclusion: "Reduced ejection fraction",
             text: Some(&text),
         },
@@ -267,6 +277,7 @@ fn blood_work(chart: &mut Chart, visit: &Visit, natriuretic: i64) -> String {
             order: Some(&order),
             specimen: Some(&specimen),
             study: None,
+            picture: None,
             conclusion: if natriuretic > 2000 {
                 "NT-proBNP much raised"
             } else {
@@ -301,6 +312,7 @@ fn admission(chart: &mut Chart, coverage: &str, on: Date, days: i64) {
             order: Some(&order),
             specimen: None,
             study: Some(&study),
+            picture: None,
             conclusion: "Fluid in both lungs",
             text: Some("Chest, two views. Enlarged heart, fluid in both lungs."),
         },
@@ -373,6 +385,7 @@ fn gene_test(chart: &mut Chart) {
             order: None,
             specimen: None,
             study: None,
+            picture: None,
             conclusion: "No pathogenic variant found",
             text: None,
         },

@@ -5,8 +5,8 @@ use jiff::civil::{Date, date};
 use super::calendar::{TODAY, age, at, plus_days};
 use super::chart::{
     AllergyDetails, Chart, ConditionCategory, ConditionDetails, ContactPerson, DocumentDetails,
-    MedicationDetails, ObservationCategory, ObservationDetails, PatientDetails, Reading, Record,
-    VisitDetails, Vitals, lab, note,
+    MedicationDetails, MoreAboutPatient, ObservationCategory, ObservationDetails, PatientDetails,
+    Reading, Record, Visit, VisitDetails, Vitals, lab, note,
 };
 use super::codes::{self as c, Code};
 use super::directory::{FAMILY_CLINIC, PATEL, TEEN_CLINIC};
@@ -33,6 +33,7 @@ pub(super) fn chart() -> Vec<Record> {
         marital: None,
         died: None,
         doctor: &PATEL,
+        more: MoreAboutPatient::default(),
     });
     chart.relative(&ContactPerson {
         id: people::WEI_PERSON,
@@ -69,7 +70,11 @@ pub(super) fn chart() -> Vec<Record> {
     ] {
         chart.immunization(vaccine, on, &PATEL);
     }
-    let _team = chart.care_team(&[&PATEL], date(2018, 1, 1));
+    let _team = chart.care_team(
+        &[&PATEL],
+        Some((people::WEI_PERSON, people::WEI.display_name)),
+        date(2018, 1, 1),
+    );
     chart.appointment(at(plus_days(TODAY, 170), 15, 30), &PATEL, "booked", "Yearly check-up");
     chart.into_records()
 }
@@ -102,6 +107,13 @@ fn growing(chart: &mut Chart, coverage: &str) {
                 height_cm: 86 + years * 5,
             },
         );
+        // Where she stands among children of her age: a little above the middle, all the time.
+        written.push(chart.vital_sign(
+            "pediatric-bmi-for-age",
+            c::BMI_PERCENTILE,
+            Reading::Quantity(52 + years % 4, 0, "%", "%"),
+            &visit,
+        ));
         if years >= 12 {
             let social = [ObservationCategory::SocialHistory];
             written.push(chart.observation(
@@ -166,6 +178,26 @@ fn ankle(chart: &mut Chart, coverage: &str) {
     chart.provenance(&visit, &[condition]);
 }
 
+/// What she said about herself.
+fn told(
+    chart: &mut Chart,
+    visit: &Visit,
+    profile: &'static str,
+    code: Code,
+    answer: Code,
+) -> String {
+    let details = ObservationDetails {
+        profile: Some(profile),
+        categories: &[ObservationCategory::SocialHistory],
+        code,
+        reading: Reading::Coded(answer),
+        usual: None,
+        focus: None,
+        specimen: None,
+    };
+    chart.observation(details, visit)
+}
+
 /// Adolescent-confidential, reproductive, STI: care that she may consent to herself, and that her
 /// father's access does not reach.
 fn confidential(chart: &mut Chart) {
@@ -180,7 +212,6 @@ fn confidential(chart: &mut Chart) {
             place: &TEEN_CLINIC,
             reason: Some(c::I_CONTRACEPTION),
         });
-        let category = [ObservationCategory::SocialHistory];
         let infection = chart.condition(ConditionDetails {
             category: ConditionCategory::EncounterDiagnosis,
             codes: &[c::I_CHLAMYDIA, c::S_CHLAMYDIA],
@@ -191,17 +222,19 @@ fn confidential(chart: &mut Chart) {
         let written = vec![
             chart.observation(lab(c::PREGNANCY_TEST, Reading::Coded(c::NEGATIVE), None), &visit),
             chart.observation(lab(c::CHLAMYDIA_TEST, Reading::Coded(c::POSITIVE), None), &visit),
-            chart.observation(
-                ObservationDetails {
-                    profile: Some("us-core-observation-pregnancystatus"),
-                    categories: &category,
-                    code: c::PREGNANCY_STATUS,
-                    reading: Reading::Coded(c::NOT_PREGNANT),
-                    usual: None,
-                    focus: None,
-                    specimen: None,
-                },
+            told(
+                chart,
                 &visit,
+                "us-core-observation-pregnancystatus",
+                c::PREGNANCY_STATUS,
+                c::NOT_PREGNANT,
+            ),
+            told(
+                chart,
+                &visit,
+                "us-core-observation-pregnancyintent",
+                c::PREGNANCY_INTENT,
+                c::NO_WISH_FOR_PREGNANCY,
             ),
             chart.medication(MedicationDetails {
                 medicine: c::AZITHROMYCIN,

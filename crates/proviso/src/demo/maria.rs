@@ -5,9 +5,9 @@ use jiff::civil::{Date, date};
 use super::calendar::{TODAY, at, plus_days};
 use super::chart::{
     AllergyDetails, CarePlanDetails, Chart, ConditionCategory, ConditionDetails, ContactPerson,
-    DocumentDetails, GoalDetails, LAB, MedicationDetails, ObservationCategory, ObservationDetails,
-    PatientDetails, RADIOLOGY, Reading, Record, ReportDetails, Sender, Visit, VisitDetails, Vitals,
-    lab, note,
+    DocumentDetails, GoalDetails, LAB, MedicationDetails, MoreAboutPatient, ObservationCategory,
+    ObservationDetails, PatientDetails, RADIOLOGY, Reading, Record, ReportDetails, Sender, Visit,
+    VisitDetails, Vitals, lab, note,
 };
 use super::codes::{self as c, Code};
 use super::directory::{
@@ -37,6 +37,12 @@ pub(super) fn chart() -> Vec<Record> {
         marital: Some(("D", "Divorced")),
         died: None,
         doctor: &PATEL,
+        more: MoreAboutPatient {
+            former_name: Some(("Reyes", date(2004, 6, 12))),
+            former_address: Some(("77 Cactus Court", "85004", date(2018, 1, 8))),
+            gender_identity: Some(c::IDENTIFIES_AS_FEMALE),
+            ..MoreAboutPatient::default()
+        },
     });
     chart.relative(&ContactPerson {
         id: "rosa",
@@ -58,6 +64,7 @@ pub(super) fn chart() -> Vec<Record> {
     second_opinion(&mut chart);
     cough(&mut chart);
     everyday(&mut chart, &first, &diabetes);
+    super::eyes::chart(&mut chart, &diabetes);
     chart.into_records()
 }
 
@@ -333,6 +340,7 @@ fn blood_work(chart: &mut Chart, visit: &Visit, a1c: i64) -> String {
             order: Some(&order),
             specimen: Some(&specimen),
             study: None,
+            picture: None,
             conclusion: if a1c > 70 { "HbA1c above target" } else { "HbA1c at target" },
             text: None,
         },
@@ -377,7 +385,11 @@ fn begin_treatment(chart: &mut Chart, visit: &Visit) -> String {
         });
     }
     let _teaching = chart.procedure(c::DIABETES_EDUCATION, visit, Some(c::I_DIABETES));
-    let team = chart.care_team(&[&PATEL, &super::directory::FOX], visit.day());
+    let team = chart.care_team(
+        &[&PATEL, &super::directory::FOX],
+        Some(("rosa", "Rosa Alvarez")),
+        visit.day(),
+    );
     let goal = chart.goal(GoalDetails {
         text: "HbA1c below 7 percent",
         start: visit.day(),
@@ -538,6 +550,7 @@ fn cough(chart: &mut Chart) {
             order: Some(&order),
             specimen: None,
             study: Some(&study),
+            picture: None,
             conclusion: "Clear lungs",
             text: Some("Chest, two views. Clear lungs, heart of normal size."),
         },
@@ -623,6 +636,7 @@ fn everyday(chart: &mut Chart, first: &Visit, diabetes: &str) {
     chart.immunization(c::COVID, date(2021, 4, 20), &PATEL);
     chart.immunization(c::COVID, date(2021, 5, 11), &PATEL);
     chart.immunization(c::TDAP, date(2020, 8, 3), &PATEL);
+    chart.declined_immunization(c::PNEUMOCOCCAL, date(2024, 10, 5));
     chart.home_device(c::GLUCOSE_METER, "GM-88121");
     chart.family_history(("MTH", "mother"), c::S_DIABETES, 52, first.day());
     chart.family_history(("MAUNT", "maternal aunt"), c::S_BREAST_CANCER, 49, first.day());

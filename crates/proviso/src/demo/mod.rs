@@ -9,10 +9,12 @@ mod chart;
 mod clients;
 mod codes;
 mod directory;
+mod eyes;
 mod folder;
 mod james;
 mod lily;
 mod maria;
+mod others;
 mod random;
 mod seed;
 mod synthetic;
@@ -33,11 +35,22 @@ use world::{ids, people};
 /// The seed of the world that the documents describe.
 pub const SEED: u64 = 20_261_101;
 
-/// The parts of the world in order: the directory, the people of the design, the Group, and then
+/// How many parts come before the further patients.
+const PARTS_BEFORE: usize = 7;
+
+/// The parts of the world in order: the directory, the people of the design, two
+/// without an account, the Group, and then
 /// so many further patients. Each part is one chart, small enough for one transaction.
 pub fn parts(seed: u64, patients: u32) -> impl Iterator<Item = Vec<Record>> {
-    let people: [fn() -> Vec<Record>; 5] =
-        [directory::records, maria::chart, james::chart, lily::chart, groups];
+    let people: [fn() -> Vec<Record>; PARTS_BEFORE] = [
+        directory::records,
+        maria::chart,
+        james::chart,
+        lily::chart,
+        others::walter,
+        others::noah,
+        groups,
+    ];
     people
         .into_iter()
         .map(|part| part())
@@ -65,3 +78,6 @@ fn groups() -> Vec<Record> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[path = "us_core_tests.rs"]
+mod us_core;

@@ -5,8 +5,8 @@ use jiff::civil::{Date, date};
 use super::calendar::{TODAY, age, at, plus_days};
 use super::chart::{
     AllergyDetails, Chart, ConditionCategory, ConditionDetails, DocumentDetails, LAB,
-    MedicationDetails, ObservationCategory, ObservationDetails, PatientDetails, Reading, Record,
-    ReportDetails, Visit, VisitDetails, Vitals, lab, note,
+    MedicationDetails, MoreAboutPatient, ObservationCategory, ObservationDetails, PatientDetails,
+    Reading, Record, ReportDetails, Visit, VisitDetails, Vitals, lab, note,
 };
 use super::codes::{self as c, Code};
 use super::directory::{
@@ -242,6 +242,7 @@ fn write_person(
             .then(|| if random.chance(55) { ("M", "Married") } else { ("S", "Never Married") }),
         died: None,
         doctor: &MOSS,
+        more: MoreAboutPatient::default(),
     });
     let coverage = chart.coverage(date(2020, 1, 1), &format!("SM-{}", 5_000_000 + number));
     let grown = years.min(18);
@@ -355,6 +356,7 @@ fn blood_work(chart: &mut Chart, random: &mut Random, person: &Person, visit: &V
             order: None,
             specimen: None,
             study: None,
+            picture: None,
             conclusion: "See single results",
             text: None,
         },

@@ -42,7 +42,7 @@ fn every_id_is_used_once_and_fits() {
 
 #[test]
 fn further_patients_have_sixty_to_two_hundred_records() {
-    for chart in parts(SEED, 200).skip(5) {
+    for chart in parts(SEED, 200).skip(PARTS_BEFORE) {
         assert!((60..=200).contains(&chart.len()), "{} has {}", chart[0].id, chart.len());
     }
 }

@@ -26,6 +26,19 @@ pub(crate) struct PatientDetails<'a> {
     pub(crate) marital: Option<(&'static str, &'static str)>,
     pub(crate) died: Option<DateTime>,
     pub(crate) doctor: &'static Clinician,
+    pub(crate) more: MoreAboutPatient<'a>,
+}
+
+/// What only some people say about themselves, or have behind them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MoreAboutPatient<'a> {
+    pub(crate) suffix: Option<&'a str>,
+    /// The family name of before, and since when it is another.
+    pub(crate) former_name: Option<(&'a str, Date)>,
+    /// The street and postal code of before, and since when it is another.
+    pub(crate) former_address: Option<(&'a str, &'a str, Date)>,
+    pub(crate) tribe: Option<Code>,
+    pub(crate) gender_identity: Option<Code>,
 }
 
 /// A relative on the chart.
@@ -56,46 +69,104 @@ fn race_extension(name: &str, code: &'static str, display: &'static str) -> Valu
     }
 }
 
-fn person_address(street: &str, postal_code: &str, since: Date) -> Value {
+fn person_address(
+    usage: &'static str,
+    street: &str,
+    postal_code: &str,
+    since: Date,
+    until: Option<Date>,
+) -> Value {
     object! {
-        "use": "home", "line": list![street.to_owned()], "city": "Riverside", "state": "AZ",
+        "use": usage, "line": list![street.to_owned()], "city": "Riverside", "state": "AZ",
         "postalCode": postal_code.to_owned(), "country": "US",
-        "period": object! { "start": day(since) },
+        "period": object! { "start": day(since), "end": until.map(day) },
     }
+}
+
+/// What a Patient resource says beyond base FHIR.
+fn extensions(details: &PatientDetails<'_>) -> Value {
+    let (ethnicity, ethnicity_name) = if details.hispanic {
+        ("2135-2", "Hispanic or Latino")
+    } else {
+        ("2186-5", "Not Hispanic or Latino")
+    };
+    let mut extensions = vec![
+        race_extension("us-core-race", details.race.0, details.race.1),
+        race_extension("us-core-ethnicity", ethnicity, ethnicity_name),
+        object! {
+            "url": format!("{US_CORE}us-core-birthsex"),
+            "valueCode": if details.female { "F" } else { "M" },
+        },
+        // SNOMED CT, as the extension binds it: female and male.
+        object! {
+            "url": format!("{US_CORE}us-core-sex"),
+            "valueCode": if details.female { "248152002" } else { "248153007" },
+        },
+    ];
+    extensions.extend(details.more.tribe.map(|tribe| {
+        object! {
+            "url": format!("{US_CORE}us-core-tribal-affiliation"),
+            "extension": list![
+                object! { "url": "tribalAffiliation", "valueCodeableConcept": tribe.concept() },
+                object! { "url": "isEnrolled", "valueBoolean": true },
+            ],
+        }
+    }));
+    extensions.extend(details.more.gender_identity.map(|identity| {
+        object! {
+            "url": format!("{US_CORE}us-core-genderIdentity"),
+            "valueCodeableConcept": identity.concept(),
+        }
+    }));
+    extensions.into()
+}
+
+/// The name of today, and the one of before.
+fn names(details: &PatientDetails<'_>) -> Value {
+    let name = |usage: &'static str, family: &str, start: Date, end: Option<Date>| {
+        object! {
+            "use": usage, "family": family.to_owned(),
+            "given": list![details.given.to_owned(), details.middle.to_owned()],
+            "suffix": details.more.suffix.map(|suffix| list![suffix.to_owned()]),
+            "period": object! { "start": day(start), "end": end.map(day) },
+        }
+    };
+    let changed = details.more.former_name.map(|(_, on)| on);
+    let mut names = vec![name("official", details.family, changed.unwrap_or(details.birth), None)];
+    let former = details.more.former_name;
+    names.extend(former.map(|(family, on)| name("old", family, details.birth, Some(on))));
+    names.into()
+}
+
+/// The home of today, and the one of before.
+fn addresses(details: &PatientDetails<'_>) -> Value {
+    let before = plus_days(details.birth, 4000);
+    let moved = details.more.former_address.map_or(before, |(_, _, on)| on);
+    let mut addresses =
+        vec![person_address("home", details.street, details.postal_code, moved, None)];
+    addresses.extend(details.more.former_address.map(|(street, postal_code, on)| {
+        person_address("old", street, postal_code, before.min(on), Some(on))
+    }));
+    addresses.into()
 }
 
 impl Chart {
     /// Writes the Patient.
     pub(crate) fn patient(&mut self, details: &PatientDetails<'_>) {
-        let (ethnicity, ethnicity_name) = if details.hispanic {
-            ("2135-2", "Hispanic or Latino")
-        } else {
-            ("2186-5", "Not Hispanic or Latino")
-        };
         let identifier_type = object! { "coding": list![object! {
             "system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "MR",
             "display": "Medical record number",
         }] };
         let content = object! {
             "meta": profile("us-core-patient"),
-            "extension": list![
-                race_extension("us-core-race", details.race.0, details.race.1),
-                race_extension("us-core-ethnicity", ethnicity, ethnicity_name),
-                object! {
-                    "url": format!("{US_CORE}us-core-birthsex"),
-                    "valueCode": if details.female { "F" } else { "M" },
-                },
-            ],
+            "extension": extensions(details),
             "identifier": list![object! {
                 "use": "usual", "type": identifier_type,
                 "system": "https://riverside.example/mrn", "value": details.record_number.to_owned(),
                 "assigner": RIVERSIDE.reference(),
             }],
             "active": true,
-            "name": list![object! {
-                "use": "official", "family": details.family.to_owned(),
-                "given": list![details.given.to_owned(), details.middle.to_owned()],
-            }],
+            "name": names(details),
             "telecom": list![
                 object! { "system": "phone", "value": details.phone.to_owned(), "use": "mobile" },
                 object! {
@@ -106,9 +177,7 @@ impl Chart {
             "gender": if details.female { "female" } else { "male" },
             "birthDate": day(details.birth),
             "deceasedDateTime": details.died.map(stamp),
-            "address": list![
-                person_address(details.street, details.postal_code, plus_days(details.birth, 4000)),
-            ],
+            "address": addresses(details),
             "maritalStatus": details.marital.map(|(code, display)| object! {
                 "coding": list![object! {
                     "system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus",

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::{Chart, Visit, link, own_identifier};
 use crate::demo::calendar::{at, day, plus_days, plus_minutes, stamp};
-use crate::demo::codes::{Code, bare, concept};
+use crate::demo::codes::{self, Code, bare, concept};
 use crate::demo::directory::{Clinician, FOX, LABORATORY, Place};
 use crate::demo::value::{Value, list, object};
 
@@ -287,6 +287,79 @@ impl Chart {
         );
     }
 
+    /// Writes an immunization that the patient did not want.
+    pub(crate) fn declined_immunization(&mut self, vaccine: Code, on: Date) {
+        let _reference = self.add(
+            "Immunization",
+            &["us-core-immunization"],
+            object! {
+                "status": "not-done",
+                "statusReason": Code::new(
+                    "http://terminology.hl7.org/CodeSystem/v3-ActReason", "PATOBJ",
+                    "patient objection",
+                ).concept(),
+                "vaccineCode": vaccine.concept(),
+                "patient": self.subject(),
+                "occurrenceDateTime": stamp(at(on, 9, 45)),
+                "primarySource": true,
+            },
+        );
+    }
+
+    /// Writes a procedure that was ordered, done at one moment of a visit.
+    pub(crate) fn ordered_procedure(
+        &mut self,
+        code: Code,
+        order: &str,
+        reason: &str,
+        visit: &Visit,
+    ) -> String {
+        self.add(
+            "Procedure",
+            &["us-core-procedure"],
+            object! {
+                "basedOn": list![link(order)],
+                "status": "completed",
+                "code": code.concept(),
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "performedDateTime": stamp(plus_minutes(visit.start, 10)),
+                "performer": list![object! { "actor": visit.by.reference() }],
+                "location": visit.place.reference(),
+                "reasonReference": list![link(reason)],
+            },
+        )
+    }
+
+    /// Writes an order to be carried out within a month, with why.
+    pub(crate) fn referral(
+        &mut self,
+        category: Code,
+        code: Code,
+        why: (Code, &str),
+        visit: &Visit,
+    ) -> String {
+        self.add(
+            "ServiceRequest",
+            &["us-core-servicerequest"],
+            object! {
+                "status": "completed",
+                "intent": "order",
+                "category": list![category.concept()],
+                "code": code.concept(),
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "occurrencePeriod": object! {
+                    "start": day(visit.day()), "end": day(plus_days(visit.day(), 30)),
+                },
+                "authoredOn": stamp(visit.end),
+                "requester": visit.by.reference(),
+                "reasonCode": list![why.0.concept()],
+                "reasonReference": list![link(why.1)],
+            },
+        )
+    }
+
     /// Writes a procedure.
     pub(crate) fn procedure(&mut self, code: Code, visit: &Visit, reason: Option<Code>) -> String {
         self.add(
@@ -326,13 +399,27 @@ impl Chart {
     }
 
     /// Writes the team of a patient.
-    pub(crate) fn care_team(&mut self, members: &[&'static Clinician], since: Date) -> String {
-        let participant: Vec<Value> = members
+    /// A relative who helps belongs to it too: `(id, name)`.
+    pub(crate) fn care_team(
+        &mut self,
+        members: &[&'static Clinician],
+        relative: Option<(&'static str, &'static str)>,
+        since: Date,
+    ) -> String {
+        let mut participant: Vec<Value> = members
             .iter()
             .map(|member| {
                 object! { "role": list![member.specialty.concept()], "member": member.reference() }
             })
             .collect();
+        participant.extend(relative.map(|(id, name)| {
+            object! {
+                "role": list![codes::CAREGIVER.concept()],
+                "member": object! {
+                    "reference": format!("RelatedPerson/{id}"), "display": name,
+                },
+            }
+        }));
         self.add(
             "CareTeam",
             &["us-core-careteam"],
@@ -403,19 +490,27 @@ impl Chart {
     /// Writes an implanted device.
     pub(crate) fn implant(&mut self, kind: Code, made: Date, serial: &'static str) -> String {
         let identifier = "00844588003288";
-        self.add("Device", &["us-core-implantable-device"], object! {
-            "udiCarrier": list![object! {
-                "deviceIdentifier": identifier,
-                "carrierHRF": format!("(01){identifier}(11){}(21){serial}", made.strftime("%y%m%d")),
-            }],
-            "status": "active",
-            "manufactureDate": day(made),
-            "expirationDate": day(plus_days(made, 3650)),
-            "lotNumber": "7654321D",
-            "serialNumber": serial,
-            "type": kind.concept(),
-            "patient": self.subject(),
-        })
+        let carrier = format!("(01){identifier}(11){}(21){serial}", made.strftime("%y%m%d"));
+        self.add(
+            "Device",
+            &["us-core-implantable-device"],
+            object! {
+                "udiCarrier": list![object! {
+                    "deviceIdentifier": identifier,
+                    "carrierAIDC": super::documents::base64(&carrier),
+                    "carrierHRF": carrier,
+                }],
+                "status": "active",
+                // 21 CFR 1271.290(c): what the maker of an implant of human cells would put here.
+                "distinctIdentifier": format!("{serial}-{}", made.strftime("%y%j")),
+                "manufactureDate": day(made),
+                "expirationDate": day(plus_days(made, 3650)),
+                "lotNumber": "7654321D",
+                "serialNumber": serial,
+                "type": kind.concept(),
+                "patient": self.subject(),
+            },
+        )
     }
 
     /// Writes a device that the patient uses at home.

@@ -66,6 +66,37 @@ impl Chart {
     }
 }
 
+impl Chart {
+    /// Writes a letter that came from elsewhere: its text is in the reference itself.
+    pub(crate) fn letter(&mut self, details: DocumentDetails<'_>, visit: &Visit) -> String {
+        let number = format!("{}-{}", self.patient, visit.start.strftime("%Y%m%d%H%M"));
+        self.add(
+            "DocumentReference",
+            &["us-core-documentreference"],
+            object! {
+                "identifier": own_identifier(&number),
+                "status": "current",
+                "type": details.kind.concept(),
+                "category": list![Code::new(
+                    "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
+                    "clinical-note", "Clinical Note",
+                ).concept()],
+                "subject": self.subject(),
+                "date": stamp(plus_minutes(visit.end, 30)),
+                "author": list![visit.by.reference()],
+                "content": list![object! {
+                    "attachment": object! {
+                        "contentType": "text/plain; charset=utf-8",
+                        "data": base64(details.text),
+                        "title": details.title.to_owned(),
+                    },
+                }],
+                "context": object! { "encounter": list![visit.link()] },
+            },
+        )
+    }
+}
+
 /// The text as `base64Binary`.
 pub(super) fn base64(text: &str) -> String {
     STANDARD.encode(text)

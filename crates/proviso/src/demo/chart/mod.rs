@@ -16,7 +16,7 @@ use super::codes::Code;
 use super::directory::{Clinician, Place};
 use super::value::{Value, list, object};
 
-pub(super) use administrative::{ContactPerson, PatientDetails, Sender};
+pub(super) use administrative::{ContactPerson, MoreAboutPatient, PatientDetails, Sender};
 pub(super) use clinical::{
     AllergyDetails, CarePlanDetails, ConditionCategory, ConditionDetails, GoalDetails,
     MedicationDetails, VisitDetails,
@@ -167,6 +167,12 @@ impl Chart {
                 }] },
                 "who": visit.by.reference(),
                 "onBehalfOf": visit.by.house.reference(),
+            }, object! {
+                "type": object! { "coding": list![object! {
+                    "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-provenance-participant-type",
+                    "code": "transmitter", "display": "Transmitter",
+                }] },
+                "who": visit.by.house.reference(),
             }],
         };
         let _reference = self.add("Provenance", &["us-core-provenance"], content);

@@ -19,6 +19,8 @@ pub(crate) enum ObservationCategory {
     Survey,
     Sdoh,
     Imaging,
+    Exam,
+    Activity,
 }
 
 impl ObservationCategory {
@@ -32,6 +34,8 @@ impl ObservationCategory {
             Self::Survey => Code::new(HL7, "survey", "Survey"),
             Self::Sdoh => Code::new(US_CORE, "sdoh", "SDOH"),
             Self::Imaging => Code::new(HL7, "imaging", "Imaging"),
+            Self::Exam => Code::new(HL7, "exam", "Exam"),
+            Self::Activity => Code::new(HL7, "activity", "Activity"),
         }
     }
 }
@@ -44,6 +48,7 @@ pub(crate) enum Reading<'a> {
     Coded(Code),
     Words(&'a str),
     Count(i64),
+    Flag(bool),
     Parts(&'a [(Code, Reading<'a>)]),
 }
 
@@ -69,6 +74,8 @@ pub(crate) struct ReportDetails<'a> {
     pub(crate) order: Option<&'a str>,
     pub(crate) specimen: Option<&'a str>,
     pub(crate) study: Option<&'a str>,
+    /// A picture in it: a Media.
+    pub(crate) picture: Option<&'a str>,
     pub(crate) conclusion: &'static str,
     pub(crate) text: Option<&'a str>,
 }
@@ -89,6 +96,7 @@ fn reading(value: Reading<'_>) -> (&'static str, Value) {
         Reading::Coded(code) => ("valueCodeableConcept", code.concept()),
         Reading::Words(text) => ("valueString", text.to_owned().into()),
         Reading::Count(number) => ("valueInteger", number.into()),
+        Reading::Flag(flag) => ("valueBoolean", Value::Flag(flag)),
         Reading::Parts(parts) => {
             let components: Vec<Value> = parts
                 .iter()
@@ -234,6 +242,9 @@ impl Chart {
             "specimen": details.specimen.map(|specimen| list![link(specimen)]),
             "result": results,
             "imagingStudy": details.study.map(|study| list![link(study)]),
+            "media": details.picture.map(|picture| list![object! {
+                "comment": "What was seen", "link": link(picture),
+            }]),
             "conclusion": details.conclusion,
             "presentedForm": details.text.map(|text| list![object! {
                 "contentType": "text/plain; charset=utf-8",
@@ -388,12 +399,155 @@ impl Chart {
             codes::RESPIRATORY_RATE.concept(),
             quantity(14, 0, "breaths/minute", "/min"),
         );
-        // US Core asks for both codes: the general one and the one that names the method.
-        one(
-            "us-core-pulse-oximetry",
-            codes::concept(&[codes::OXYGEN_PULSE, codes::OXYGEN]),
-            quantity(98, 0, "%", "%"),
+        self.oxygen(visit);
+    }
+
+    /// Writes the oxygen in the blood, with the air that was breathed: here that of the room.
+    fn oxygen(&mut self, visit: &Visit) {
+        let part = |code: Code, value: Value| {
+            object! { "code": code.concept(), "valueQuantity": value }
+        };
+        let _reference = self.add(
+            "Observation",
+            &["us-core-pulse-oximetry"],
+            object! {
+                "status": "final",
+                "category": list![ObservationCategory::VitalSigns.code().concept()],
+                // US Core asks for both codes: the general one and the one that names the method.
+                "code": codes::concept(&[codes::OXYGEN_PULSE, codes::OXYGEN]),
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "effectiveDateTime": stamp(plus_minutes(visit.start, 4)),
+                "performer": list![visit.by.reference()],
+                "valueQuantity": quantity(98, 0, "%", "%"),
+                "component": list![
+                    part(codes::OXYGEN_FLOW, quantity(0, 0, "L/min", "L/min")),
+                    part(codes::OXYGEN_INHALED, quantity(21, 0, "%", "%")),
+                ],
+            },
         );
+    }
+
+    /// Writes one vital sign of a child.
+    pub(crate) fn vital_sign(
+        &mut self,
+        profile: &'static str,
+        code: Code,
+        reading: Reading<'_>,
+        visit: &Visit,
+    ) -> String {
+        let details = ObservationDetails {
+            profile: Some(profile),
+            categories: &[ObservationCategory::VitalSigns],
+            code,
+            reading,
+            usual: None,
+            focus: None,
+            specimen: None,
+        };
+        self.observation_at(details, visit, plus_minutes(visit.start, 5))
+    }
+
+    /// Writes a picture taken at a visit.
+    pub(crate) fn picture(&mut self, title: &'static str, visit: &Visit) -> String {
+        self.add(
+            "Media",
+            &[],
+            object! {
+                "status": "completed",
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "createdDateTime": stamp(plus_minutes(visit.start, 12)),
+                "operator": visit.by.reference(),
+                // Only where it lies: bytes that nobody can read would make the record unlabelled.
+                "content": object! {
+                    "contentType": "image/jpeg",
+                    "url": format!(
+                        "https://images.riverside.example/{}/{}.jpg",
+                        self.patient,
+                        visit.start.strftime("%Y%m%d%H%M"),
+                    ),
+                    "title": title,
+                },
+            },
+        )
+    }
+
+    /// Writes an observation that rests on another record: a form, or what belongs to it.
+    pub(crate) fn derived(
+        &mut self,
+        details: ObservationDetails<'_>,
+        (member, from): (Option<&str>, Option<&str>),
+        visit: &Visit,
+    ) -> String {
+        let categories: Vec<Value> =
+            details.categories.iter().map(|category| category.code().concept()).collect();
+        let mut content = object! {
+            "status": "final",
+            "category": categories,
+            "code": details.code.concept(),
+            "subject": self.subject(),
+            "encounter": visit.link(),
+            "effectiveDateTime": stamp(plus_minutes(visit.start, 15)),
+            "performer": list![visit.by.reference()],
+        };
+        push(
+            &mut content,
+            [
+                reading(details.reading),
+                ("hasMember", member.map(|member| list![link(member)]).into()),
+                ("derivedFrom", from.map(|from| list![link(from)]).into()),
+            ],
+        );
+        self.add("Observation", details.profile.as_slice(), content)
+    }
+
+    /// Writes a form with answers of every kind, some of them below others.
+    pub(crate) fn intake_form(&mut self, visit: &Visit) -> String {
+        let number = format!("{}-intake", self.patient);
+        let question = |id: &'static str, text: &'static str, answer: Value| {
+            object! { "linkId": id, "text": text, "answer": list![answer] }
+        };
+        self.add(
+            "QuestionnaireResponse",
+            &["us-core-questionnaireresponse"],
+            object! {
+                "identifier": object! {
+                    "system": "https://riverside.example/forms", "value": number,
+                },
+                "questionnaire": "https://riverside.example/Questionnaire/before-your-visit",
+                "_questionnaire": object! { "extension": list![
+                    object! {
+                        "url": "http://hl7.org/fhir/StructureDefinition/display",
+                        "valueString": "Before your visit",
+                    },
+                    object! {
+                        "url": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-extension-questionnaire-uri",
+                        "valueUri": "https://riverside.example/forms/before-your-visit",
+                    },
+                ] },
+                "status": "completed",
+                "subject": self.subject(),
+                "encounter": visit.link(),
+                "authored": stamp(visit.start),
+                "author": self.subject(),
+                "source": self.subject(),
+                "item": list![object! {
+                    "linkId": "1", "text": "Daily life",
+                    "item": list![
+                        question("1.1", "Do you wear glasses?", object! {
+                            "valueCoding": codes::YES.coding(),
+                            "item": list![question("1.1.1", "Since which year?", object! {
+                                "valueString": "1994",
+                            })],
+                        }),
+                        question("1.2", "How many hours do you drive on a workday?", object! {
+                            "valueDecimal": Value::decimal(55, 1),
+                        }),
+                    ],
+                }],
+            },
+        )
     }
 }
 
