@@ -228,3 +228,37 @@ async fn a_flipped_byte_of_the_side_file_is_noticed() {
         assert!(bad.is_some(), "byte {at} with {bits:#04x} went unnoticed");
     }
 }
+
+/// Changes rows without their index: it is hidden from SQLite meanwhile.
+fn past_index(path: &Path, index: &str, statement: &str) {
+    let db = Connection::open(path).unwrap();
+    db.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    let (root, sql): (i64, String) = db
+        .query_row("SELECT rootpage, sql FROM sqlite_schema WHERE name = ?1", [index], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let table: String = db
+        .query_row("SELECT tbl_name FROM sqlite_schema WHERE name = ?1", [index], |row| row.get(0))
+        .unwrap();
+    db.execute("DELETE FROM sqlite_schema WHERE name = ?1", [index]).unwrap();
+    drop(db);
+    let db = Connection::open(path).unwrap();
+    db.execute_batch(statement).unwrap();
+    db.execute_batch("PRAGMA writable_schema = ON").unwrap();
+    let back = "INSERT INTO sqlite_schema (type, name, tbl_name, rootpage, sql)
+                VALUES ('index', ?1, ?2, ?3, ?4)";
+    db.execute(back, (index, table, root, sql)).unwrap();
+}
+
+#[tokio::test]
+async fn a_row_that_says_another_place_than_its_index_is_noticed() {
+    for (index, statement) in [
+        ("audit_entry_idx", "UPDATE audit_entry SET idx = 900 WHERE idx = 7"),
+        ("log_tile_idx", "UPDATE log_tile SET idx = 9 WHERE level = 0 AND idx = 0"),
+    ] {
+        let folder = log().await;
+        past_index(&database(&folder), index, statement);
+        assert!(found(&folder).is_some(), "{index}");
+    }
+}
