@@ -640,6 +640,7 @@ demo-chart-data = What the app got
 demo-chart-another = Open another patient
 demo-chart-denied = You did not let the app in
 demo-chart-denied-text = The app got nothing.
+demo-chart-kind-refused = Not open to you
 demo-chart-failed = The app could not be opened
 demo-chart-failed-text = The app could not connect to { $organization } and got nothing. Start it again from the page “Open an app”.
 demo-kind-patient = Name and contact details

@@ -639,6 +639,7 @@ demo-chart-data = Lo que recibió la aplicación
 demo-chart-another = Abrir otro paciente
 demo-chart-denied = No dejó entrar a la aplicación
 demo-chart-denied-text = La aplicación no recibió nada.
+demo-chart-kind-refused = No abierto para usted
 demo-chart-failed = No se pudo abrir la aplicación
 demo-chart-failed-text = La aplicación no pudo conectarse con { $organization } y no recibió nada. Vuelva a abrirla desde la página «Abrir una aplicación».
 demo-kind-patient = Nombre y datos de contacto

@@ -1,7 +1,6 @@
 //! Samples of every page, rendered and checked: labels, headings, language, forms, no script.
 
 use askama::Template;
-use proviso_app::visits::{Visit as PatientVisit, VisitList};
 use proviso_core::account::ActorKind;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, Told};
 use proviso_core::category::{
@@ -17,14 +16,7 @@ use proviso_core::time::{At, Period};
 
 use crate::asset::ASSETS;
 use crate::authorize::consent::{AppFacts, Asked, ConsentPage, ConsentRequest, Decider, Ticked};
-use crate::authorize::operational::{OperationalPage, OperationalRequest};
-use crate::authorize::picker::{PickablePatient, PickerPage, PickerState, Relation};
-use crate::demo::chart::{Chart, ChartPage};
-use crate::demo::view::{DemoPage, DemoState, KindAnswer, KindResult, Line};
 use crate::frame::{Menu, Problem as FieldProblem, SignedInName, Visit, World};
-use crate::launch::{
-    AppAt, LaunchChoice, LaunchPage, LaunchVisitPage, LaunchableApp, LaunchablePatient, VisitOf,
-};
 use crate::portal::activity::{ActivityPage, Entries, Filter};
 use crate::portal::apps::{AppsPage, Connection, Party, StopPage, StoppedPage};
 use crate::portal::home::{HomeFacts, HomePage};
@@ -35,6 +27,8 @@ use crate::problem::{Problem, ProblemPage};
 use crate::sign_in::{SignInPage, SignInState};
 use crate::terms::TermsPage;
 use crate::text::Language;
+
+mod staff;
 
 fn at(text: &str) -> At {
     At::parse(text).unwrap()
@@ -285,18 +279,21 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
                 Vec::new(),
             )),
         ),
-        ("picker", render(&picker(&maria("/oauth/authorize/arq_1")))),
-        ("operational", render(&operational(&doctor("/oauth/authorize/arq_1")))),
-        ("identity", render(&identity(&maria("/oauth/authorize/arq_1")))),
+        ("picker", render(&staff::picker(&maria("/oauth/authorize/arq_1")))),
+        ("operational", render(&staff::operational(&doctor("/oauth/authorize/arq_1")))),
+        ("identity", render(&staff::identity(&maria("/oauth/authorize/arq_1")))),
         ("terms", render(&TermsPage::new(&anybody("/terms")))),
-        ("launch", render(&launch(&doctor("/launch")))),
-        ("launch_visit", render(&launch_visit(&doctor("/launch"), &visits(), vec![]))),
-        ("launch_visit_wrong", render(&wrong_visit(&doctor("/launch")))),
+        ("launch", render(&staff::launch(&doctor("/launch")))),
+        (
+            "launch_visit",
+            render(&staff::launch_visit(&doctor("/launch"), &staff::visits(), vec![])),
+        ),
+        ("launch_visit_wrong", render(&staff::wrong_visit(&doctor("/launch")))),
     ];
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
-    pages.extend(demo_pages(language));
-    pages.extend(chart_pages(language));
+    pages.extend(staff::demo_pages(language));
+    pages.extend(staff::chart_pages(language));
     pages
 }
 
@@ -328,106 +325,6 @@ fn consent_states(language: Language) -> Vec<(&'static str, String)> {
             ConsentPage::new(&visit, &everything, &Ticked::default(), Vec::new()).render().unwrap(),
         ),
     ]
-}
-
-fn picker(visit: &Visit) -> PickerPage {
-    let patients = [
-        PickablePatient {
-            patient: "james".to_owned(),
-            name: "James Okoro".to_owned(),
-            relation: Relation::ActingFor,
-        },
-        PickablePatient {
-            patient: "grace".to_owned(),
-            name: "Grace Okoro".to_owned(),
-            relation: Relation::You,
-        },
-    ];
-    let action = "/oauth/authorize/arq_1".to_owned();
-    PickerPage::new(visit, "Glucose Coach", action, &patients, PickerState::NothingChosen)
-}
-
-fn operational(visit: &Visit) -> OperationalPage {
-    OperationalPage::new(
-        visit,
-        &OperationalRequest {
-            app: AppFacts {
-                name: "Chart Lens".to_owned(),
-                returns_to: "127.0.0.1:9123".to_owned(),
-                ..AppFacts::default()
-            },
-            patient_name: Some("Maria Alvarez".to_owned()),
-            encounter: None,
-            view: CategorySet::EMPTY.with(Category::Laboratory).with(Category::Vitals),
-            write: CategorySet::EMPTY,
-            scope_text: "launch openid fhirUser user/Observation.rs".to_owned(),
-            action: "/oauth/authorize/arq_1".to_owned(),
-        },
-    )
-}
-
-fn identity(visit: &Visit) -> OperationalPage {
-    OperationalPage::new(
-        visit,
-        &OperationalRequest {
-            app: glucose_coach(),
-            patient_name: None,
-            encounter: None,
-            view: CategorySet::EMPTY,
-            write: CategorySet::EMPTY,
-            scope_text: "openid fhirUser".to_owned(),
-            action: "/oauth/authorize/arq_1".to_owned(),
-        },
-    )
-}
-
-fn launch(visit: &Visit) -> LaunchPage {
-    let apps = [LaunchableApp {
-        id: "chart-lens".to_owned(),
-        name: "Chart Lens".to_owned(),
-        description: "Draws a patient's chart as one timeline for the clinician.".to_owned(),
-        launch_uris: vec![
-            "http://127.0.0.1:8080/demo/launch".to_owned(),
-            "http://127.0.0.1:9123/launch".to_owned(),
-        ],
-    }];
-    let patients =
-        [LaunchablePatient { id: "maria".parse().unwrap(), name: "Maria Alvarez".to_owned() }];
-    let problems =
-        vec![FieldProblem { href: "#patient", text: visit.texts().say("launch-missing-patient") }];
-    LaunchPage::new(visit, &apps, &patients, &LaunchChoice::default(), problems)
-}
-
-fn visits() -> VisitList {
-    let visit = |id: &str, start: Option<&str>, what: Option<&str>| PatientVisit {
-        id: id.parse().unwrap(),
-        start: start.map(str::to_owned),
-        what: what.map(str::to_owned),
-    };
-    VisitList {
-        newest_first: vec![
-            visit("enc-3", Some("2026-11-02T15:30:00+01:00"), Some("Follow-up <visit>")),
-            visit("enc-2", Some("2024-05"), None),
-            visit("enc-1", None, Some("Check-up")),
-        ],
-        cut: true,
-    }
-}
-
-fn launch_visit(visit: &Visit, list: &VisitList, problems: Vec<FieldProblem>) -> LaunchVisitPage {
-    let app = AppAt {
-        value: "chart-lens http://127.0.0.1:9123/launch".to_owned(),
-        name: "Chart Lens".to_owned(),
-        launch_uri: "http://127.0.0.1:9123/launch".to_owned(),
-    };
-    let patient = "maria".parse().unwrap();
-    let of = VisitOf { app: &app, patient: &patient, patient_name: "Maria Alvarez" };
-    LaunchVisitPage::new(visit, &of, list, problems)
-}
-
-fn wrong_visit(visit: &Visit) -> LaunchVisitPage {
-    let problem = FieldProblem { href: "#visit", text: visit.texts().say("launch-wrong-visit") };
-    launch_visit(visit, &VisitList::default(), vec![problem])
 }
 
 fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
@@ -493,33 +390,6 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn chart_pages(language: Language) -> Vec<(&'static str, String)> {
-    let visit = visit(language, "/demo/chart", None);
-    let line = |name: &str, value: &str| Line { name: name.to_owned(), value: value.to_owned() };
-    let records = |key, lines: Vec<Line>, total| KindResult {
-        key,
-        answer: KindAnswer::Records { lines, total },
-    };
-    let open = Chart::Open {
-        patient: "maria".to_owned(),
-        asked_at: noon(),
-        kinds: vec![
-            records("demo-kind-patient", vec![line("Maria Alvarez", "1980-03-14")], 1),
-            records("demo-kind-problems", vec![line("Type 2 diabetes", "2017-05-02")], 1),
-            records("demo-kind-allergies", Vec::new(), 0),
-            KindResult { key: "demo-kind-laboratory", answer: KindAnswer::Refused { status: 403 } },
-        ],
-    };
-    let failed = Chart::Failed { answer: "invalid_request".to_owned() };
-    let render = |chart: &Chart| ChartPage::new(&visit, chart).render().unwrap();
-    vec![
-        ("chart", render(&open)),
-        ("chart_closed", render(&Chart::Closed)),
-        ("chart_denied", render(&Chart::Denied)),
-        ("chart_failed", render(&failed)),
-    ]
-}
-
 fn daughter() -> Connection {
     let mut connection = connection(ConsentStatus::Active);
     connection.party = Party::Person;
@@ -534,35 +404,6 @@ fn people_page(visit: &Visit, person: &Person) -> PeoplePage {
         period: Period { start: Some(at("2024-12-01T07:00:00Z")), end: None },
     };
     PeoplePage::new(visit, person, &[daughter()], &[proxy], noon())
-}
-
-fn demo_pages(language: Language) -> Vec<(&'static str, String)> {
-    let visit = visit(language, "/demo", None);
-    let line = Line { name: "Metformin 500 mg".to_owned(), value: "2026-10-02".to_owned() };
-    let connected = DemoState::Connected {
-        patient: "maria".to_owned(),
-        scope_text: "launch/patient patient/MedicationRequest.rs".to_owned(),
-        asked_at: noon(),
-        kinds: vec![
-            KindResult {
-                key: "demo-kind-medications",
-                answer: KindAnswer::Records { lines: vec![line], total: 3 },
-            },
-            KindResult {
-                key: "demo-kind-laboratory",
-                answer: KindAnswer::Records { lines: Vec::new(), total: 0 },
-            },
-            KindResult { key: "demo-kind-vitals", answer: KindAnswer::Refused { status: 403 } },
-        ],
-    };
-    let refused = DemoState::Refused { answer: "invalid_token".to_owned() };
-    let render = |state: &DemoState| DemoPage::new(&visit, state).render().unwrap();
-    vec![
-        ("demo", render(&DemoState::NotConnected)),
-        ("demo_denied", render(&DemoState::Denied)),
-        ("demo_connected", render(&connected)),
-        ("demo_refused", render(&refused)),
-    ]
 }
 
 /// The value of an attribute in the text of one tag.

@@ -560,9 +560,9 @@ async fn what_fhir_does_not_define_is_refused_in_fhirs_form() {
     let maria = sweep.tokens.text("patient").to_owned();
     let bearer = format!("Bearer {}", sweep.tokens.access());
     for (method, path, expected) in [
-        (Method::PUT, "/Patient".to_owned(), 405),
-        (Method::PATCH, "/Patient".to_owned(), 405),
-        (Method::DELETE, "/Patient".to_owned(), 405),
+        (Method::PUT, "/Patient".to_owned(), 400),
+        (Method::PATCH, "/Patient".to_owned(), 400),
+        (Method::DELETE, "/Patient".to_owned(), 400),
         (Method::POST, format!("/Patient/{maria}"), 405),
         (Method::POST, "/metadata".to_owned(), 405),
         (Method::DELETE, format!("/Patient/{maria}/_history"), 405),

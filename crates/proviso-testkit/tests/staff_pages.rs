@@ -6,7 +6,7 @@ use proviso_app::audit::AuditSearch;
 use proviso_app::records::Match;
 use proviso_app::via::Via;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
-use proviso_core::category::SensitiveSet;
+use proviso_core::category::{SensitiveKind, SensitiveSet};
 use proviso_core::id::{ClientId, PatientId, ResourceId};
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
@@ -68,7 +68,9 @@ async fn visits_of(world: &DemoWorld, username: &str) -> BTreeSet<String> {
     let app = SmartApp::glucose_coach(&world.origin, "launch/patient patient/*.rs");
     let mut browser = Browser::new().unwrap();
     let mut choices = everything();
-    choices.extend(SensitiveSet::all().iter().map(|kind| ("sensitive", kind.code())));
+    // Confidential teen care is offered to nobody of full age.
+    let kinds = SensitiveSet::all().iter().filter(|kind| *kind != SensitiveKind::Adolescent);
+    choices.extend(kinds.map(|kind| ("sensitive", kind.code())));
     let tokens = app.connect(&mut browser, username, &choices).await.unwrap();
     let path = format!("Encounter?patient={}&_count=1000", tokens.text("patient"));
     let bundle = app.fhir(tokens.access(), &path).await.unwrap().json().unwrap();

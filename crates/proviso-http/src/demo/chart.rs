@@ -188,7 +188,11 @@ impl ChartPage {
                 page.asked = t.with("demo-data-when", &[("at", &t.moment(*asked_at))]);
                 // The patient is the heading, everything else is below it.
                 page.who = kinds.first().map(who).unwrap_or_default();
-                page.kinds = kinds.iter().skip(1).map(|kind| kind_view(visit, kind)).collect();
+                page.kinds = kinds
+                    .iter()
+                    .skip(1)
+                    .map(|kind| kind_view(visit, kind, "demo-chart-kind-refused"))
+                    .collect();
             }
         }
         page

@@ -146,7 +146,9 @@ impl DemoPage {
                     KindAnswer::Records { total, .. } => u8::from(*total == 0),
                     KindAnswer::Refused { .. } => 2,
                 });
-                page.kinds = ordered.into_iter().map(|kind| kind_view(visit, kind)).collect();
+                let kinds = ordered.into_iter();
+                page.kinds =
+                    kinds.map(|kind| kind_view(visit, kind, "demo-kind-refused")).collect();
             }
         }
         page
@@ -181,7 +183,7 @@ fn technical(patient: &str, scope_text: &str, kinds: &[KindResult]) -> Vec<Strin
     lines
 }
 
-pub(super) fn kind_view(visit: &Visit, kind: &KindResult) -> KindView {
+pub(super) fn kind_view(visit: &Visit, kind: &KindResult, refused: &str) -> KindView {
     let t = visit.texts();
     let title = t.say(kind.key);
     let empty = t.say("demo-kind-none");
@@ -201,7 +203,7 @@ pub(super) fn kind_view(visit: &Visit, kind: &KindResult) -> KindView {
         KindAnswer::Refused { .. } => KindView {
             title,
             tone: "plain",
-            count: t.say("demo-kind-refused"),
+            count: t.say(refused),
             lines: Vec::new(),
             more: None,
             empty,
