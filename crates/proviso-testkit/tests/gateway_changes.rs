@@ -499,6 +499,20 @@ async fn one_refused_entry_stops_the_whole_transaction() {
         assert!(place.starts_with(&format!("Bundle.entry[{bad}]")), "{what}: {place}");
         assert_eq!(full.count().await, before, "{what}: nothing was written");
     }
+    // What one entry deletes, another one neither finds nor refers to (FHIR R4 http.html#trules).
+    let found = r#","ifNoneExist":"_id=a-lab""#;
+    let refers_to_own = refers.replace("b-lab", "a-lab");
+    for (other, code) in [
+        (entry("POST", "Observation", &without_id(&lab("", "a", "5")), found), "conflict"),
+        (entry("POST", "Observation", &refers_to_own, ""), "reference-refused"),
+    ] {
+        let before = full.count().await;
+        let reply = full
+            .bundle("transaction", &[entry("DELETE", "Observation/a-lab", "", ""), other])
+            .await;
+        assert_eq!(reply.code(), code, "{}", text(&reply));
+        assert_eq!(full.count().await, before);
+    }
     // Criteria that match hidden records only do not stop a create.
     let exists = r#","ifNoneExist":"_id=b-lab""#;
     let entries = [good(), entry("POST", "Observation", &without_id(&lab("", "a", "6")), exists)];

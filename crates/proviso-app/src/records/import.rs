@@ -342,11 +342,13 @@ fn parse_line(
         return Err("`resourceType` is missing or unknown".to_owned());
     }
     let Some(id) = doc.id() else { return Err("`id` is missing or malformed".to_owned()) };
-    let mut texts = Vec::new();
+    let mut texts = BTreeMap::new();
     for node in doc.root().descendants().filter(|node| node.key() == Some("reference")) {
         let Some(text) = node.as_str().filter(|text| conditional(text).is_some()) else { continue };
         match resolved.get(text.as_ref()) {
-            Some(Some(target)) => texts.push((node.index(), target.clone())),
+            Some(Some(target)) => {
+                texts.insert(node.index(), target.clone());
+            }
             Some(None) => {}
             None => {
                 missing.insert(text.into_owned());

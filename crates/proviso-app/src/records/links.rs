@@ -1,5 +1,7 @@
 //! References by criteria, `Type?criteria`, and their replacement by what they lead to.
 
+use std::collections::BTreeMap;
+
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, Node, write};
@@ -18,13 +20,13 @@ pub(super) fn element_name(node: Node<'_>) -> Option<&str> {
 }
 
 /// A resource with some of its texts replaced, each named by the place of its node.
-pub(super) fn with_texts(doc: Doc, texts: &[(usize, String)]) -> Result<Doc, RecordFault> {
+pub(super) fn with_texts(doc: Doc, texts: &BTreeMap<usize, String>) -> Result<Doc, RecordFault> {
     if texts.is_empty() {
         return Ok(doc);
     }
     let mut edit = Edit::new(&doc);
     for node in doc.root().descendants() {
-        if let Some((_, text)) = texts.iter().find(|(index, _)| *index == node.index()) {
+        if let Some(text) = texts.get(&node.index()) {
             edit.replace(node, write::string_text(text).as_bytes());
         }
     }

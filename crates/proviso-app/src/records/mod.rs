@@ -16,6 +16,7 @@ mod links;
 mod search;
 mod terms;
 mod transaction;
+mod turn;
 mod view;
 mod write;
 

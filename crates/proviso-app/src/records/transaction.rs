@@ -15,9 +15,9 @@ use proviso_fhir::classify::{Classified, Target, classify_entry};
 use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::search::{ResourceKey, local_reference};
 use proviso_store::Op;
-use tokio::sync::MutexGuard;
 
 use super::links::{conditional, element_name, with_texts};
+use super::turn::Turn;
 use super::write::{acceptable, existing};
 use super::{Match, NewIds, Prepared, Reading, Record, RecordFault, Records, View};
 
@@ -34,13 +34,13 @@ pub enum PreparedEntry {
 
 /// A transaction, ready to be committed in one batch.
 ///
-/// It holds the turn of conditional writes until it is dropped: commit it or drop it before
-/// another conditional write is prepared.
+/// It holds the turn of its conditional creates and updates until it is dropped: commit it or drop
+/// it before another one is prepared.
 #[derive(Debug)]
 pub struct PreparedTransaction {
     /// The entries, in the order in which they arrived.
     pub entries: Vec<PreparedEntry>,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 /// What an entry does, once its criteria have been resolved.
@@ -65,6 +65,8 @@ enum Planned {
 struct Links {
     /// By `fullUrl`, or by `Type/id` of a `fullUrl` that is a RESTful address.
     targets: BTreeMap<String, String>,
+    /// What references by criteria led to, each looked up once.
+    looked_up: BTreeMap<String, String>,
 }
 
 /// Who chooses ids and who is asked for matches.
@@ -123,10 +125,11 @@ impl Records {
         entries: &[IncomingEntry<'_>],
         rules: Rules<'_>,
     ) -> Result<PreparedTransaction, RecordFault> {
-        let turn = self.conditional_turn().await;
+        let turn = self.turn(&Self::types_to_take_turns(entries)).await;
         let mut planned: Vec<(Classified, Planned)> = Vec::new();
         let mut links = Links::default();
         for entry in entries {
+            self.in_time_for(&turn, rules).map_err(|fault| at(entry.index, fault))?;
             let (classified, plan) =
                 self.plan(entry, rules).await.map_err(|fault| at(entry.index, fault))?;
             links.learn(entry, &classified, &plan);
@@ -136,7 +139,7 @@ impl Records {
         let mut prepared = Vec::new();
         for (entry, (classified, plan)) in entries.iter().zip(planned) {
             let ready = self
-                .prepare_entry(entry, classified, plan, &links, rules)
+                .prepare_entry(entry, classified, plan, (&mut links, &turn), rules)
                 .await
                 .map_err(|fault| at(entry.index, fault))?;
             if let PreparedEntry::Write(write) = &ready
@@ -147,7 +150,30 @@ impl Records {
             }
             prepared.push(ready);
         }
+        refuse_what_goes_and_stays(entries, &prepared)?;
         Ok(PreparedTransaction { entries: prepared, _turn: turn })
+    }
+
+    /// The types of which entries create by criteria.
+    fn types_to_take_turns(entries: &[IncomingEntry<'_>]) -> BTreeSet<ResourceType> {
+        let taking = |entry: &IncomingEntry<'_>| {
+            let request = &entry.request;
+            let exists = request.if_none_exist.as_deref();
+            let line = classify_entry(request.method, &request.url, exists).ok()?;
+            match (line.interaction, line.target) {
+                (
+                    Interaction::Create | Interaction::Update,
+                    Target::Conditional(resource_type, _),
+                ) => Some(resource_type),
+                _ => None,
+            }
+        };
+        entries.iter().filter_map(taking).collect()
+    }
+
+    /// An import is an administrator's and takes as long as it takes.
+    fn in_time_for(&self, turn: &Turn, rules: Rules<'_>) -> Result<(), RecordFault> {
+        if rules.view.is_limited() { self.in_time(turn) } else { Ok(()) }
     }
 
     async fn plan(
@@ -247,7 +273,7 @@ impl Records {
         entry: &IncomingEntry<'_>,
         classified: Classified,
         plan: Planned,
-        links: &Links,
+        (links, turn): (&mut Links, &Turn),
         rules: Rules<'_>,
     ) -> Result<PreparedEntry, RecordFault> {
         let expected = Match::if_match(entry.request.if_match.as_deref())?;
@@ -256,7 +282,7 @@ impl Records {
             Planned::Read => return Ok(PreparedEntry::Read(classified)),
             Planned::Existing(found) => existing(found),
             Planned::Create(id) => {
-                let doc = self.body(entry, resource_type, links, rules.view).await?;
+                let doc = self.body(entry, resource_type, (links, turn), rules).await?;
                 if rules.keeps_ids {
                     self.plan_import(id, &doc).await?
                 } else {
@@ -264,7 +290,7 @@ impl Records {
                 }
             }
             Planned::Replace(before) => {
-                let doc = self.body(entry, resource_type, links, rules.view).await?;
+                let doc = self.body(entry, resource_type, (links, turn), rules).await?;
                 // FHIR R4 http.html#update: the body states the id of the address.
                 if doc.id().as_ref() != Some(&before.id) {
                     return Err(RecordFault::WrongId);
@@ -272,12 +298,12 @@ impl Records {
                 self.plan_replace(before, &doc, expected)?
             }
             Planned::Update(id) => {
-                let doc = self.body(entry, resource_type, links, rules.view).await?;
+                let doc = self.body(entry, resource_type, (links, turn), rules).await?;
                 let resource_type = resource_type.ok_or(RecordFault::WrongType)?;
                 self.plan_update(resource_type, &id, &doc, expected, rules.new_ids).await?
             }
             Planned::UpdateMatching(found, id) => {
-                let doc = self.body(entry, resource_type, links, rules.view).await?;
+                let doc = self.body(entry, resource_type, (links, turn), rules).await?;
                 match (&found, doc.id()) {
                     // The id that other entries were linked to is the one that is used.
                     (None, None) if expected == Match::Any => {
@@ -319,20 +345,27 @@ impl Records {
         &self,
         entry: &IncomingEntry<'_>,
         resource_type: Option<ResourceType>,
-        links: &Links,
-        view: &dyn View,
+        (links, turn): (&mut Links, &Turn),
+        rules: Rules<'_>,
     ) -> Result<Doc, RecordFault> {
         let resource = entry.resource.ok_or(RecordFault::WrongType)?;
         let doc = Doc::parse(resource.raw().to_vec())?;
-        let mut texts: Vec<(usize, String)> = Vec::new();
+        let mut texts: BTreeMap<usize, String> = BTreeMap::new();
         for node in doc.root().descendants() {
             let Some(text) = node.as_str() else { continue };
             let key = element_name(node);
             if let Some(target) = links.resolve(key, &text) {
-                texts.push((node.index(), target));
+                texts.insert(node.index(), target);
             } else if key == Some("reference") && conditional(&text).is_some() {
-                let target = self.resolve(&text, view).await?;
-                texts.push((node.index(), target.ok_or(RecordFault::BadReference)?));
+                if let Some(known) = links.looked_up.get(text.as_ref()) {
+                    texts.insert(node.index(), known.clone());
+                    continue;
+                }
+                self.in_time_for(turn, rules)?;
+                let found = self.resolve(&text, rules.view).await?;
+                let found = found.ok_or(RecordFault::BadReference)?;
+                links.looked_up.insert(text.into_owned(), found.clone());
+                texts.insert(node.index(), found);
             }
         }
         let doc = with_texts(doc, &texts)?;
@@ -376,6 +409,28 @@ impl Links {
         }
         self.targets.get(text).filter(|target| target.as_str() != text).cloned()
     }
+}
+
+/// FHIR R4 http.html#trules: identities that overlap fail. What one entry found to be there already
+/// cannot be what another one deletes.
+fn refuse_what_goes_and_stays(
+    entries: &[IncomingEntry<'_>],
+    prepared: &[PreparedEntry],
+) -> Result<(), RecordFault> {
+    use super::Change::{Deleted, Existing};
+    let of = |wanted, one: &PreparedEntry| match one {
+        PreparedEntry::Write(write) if write.change == wanted => {
+            Some((write.resource_type, write.id.clone()))
+        }
+        PreparedEntry::Write(_) | PreparedEntry::Read(_) | PreparedEntry::NothingFound => None,
+    };
+    let gone: BTreeSet<ResourceKey> = prepared.iter().filter_map(|one| of(Deleted, one)).collect();
+    for (entry, one) in entries.iter().zip(prepared) {
+        if of(Existing, one).is_some_and(|key| gone.contains(&key)) {
+            return Err(at(entry.index, RecordFault::SameResourceTwice));
+        }
+    }
+    Ok(())
 }
 
 /// `Type/id` at the end of a RESTful address.

@@ -4,6 +4,8 @@
 //! batch with their audit entry. Every operation carries the version it rests on, so a change in
 //! between fails the batch instead of being lost.
 
+use std::collections::BTreeSet;
+
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
@@ -14,16 +16,13 @@ use proviso_fhir::patch::Patch;
 use proviso_fhir::search::{Query, SearchScope};
 use proviso_fhir::validate::validate;
 use proviso_store::{Expect, Op, RangeKey, RecordMethod, RecordVersion};
-use tokio::sync::{Mutex, MutexGuard};
 
+use super::turn::Turn;
 use super::{PageStart, Reading, Record, RecordFault, Records, Search, View, indexer, patients_of};
 
-/// LIMIT: candidates looked at for the criteria of one conditional interaction.
-const CRITERIA_CANDIDATES_MAX: usize = 100_000;
-
-/// Conditional writes take turns: two of them with the same criteria must not both find nothing
-/// and both create. Held from the look to the commit.
-static CONDITIONAL: Mutex<()> = Mutex::const_new(());
+/// LIMIT: candidates looked at for the criteria of one conditional interaction. Criteria that name
+/// something (an identifier, a code of one patient) are found by an index and look at few.
+const CRITERIA_CANDIDATES_MAX: usize = 10_000;
 
 /// What a prepared write does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +64,8 @@ pub enum NewIds {
 
 /// A write, checked and laid out.
 ///
-/// A conditional one holds its turn until it is dropped: commit it or drop it before the next one
-/// is prepared.
+/// A conditional create or update holds its turn until it is dropped: commit it or drop it before
+/// the next one is prepared.
 #[derive(Debug)]
 pub struct Prepared {
     /// What it does.
@@ -84,7 +83,7 @@ pub struct Prepared {
     /// What will be there after.
     pub after: Option<Doc>,
     op: Option<Op>,
-    turn: Option<MutexGuard<'static, ()>>,
+    turn: Option<Turn>,
 }
 
 impl Match {
@@ -115,7 +114,7 @@ impl Prepared {
         proviso_fhir::bundle::etag(self.version)
     }
 
-    fn with_turn(mut self, turn: MutexGuard<'static, ()>) -> Self {
+    fn with_turn(mut self, turn: Turn) -> Self {
         self.turn = Some(turn);
         self
     }
@@ -146,7 +145,7 @@ impl Records {
         criteria: &str,
         view: &dyn View,
     ) -> Result<Prepared, RecordFault> {
-        let turn = CONDITIONAL.lock().await;
+        let turn = self.turn(&BTreeSet::from([resource_type])).await;
         let doc = acceptable(resource_type, body)?;
         if let Some(found) = self.find_one(resource_type, criteria, view).await? {
             return Ok(existing(found));
@@ -185,7 +184,7 @@ impl Records {
         (expected, new_ids): (Match, NewIds),
         view: &dyn View,
     ) -> Result<Prepared, RecordFault> {
-        let turn = CONDITIONAL.lock().await;
+        let turn = self.turn(&BTreeSet::from([resource_type])).await;
         let doc = acceptable(resource_type, body)?;
         let found =
             self.find_to_change(resource_type, criteria, &Interaction::Update, view).await?;
@@ -224,10 +223,9 @@ impl Records {
         expected: Match,
         view: &dyn View,
     ) -> Result<Prepared, RecordFault> {
-        let turn = CONDITIONAL.lock().await;
         let found = self.find_to_change(resource_type, criteria, &Interaction::Patch, view).await?;
         let before = found.ok_or(RecordFault::NotFound)?;
-        Ok(self.plan_patch(before, patch, expected)?.with_turn(turn))
+        self.plan_patch(before, patch, expected)
     }
 
     /// Prepares a delete; deleting what is not there changes nothing.
@@ -263,11 +261,10 @@ impl Records {
         expected: Match,
         view: &dyn View,
     ) -> Result<Option<Prepared>, RecordFault> {
-        let turn = CONDITIONAL.lock().await;
         let found =
             self.find_to_change(resource_type, criteria, &Interaction::Delete, view).await?;
         match found {
-            Some(before) => Ok(Some(self.plan_delete(before, expected)?.with_turn(turn))),
+            Some(before) => self.plan_delete(before, expected).map(Some),
             None if expected != Match::Any => Err(RecordFault::VersionMismatch),
             None => Ok(None),
         }
@@ -280,11 +277,6 @@ impl Records {
     /// As for a write of that resource.
     pub fn validate(resource_type: ResourceType, body: Vec<u8>) -> Result<(), RecordFault> {
         acceptable(resource_type, body).map(drop)
-    }
-
-    /// The turn of conditional writes, for a transaction that has several.
-    pub(super) async fn conditional_turn(&self) -> MutexGuard<'static, ()> {
-        CONDITIONAL.lock().await
     }
 
     /// The one resource in the view that matches the criteria, if any does.

@@ -1,8 +1,6 @@
 //! Changes: the resource as it is now is judged first, then as it would be, and the change is made
 //! only if it is still at the version that was judged (leaks 86, 87, 93).
 
-use std::collections::BTreeSet;
-
 use proviso_app::records::{Change as RecordChange, Prepared};
 use proviso_core::category::SensitiveSet;
 use proviso_core::category_rules::is_directory;
@@ -13,9 +11,9 @@ use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::label::{SECURITY_LABEL, findings};
 use proviso_fhir::patch::Patch;
 use proviso_fhir::references::references;
-use proviso_fhir::search::ResourceKey;
 
 use super::Found;
+use super::together::Siblings;
 use crate::audit::record_intent;
 use crate::classify::Which;
 use crate::decide::{Parts, Permit, may_write};
@@ -98,7 +96,7 @@ pub(super) async fn create(
     doc: Doc,
     criteria: Option<String>,
 ) -> Result<Found, Refusal> {
-    refers_to_known(gateway, parts, permit, (None, &doc), &BTreeSet::new()).await?;
+    refers_to_known(gateway, parts, permit, (None, &doc), &Siblings::default()).await?;
     if let Some(text) = criteria {
         let criteria = Criteria { text: &text, if_match: None };
         let own = gateway.upstream.own()?;
@@ -125,12 +123,13 @@ pub(super) async fn update(
             let criteria = Criteria { text: &text, if_match };
             let own = gateway.upstream.own()?;
             let prepared = embedded::update_matching(own, permit, parts, &doc, &criteria).await?;
-            judge_ready(gateway, parts, permit, &prepared, &BTreeSet::new()).await?;
+            judge_ready(gateway, parts, permit, &prepared, &Siblings::default()).await?;
             return Ok(found(Written::ready(prepared)?));
         }
     };
     let before = present(parts, &gateway.upstream, permit, &id, if_match).await?;
-    refers_to_known(gateway, parts, permit, (Some(&before.doc), &doc), &BTreeSet::new()).await?;
+    refers_to_known(gateway, parts, permit, (Some(&before.doc), &doc), &Siblings::default())
+        .await?;
     replace(gateway, parts, permit, &before, &doc).await
 }
 
@@ -150,13 +149,14 @@ pub(super) async fn patch(
             let criteria = Criteria { text: &text, if_match };
             let own = gateway.upstream.own()?;
             let prepared = embedded::patch_matching(own, permit, parts, &patch, &criteria).await?;
-            judge_ready(gateway, parts, permit, &prepared, &BTreeSet::new()).await?;
+            judge_ready(gateway, parts, permit, &prepared, &Siblings::default()).await?;
             return Ok(found(Written::ready(prepared)?));
         }
     };
     let before = present(parts, &gateway.upstream, permit, &id, if_match).await?;
     let after = patched(parts, &before, &patch)?;
-    refers_to_known(gateway, parts, permit, (Some(&before.doc), &after), &BTreeSet::new()).await?;
+    refers_to_known(gateway, parts, permit, (Some(&before.doc), &after), &Siblings::default())
+        .await?;
     replace(gateway, parts, permit, &before, &after).await
 }
 
@@ -193,7 +193,7 @@ pub(super) async fn judge_ready(
     parts: &mut Parts,
     permit: &Permit,
     prepared: &Prepared,
-    made_with_it: &BTreeSet<ResourceKey>,
+    siblings: &Siblings,
 ) -> Result<(), Refusal> {
     let interaction = match prepared.change {
         RecordChange::Created => Interaction::Create,
@@ -209,7 +209,7 @@ pub(super) async fn judge_ready(
     if before.is_some_and(|before| !keeps_labels(before.root(), after.root())) {
         return Err(Refusal::from(Problem::WriteRefused).at("meta.security"));
     }
-    refers_to_known(gateway, parts, permit, (before, after), made_with_it).await
+    refers_to_known(gateway, parts, permit, (before, after), siblings).await
 }
 
 /// An upstream by URL cannot change its records and our log in one transaction. So the permitted
@@ -254,16 +254,19 @@ async fn refers_to_known(
     parts: &mut Parts,
     permit: &Permit,
     (before, after): (Option<&Doc>, &Doc),
-    made_with_it: &BTreeSet<ResourceKey>,
+    siblings: &Siblings,
 ) -> Result<(), Refusal> {
     let known = before.map(|doc| references(doc.root(), &gateway.base)).unwrap_or_default();
     let fresh: Vec<(ResourceType, ResourceId)> = references(after.root(), &gateway.base)
         .into_iter()
         .filter(|edge| !is_directory(edge.0) && !known.contains(edge))
         // Judged as a change of the same transaction, by the same view.
-        .filter(|edge| !made_with_it.contains(edge))
+        .filter(|edge| !siblings.made.contains(edge))
         .collect();
     if fresh.len() > REFERENCES_MAX {
+        return Err(Problem::ReferenceRefused.into());
+    }
+    if fresh.iter().any(|edge| siblings.gone.contains(edge)) {
         return Err(Problem::ReferenceRefused.into());
     }
     for (kind, id) in fresh {

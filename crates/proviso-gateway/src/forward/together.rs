@@ -102,10 +102,10 @@ async fn lay_out(
     let Some(Entry { parts, permit, .. }) = entries.first() else { return Ok((None, Vec::new())) };
     let own = gateway.upstream.own().map_err(|refusal| Obstacle::of(None, refusal))?;
     let prepared = embedded::transaction(own, permit, &parts.view, &changes).await?;
-    let made: BTreeSet<ResourceKey> = prepared.entries.iter().filter_map(made).collect();
+    let siblings = Siblings::of(&prepared);
     let mut found = Vec::with_capacity(entries.len());
     for (entry, ready) in entries.iter_mut().zip(&prepared.entries) {
-        let judged = judge(gateway, entry, ready, &made).await;
+        let judged = judge(gateway, entry, ready, &siblings).await;
         found.push(judged.map_err(|refusal| Obstacle::of(Some(entry.index), refusal))?);
     }
     Ok((Some(prepared), found))
@@ -115,11 +115,11 @@ async fn judge(
     gateway: &Gateway,
     entry: &mut Entry,
     ready: &PreparedEntry,
-    made: &BTreeSet<ResourceKey>,
+    siblings: &Siblings,
 ) -> Result<Found, Refusal> {
     match ready {
         PreparedEntry::Write(prepared) => {
-            judge_ready(gateway, &mut entry.parts, &entry.permit, prepared, made).await?;
+            judge_ready(gateway, &mut entry.parts, &entry.permit, prepared, siblings).await?;
             Ok(Found::Written(Box::new(Written::of(prepared, Carried::Together)?)))
         }
         PreparedEntry::NothingFound => Ok(Found::NothingToDelete),
@@ -128,12 +128,27 @@ async fn judge(
     }
 }
 
-/// What a transaction itself puts there, so that its writer knows of it.
-fn made(entry: &PreparedEntry) -> Option<ResourceKey> {
-    let PreparedEntry::Write(prepared) = entry else { return None };
-    let is_there = match prepared.change {
-        Change::Created | Change::Updated | Change::Unchanged => true,
-        Change::Existing | Change::Deleted | Change::NothingThere => false,
-    };
-    is_there.then(|| (prepared.resource_type, prepared.id.clone()))
+/// What the same transaction does to other resources.
+#[derive(Debug, Default)]
+pub(super) struct Siblings {
+    /// What it puts there, so that its writer knows of it.
+    pub(super) made: BTreeSet<ResourceKey>,
+    /// What it takes away, so that nothing may refer to it any more.
+    pub(super) gone: BTreeSet<ResourceKey>,
+}
+
+impl Siblings {
+    fn of(prepared: &PreparedTransaction) -> Self {
+        let mut siblings = Self::default();
+        for entry in &prepared.entries {
+            let PreparedEntry::Write(write) = entry else { continue };
+            let key = (write.resource_type, write.id.clone());
+            match write.change {
+                Change::Created | Change::Updated | Change::Unchanged => siblings.made.insert(key),
+                Change::Deleted => siblings.gone.insert(key),
+                Change::Existing | Change::NothingThere => continue,
+            };
+        }
+        siblings
+    }
 }

@@ -140,3 +140,77 @@ async fn a_conditional_create_in_a_transaction_links_to_what_exists() {
     let PreparedEntry::Write(flag) = &prepared.entries[1] else { panic!() };
     assert!(flag.after.as_ref().unwrap().text().contains("Patient/p"));
 }
+
+/// Sees everything, and takes a second for each record that it is asked about.
+struct SlowEyes<'a>(&'a World);
+
+impl crate::records::View for SlowEyes<'_> {
+    fn sees(&self, _record: &crate::records::Record) -> bool {
+        self.0.clock.advance_secs(1);
+        true
+    }
+}
+
+/// What a transaction may look up is bounded, however long its list is.
+#[tokio::test]
+async fn a_transaction_that_takes_long_to_look_things_up_is_given_up() {
+    let world = model();
+    world
+        .put(&[
+            r#"{"resourceType":"Practitioner","id":"a","identifier":[{"value":"1"}]}"#,
+            r#"{"resourceType":"Practitioner","id":"b","identifier":[{"value":"2"}]}"#,
+        ])
+        .await;
+    let by = |identifiers: &[&str]| {
+        let references: Vec<String> = identifiers
+            .iter()
+            .map(|value| format!(r#"{{"reference":"Practitioner?identifier={value}"}}"#))
+            .collect();
+        let references = references.join(",");
+        bundle(&format!(
+            r#"{{"request":{{"method":"POST","url":"Patient"}},
+                "resource":{{"resourceType":"Patient","generalPractitioner":[{references}]}}}}"#
+        ))
+    };
+    let eyes = SlowEyes(&world);
+    // The same reference is looked up once, however often it occurs.
+    for (identifiers, works) in [(vec!["1"; 100], true), (vec!["1", "2"], false)] {
+        let doc = by(&identifiers);
+        let incoming = IncomingBundle::read(&doc).unwrap();
+        let done = world.records.transaction(&incoming.entries, NewIds::Server, &eyes).await;
+        match done {
+            Ok(_) => assert!(works, "{identifiers:?}"),
+            Err(RecordFault::Entry { index: 0, fault }) => {
+                assert!(!works && matches!(*fault, RecordFault::TooCostly), "{fault}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// Whoever creates by criteria keeps only those waiting who create the same type by criteria.
+#[tokio::test]
+async fn conditional_creates_of_different_types_do_not_wait_for_each_other() {
+    let world = model();
+    let create = |kind: &str| {
+        bundle(&format!(
+            r#"{{"request":{{"method":"POST","url":"{kind}","ifNoneExist":"identifier=1"}},
+                "resource":{{"resourceType":"{kind}"}}}}"#
+        ))
+    };
+    let prepare = async |doc: &Doc| {
+        let incoming = IncomingBundle::read(doc).unwrap();
+        world.records.transaction(&incoming.entries, NewIds::Server, &WholeStore).await.unwrap()
+    };
+    let (patient, organization) = (create("Patient"), create("Organization"));
+    let held = prepare(&patient).await;
+    drop(prepare(&organization).await);
+    let mut waiting = Box::pin(prepare(&patient));
+    tokio::select! {
+        biased;
+        _ = &mut waiting => panic!("two of one type at once"),
+        () = std::future::ready(()) => {}
+    }
+    drop(held);
+    drop(waiting.await);
+}
