@@ -109,9 +109,11 @@ fn pure_crates_are_no_std_and_use_only_the_allowed_crates() {
 
 #[test]
 fn only_the_store_speaks_sql() {
+    // What the benchmark compares the store with is a database without the store.
+    let allowed = ["proviso-store", "proviso-testkit"];
     for (name, used) in dependencies() {
         assert!(
-            name == "proviso-store" || !used.contains("rusqlite"),
+            allowed.contains(&name.as_str()) || !used.contains("rusqlite"),
             "{name} must reach the database through proviso-store"
         );
     }
@@ -231,4 +233,15 @@ fn rust_below(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+#[test]
+fn the_benchmark_page_shows_the_help_of_the_command() {
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_bench")).arg("-h").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/src/reference/benchmark.md")).unwrap();
+    assert!(
+        page.contains(&format!("```text\n{}\n```", help.trim_end())),
+        "the page lacks:\n{help}"
+    );
 }

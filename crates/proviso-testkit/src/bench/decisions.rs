@@ -15,16 +15,13 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::Scope;
 use proviso_core::time::{At, Period};
 
-use super::load::now;
-
-const ROUNDS: u32 = 200_000;
-
-/// Nanoseconds of one whole decision: the plan of a patient-directed request and one resource that
-/// it permits.
+/// One whole decision, to be made again and again: the plan of a patient-directed request, and one
+/// resource that it permits. A call fails when the decision is no permit: a benchmark that denies
+/// measures nothing.
 ///
 /// # Errors
-/// When the decision is not the expected permit: a benchmark that denies measures nothing.
-pub fn nanos_per_decision() -> anyhow::Result<f64> {
+/// When the world of the decision cannot be made.
+pub fn decider() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
     let at = At::from_secs(1_790_000_000);
     let client: ClientId = "glucose-coach".parse()?;
     let account = AccountId::generate(at, [1; 10]);
@@ -54,18 +51,6 @@ pub fn nanos_per_decision() -> anyhow::Result<f64> {
     let id = ConsentId::generate(at, [2; 10]);
     let version = ConsentVersion::record(id, terms, at)?;
     let consent = NamedConsent::new(version);
-    let request = AccessRequest {
-        at: at.plus_secs(60),
-        client: &client,
-        account: Some(&account),
-        mode: AccessMode::PatientDirected {
-            consent: Some(&consent),
-            person: ActingPerson::Patient,
-        },
-        scopes: Some(&scopes),
-        patient_in_context: Some(&patient),
-        purpose: PurposeOfUse::PatientRequest,
-    };
     let facts = ResourceFacts {
         resource_type: ResourceType::OBSERVATION,
         id: None,
@@ -74,15 +59,22 @@ pub fn nanos_per_decision() -> anyhow::Result<f64> {
         labels: Labels::Known(SensitiveSet::EMPTY),
         clinical_period: None,
     };
-    let decide = || {
-        let plan = plan(black_box(&request)).ok()?;
+    Ok(move || {
+        let request = AccessRequest {
+            at: at.plus_secs(60),
+            client: &client,
+            account: Some(&account),
+            mode: AccessMode::PatientDirected {
+                consent: Some(&consent),
+                person: ActingPerson::Patient,
+            },
+            scopes: Some(&scopes),
+            patient_in_context: Some(&patient),
+            purpose: PurposeOfUse::PatientRequest,
+        };
+        let plan = plan(black_box(&request)).map_err(|denial| anyhow::anyhow!("{denial:?}"))?;
         let decision = plan.decide(&Interaction::Read, black_box(&facts), &|_| true);
-        decision.is_permit().then_some(())
-    };
-    anyhow::ensure!(decide().is_some(), "the benchmark's decision is no permit");
-    let started = now();
-    for _ in 0..ROUNDS {
-        black_box(decide());
-    }
-    Ok(started.elapsed().as_secs_f64() * 1e9 / f64::from(ROUNDS))
+        anyhow::ensure!(decision.is_permit(), "the decision is no permit: {decision:?}");
+        Ok(())
+    })
 }

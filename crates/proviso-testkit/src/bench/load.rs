@@ -1,10 +1,7 @@
-//! A closed loop of requests: for throughput and processor time, not for tail latency claims.
+//! A closed loop of requests: for throughput and processor time, never for tail latency.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Full};
@@ -13,6 +10,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use super::cpu_nanos;
+use super::table::Pass;
+
+/// A client with connections of its own.
+pub(super) type LoadClient = Client<HttpConnector, Full<Bytes>>;
 
 /// One kind of request against one contestant.
 #[derive(Debug, Clone)]
@@ -32,99 +33,103 @@ pub struct Shot {
 impl Shot {
     /// A GET that must answer 200.
     pub fn get(url: impl Into<String>, headers: &[(&str, &str)]) -> Self {
-        Self {
-            method: Method::GET,
-            url: url.into(),
-            headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
-            body: Bytes::new(),
-            status: 200,
+        Self::new(Method::GET, url, headers, Bytes::new(), 200)
+    }
+
+    /// A POST with a body that must answer with a status.
+    pub fn post(
+        url: impl Into<String>,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+        status: u16,
+    ) -> Self {
+        Self::new(Method::POST, url, headers, body.into(), status)
+    }
+
+    fn new(
+        method: Method,
+        url: impl Into<String>,
+        headers: &[(&str, &str)],
+        body: Bytes,
+        status: u16,
+    ) -> Self {
+        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Self { method, url: url.into(), headers, body, status }
+    }
+
+    /// Sends it once and reads the whole answer.
+    pub(super) async fn fire(&self, client: &LoadClient) -> anyhow::Result<()> {
+        let mut request = Request::builder().method(self.method.clone()).uri(&self.url);
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
         }
+        let answer = client.request(request.body(Full::new(self.body.clone()))?).await?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await?.to_bytes();
+        anyhow::ensure!(
+            status.as_u16() == self.status,
+            "{} answered {status}: {}",
+            self.url,
+            String::from_utf8_lossy(&body)
+        );
+        Ok(())
     }
 }
 
-/// What one pass gave.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
-pub struct Pass {
-    /// Requests per second.
-    pub per_second: f64,
-    /// Processor microseconds per request of the watched processes.
-    pub cpu_micros: f64,
-    /// Median latency in milliseconds.
-    pub p50_millis: f64,
-    /// 99th percentile of latency in milliseconds (closed loop: a lower bound).
-    pub p99_millis: f64,
+/// Sends the shots one after the other; together they count as one request.
+pub(super) async fn fire_all(shots: &[Shot], client: &LoadClient) -> anyhow::Result<()> {
+    for shot in shots {
+        shot.fire(client).await?;
+    }
+    Ok(())
 }
 
-/// Runs shots in a closed loop for a while over a number of connections.
+#[expect(clippy::disallowed_methods, reason = "each worker of a load has connections of its own")]
+pub(super) fn client() -> LoadClient {
+    let mut connector = HttpConnector::new();
+    // Or an answer in two parts would wait for the timer of an acknowledgement.
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// Fires shots in a closed loop for a while over a number of connections; the shots of one round
+/// count as one request.
 ///
 /// # Errors
 /// When any answer has another status than expected.
-pub async fn pass(
-    shot: &Shot,
+pub async fn closed_loop(
+    shots: &[Shot],
     connections: usize,
     duration: Duration,
     processes: &[u32],
 ) -> anyhow::Result<Pass> {
     let before: u64 = processes.iter().copied().map(cpu_nanos).sum();
     let started = now();
-    let count = Arc::new(AtomicU64::new(0));
-    let mut workers = Vec::new();
-    for _ in 0..connections {
-        workers.push(tokio::spawn(worker(shot.clone(), started, duration, Arc::clone(&count))));
-    }
-    let mut latencies = Vec::new();
+    let workers: Vec<_> =
+        (0..connections).map(|_| tokio::spawn(worker(shots.to_vec(), started, duration))).collect();
+    let mut count = 0;
     for worker in workers {
-        latencies.extend(worker.await??);
+        count += worker.await??;
     }
     let elapsed = started.elapsed().as_secs_f64();
     let after: u64 = processes.iter().copied().map(cpu_nanos).sum();
-    let requests = count.load(Ordering::SeqCst).max(1) as f64;
-    latencies.sort_unstable();
-    let at = |share: f64| {
-        let index = ((latencies.len() as f64 - 1.0) * share).max(0.0) as usize;
-        latencies.get(index).copied().unwrap_or_default() as f64 / 1000.0
-    };
+    let cpu = after.saturating_sub(before) as f64 / 1000.0 / (count.max(1) as f64);
     Ok(Pass {
-        per_second: requests / elapsed,
-        cpu_micros: after.saturating_sub(before) as f64 / 1000.0 / requests,
-        p50_millis: at(0.50),
-        p99_millis: at(0.99),
+        per_second: count as f64 / elapsed,
+        cpu_micros: (!processes.is_empty()).then_some(cpu),
+        count,
+        resident_mb: None,
     })
 }
 
-async fn worker(
-    shot: Shot,
-    started: Instant,
-    duration: Duration,
-    count: Arc<AtomicU64>,
-) -> anyhow::Result<Vec<u64>> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "each worker of a load has a connection of its own"
-    )]
-    let client: Client<HttpConnector, Full<Bytes>> =
-        Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-    let mut latencies = Vec::new();
+async fn worker(shots: Vec<Shot>, started: Instant, duration: Duration) -> anyhow::Result<u64> {
+    let client = client();
+    let mut count = 0;
     while started.elapsed() < duration {
-        let mut request = Request::builder().method(shot.method.clone()).uri(&shot.url);
-        for (name, value) in &shot.headers {
-            request = request.header(name, value);
-        }
-        let sent = now();
-        let answer = client.request(request.body(Full::new(shot.body.clone()))?).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        anyhow::ensure!(
-            status.as_u16() == shot.status,
-            "{} answered {status}: {}",
-            shot.url,
-            String::from_utf8_lossy(&body)
-        );
-        let micros = u64::try_from(sent.elapsed().as_micros()).context("latency")?;
-        latencies.push(micros);
-        count.fetch_add(1, Ordering::SeqCst);
+        fire_all(&shots, &client).await?;
+        count += 1;
     }
-    Ok(latencies)
+    Ok(count)
 }
 
 /// The monotonic clock: the benchmark is the one place that may read it.
