@@ -9,10 +9,12 @@
 pub mod contest;
 pub mod decisions;
 pub mod floor;
+pub mod fronts;
 pub mod hello;
 pub mod load;
 pub mod machine;
 pub mod open_loop;
+pub mod recorder;
 pub mod table;
 
 use std::fs;

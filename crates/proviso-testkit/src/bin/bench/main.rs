@@ -4,6 +4,7 @@
 
 mod audited;
 mod decisions;
+mod front;
 mod import;
 mod served;
 mod start;
@@ -55,6 +56,8 @@ enum Part {
     Token,
     /// Signing in with a password.
     Login,
+    /// In front of a FHIR server: straight, through nginx, through Proviso.
+    Gateway,
     /// Loading NDJSON.
     Import,
     /// Start-up time and resident memory.
@@ -109,6 +112,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
                 Part::Audited => audited::measure(&bench).await?,
                 Part::Token => token::measure_tokens(&bench).await?,
                 Part::Login => token::measure_logins(&bench).await?,
+                Part::Gateway => front::measure(&bench).await?,
                 Part::Import => import::measure(&bench).await?,
                 Part::Start => start::measure(&bench).await?,
             });
