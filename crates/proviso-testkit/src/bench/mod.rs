@@ -11,6 +11,7 @@ pub mod decisions;
 pub mod floor;
 pub mod fronts;
 pub mod hello;
+pub mod hostile;
 pub mod load;
 pub mod machine;
 pub mod open_loop;

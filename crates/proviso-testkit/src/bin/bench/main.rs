@@ -6,6 +6,7 @@ mod audited;
 mod decisions;
 mod front;
 mod import;
+mod refusals;
 mod served;
 mod start;
 mod token;
@@ -56,6 +57,8 @@ enum Part {
     Token,
     /// Signing in with a password.
     Login,
+    /// Bodies that must be refused.
+    Refusals,
     /// In front of a FHIR server: straight, through nginx, through Proviso.
     Gateway,
     /// Loading NDJSON.
@@ -112,6 +115,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
                 Part::Audited => audited::measure(&bench).await?,
                 Part::Token => token::measure_tokens(&bench).await?,
                 Part::Login => token::measure_logins(&bench).await?,
+                Part::Refusals => refusals::measure(&bench).await?,
                 Part::Gateway => front::measure(&bench).await?,
                 Part::Import => import::measure(&bench).await?,
                 Part::Start => start::measure(&bench).await?,
