@@ -60,7 +60,10 @@ impl Sealer {
     /// Seals an entry. Nonce and salt are random, so the same entry never looks the same twice.
     ///
     /// LIMIT: random nonces of one key are safe up to 2^32 entries (NIST SP 800-38D §8.3).
-    pub(crate) fn seal(
+    ///
+    /// # Errors
+    /// When there is no randomness or the crypto library fails.
+    pub fn seal(
         &self,
         entry: &AuditEntry,
         entropy: &dyn Entropy,

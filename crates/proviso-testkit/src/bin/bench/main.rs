@@ -6,6 +6,7 @@ mod audited;
 mod decisions;
 mod front;
 mod import;
+mod inside;
 mod refusals;
 mod served;
 mod start;
@@ -51,6 +52,8 @@ pub(crate) struct Arguments {
 enum Part {
     /// Decisions in process.
     Decisions,
+    /// Where the time of a read and of a search goes.
+    Inside,
     /// Reads that wait for their entry in the log.
     Audited,
     /// Token endpoint and introspection.
@@ -112,6 +115,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
         if bench.arguments.only.is_empty() || bench.arguments.only.contains(part) {
             raw.extend(match part {
                 Part::Decisions => decisions::measure(&bench).await?,
+                Part::Inside => inside::measure(&bench).await?,
                 Part::Audited => audited::measure(&bench).await?,
                 Part::Token => token::measure_tokens(&bench).await?,
                 Part::Login => token::measure_logins(&bench).await?,
