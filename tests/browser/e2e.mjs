@@ -67,8 +67,12 @@ async function mainJob(browser, width) {
   const got = await whatTheAppGot(page);
   assert.ok(got.Medications > 0, JSON.stringify(got));
   assert.ok(got['Laboratory results'] > 0, JSON.stringify(got));
-  for (const hidden of ['Name and contact details', 'Vital signs', 'Health problems', 'Allergies']) {
-    assert.ok(!got[hidden], `${hidden}: ${JSON.stringify(got)}`);
+  const shared = ['Medications', 'Laboratory results'];
+  for (const hidden of ['Name and contact details', 'Vital signs', 'Health problems', 'Allergies', 'Vaccinations', 'Visits']) {
+    assert.ok(hidden in got, `no card for ${hidden}: ${JSON.stringify(got)}`);
+  }
+  for (const [kind, count] of Object.entries(got)) {
+    assert.ok(shared.includes(kind) || !count, `${kind}: ${JSON.stringify(got)}`);
   }
 
   // She sees what it did.
@@ -92,9 +96,11 @@ async function mainJob(browser, width) {
   await inspect(page, 'apps');
   await page.getByRole('link', { name: /Stop sharing/ }).click();
   await page.getByRole('heading', { name: 'What will happen' }).waitFor();
+  await page.getByText('Its next request for records is refused.').waitFor();
   await inspect(page, 'stop');
   await page.getByRole('button', { name: 'Stop sharing' }).click();
   await page.getByRole('heading', { name: 'What happened' }).waitFor();
+  await page.getByText('From now on each request of Glucose Coach is refused.').waitFor();
   await inspect(page, 'stopped');
 
   // The app is refused.
@@ -138,8 +144,8 @@ async function result(page) {
   return shown;
 }
 
-async function standaloneLaunch(browser) {
-  const { context, page, faults } = await openPage(browser, { viewport: { width: 1280, height: 800 } });
+async function standaloneLaunch(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
   await page.goto(`${APP}/standalone?iss=${encodeURIComponent(`${server}/fhir/r4`)}`);
   await signIn(page, 'james');
   await page.getByRole('link', { name: 'Tick all of these kinds' }).click();
@@ -154,8 +160,8 @@ async function standaloneLaunch(browser) {
   await context.close();
 }
 
-async function refusal(browser) {
-  const { context, page, faults } = await openPage(browser, { viewport: { width: 360, height: 800 } });
+async function refusal(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
   await page.goto(`${server}/demo`);
   await page.getByRole('button', { name: 'Connect to my records' }).click();
   await signIn(page, 'james');
@@ -171,14 +177,7 @@ async function actingForSomebody(browser, width) {
   await page.goto(`${server}/demo`);
   await page.getByRole('button', { name: 'Connect to my records' }).click();
   await signIn(page, 'wei');
-  const lily = page.getByLabel(/Lily Chen/);
-  const decide = page.getByRole('button', { name: 'Share', exact: true });
-  await lily.or(decide).first().waitFor();
-  if (await lily.count() > 0) {
-    await inspect(page, 'picker');
-    await lily.check();
-    await page.getByRole('button', { name: 'Continue' }).click();
-  }
+  // He acts for one patient, so there is nothing to choose.
   await page.getByRole('heading', { level: 1, name: /health records of Lily Chen/ }).waitFor();
   await inspect(page, 'consent-proxy');
   await page.goto(`${server}/portal`);
@@ -209,6 +208,48 @@ async function ehrLaunch(browser, width) {
   await context.close();
 }
 
+/** The clinician's app of the demo itself, with one of the patient's visits. */
+async function chart(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+  await page.goto(`${server}/launch`);
+  await signIn(page, 'drpatel');
+  await page.getByRole('group', { name: 'Chart Lens', exact: true })
+    .getByRole('radio', { name: `Opens at ${server}/demo/launch`, exact: true }).check();
+  await page.getByLabel(/Maria Alvarez/).check();
+  await page.getByRole('button', { name: 'Choose a visit', exact: true }).click();
+  await page.getByLabel('No particular visit').waitFor();
+  await inspect(page, 'launch-visit');
+  await page.locator('input[name="encounter"]:not([value=""])').first().check();
+  await page.getByRole('button', { name: 'Open', exact: true }).click();
+  await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: /Maria Alvarez/ }).waitFor();
+  await page.getByRole('heading', { name: 'Health problems' }).waitFor();
+  await inspect(page, 'chart');
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+/** An app that does not know the patient yet: the clinician chooses among their own. */
+async function choosingAPatient(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+  const asked = new URLSearchParams({
+    response_type: 'code', client_id: 'chart-lens', redirect_uri: `${APP}/callback`, state: 'x'.repeat(32),
+    scope: 'launch/patient openid patient/Patient.rs', aud: `${server}/fhir/r4`,
+    code_challenge: 'a'.repeat(43), code_challenge_method: 'S256',
+  });
+  await page.goto(`${server}/oauth/authorize?${asked}`);
+  await signIn(page, 'drpatel');
+  await page.getByLabel(/Lily Chen/).waitFor();
+  assert.equal(await page.getByLabel(/James Okoro/).count(), 0, 'no care relationship, no name');
+  await inspect(page, 'picker');
+  await page.getByLabel(/Maria Alvarez/).check();
+  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: 'Allow', exact: true }).waitFor();
+  await inspect(page, 'operational-picked');
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
 /** Pages for mistakes; a browser reports their status on the console, which is as it should be. */
 async function mistakes(browser, width) {
   const status = [/Failed to load resource: the server responded with a status of 4\d\d/];
@@ -233,10 +274,12 @@ for (const width of WIDTHS) {
   jobs.push([`main job at ${width} px`, (browser) => mainJob(browser, width)]);
   jobs.push([`acting for somebody at ${width} px`, (browser) => actingForSomebody(browser, width)]);
   jobs.push([`EHR launch with fhirclient at ${width} px`, (browser) => ehrLaunch(browser, width)]);
+  jobs.push([`standalone launch with fhirclient at ${width} px`, (browser) => standaloneLaunch(browser, width)]);
+  jobs.push([`refusing to share at ${width} px`, (browser) => refusal(browser, width)]);
+  jobs.push([`a chart in the demo at ${width} px`, (browser) => chart(browser, width)]);
+  jobs.push([`choosing a patient at ${width} px`, (browser) => choosingAPatient(browser, width)]);
   jobs.push([`mistakes at ${width} px`, (browser) => mistakes(browser, width)]);
 }
-jobs.push(['standalone launch with fhirclient', standaloneLaunch]);
-jobs.push(['refusing to share', refusal]);
 
 const only = process.env.ONLY ? new RegExp(process.env.ONLY) : null;
 const app = await serveApp();

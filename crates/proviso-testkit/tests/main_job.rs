@@ -3,7 +3,7 @@
 use proviso_testkit::browser::Browser;
 use proviso_testkit::http_client::HttpClient;
 use proviso_testkit::process::Server;
-use proviso_testkit::smart_app::{LOOPBACK, SmartApp};
+use proviso_testkit::smart_app::{LOOPBACK, SmartApp, Tokens};
 
 const EVERYTHING: &str = "launch/patient openid fhirUser offline_access patient/*.rs";
 
@@ -16,6 +16,16 @@ const MEDICATIONS_AND_LABORATORY: &[(&str, &str)] = &[
 
 fn found(bundle: &serde_json::Value) -> usize {
     bundle["entry"].as_array().map_or(0, Vec::len)
+}
+
+/// What the server says of the app's own token; a public app asks with that token.
+async fn introspect(app: &SmartApp, tokens: &Tokens) -> serde_json::Value {
+    let bearer = format!("Bearer {}", tokens.access());
+    let url = format!("{}/oauth/introspect", app.origin);
+    let headers = [("authorization", bearer.as_str())];
+    let fields = [("token", tokens.access())];
+    let answer = HttpClient::default().post_form(&url, &headers, &fields).await.unwrap();
+    answer.json().unwrap_or_default()
 }
 
 // Covers: design P2, P4; SMART App Launch 2.2 §standalone launch; RFC 6749 §4.1; RFC 7662 §2.2
@@ -60,20 +70,29 @@ async fn a_patient_shares_two_kinds_sees_what_was_read_and_stops_it() {
     maria.stop_at = None;
     maria.go(&server.url("/portal/activity")).await.unwrap();
     let text = maria.text();
-    assert!(text.contains("Glucose Coach"), "{text}");
+    assert!(text.contains("Glucose Coach looked at"), "{text}");
+    assert!(text.contains("Laboratory results") && text.contains("Medications"), "{text}");
+    assert!(introspect(&app, &tokens).await["active"] == true);
 
     // She stops it: the page says what would happen before, and what happened after.
     maria.go(&server.url("/portal/apps")).await.unwrap();
     maria.follow("Stop sharing").await.unwrap();
+    let before = maria.text();
+    assert!(before.contains("What will happen"), "{before}");
+    assert!(before.contains("Its next request for records is refused."), "{before}");
     let form = maria.form_with("csrf").unwrap();
     let confirm = maria
         .forms()
         .into_iter()
         .find(|form| form.attributes.get("action").is_some_and(|action| action.contains("stop")));
     maria.submit(&confirm.unwrap_or(form), &[]).await.unwrap();
-    assert_eq!(maria.page.status, 200, "{}", maria.text());
+    let after = maria.text();
+    assert_eq!(maria.page.status, 200, "{after}");
+    assert!(after.contains("What happened"), "{after}");
+    assert!(after.contains("From now on each request of Glucose Coach is refused."), "{after}");
 
     // The next request, refresh and introspection fail.
+    assert!(introspect(&app, &tokens).await["active"] != true);
     let refused =
         app.fhir(tokens.access(), &format!("Observation?patient={patient}")).await.unwrap();
     assert_eq!(refused.status, 401, "{}", refused.text());
