@@ -78,6 +78,38 @@ async fn hidden_records_change_no_byte_of_any_answer() {
     }
 }
 
+/// Hidden records older than, between and newer than what is visible make no page of a history.
+// Covers: design P1; leak 61
+#[tokio::test]
+async fn pages_of_a_history_end_with_the_last_visible_version() {
+    let visible = only_visible();
+    let mut mixed = everything().split_off(visible.len());
+    for (number, resource) in visible.iter().enumerate() {
+        mixed.push(resource.clone());
+        mixed.push(hidden(&format!("b-{number}")));
+    }
+    let (full, token_full) = world(&mixed).await;
+    let (bare, token_bare) = world(&visible).await;
+    full.remove("Observation", "b-3").await.unwrap();
+    for (count, expected) in [(1, 3), (2, 2), (3, 1), (4, 1)] {
+        let mut path = format!("Observation/_history?_count={count}&_since=2020-01-01T00:00:00Z");
+        let mut path_bare = path.clone();
+        let mut seen = 0;
+        loop {
+            seen += 1;
+            let one = full.get(&token_full, &path).await.unwrap();
+            let two = bare.get(&token_bare, &path_bare).await.unwrap();
+            assert_eq!(one.status, StatusCode::OK, "page {seen} of {count}");
+            assert_eq!(one.fingerprint(), two.fingerprint(), "page {seen} of {count}");
+            match (one.next(), two.next()) {
+                (Some(next), Some(next_bare)) => (path, path_bare) = (next, next_bare),
+                _ => break,
+            }
+        }
+        assert_eq!(seen, expected, "{count} on a page");
+    }
+}
+
 // Covers: leak 2, leak 3
 #[tokio::test]
 async fn what_is_hidden_looks_like_what_never_was() {

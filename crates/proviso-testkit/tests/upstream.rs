@@ -33,7 +33,7 @@ fn status_of(case: &Case) -> u16 {
         || case.path.contains("_list=");
     if joins && case.status == 200 {
         400
-    } else if case.path.ends_with("Observation/_history") {
+    } else if case.path.starts_with("Observation/_history") {
         405
     } else {
         case.status

@@ -43,7 +43,7 @@ pub struct Version {
 pub struct HistoryPage {
     /// The versions, newest first.
     pub versions: Vec<Version>,
-    /// Where the next page begins; `None` when this was the last.
+    /// Where the next page begins; `None` when no visible version comes after this one.
     pub next: Option<u64>,
 }
 
@@ -69,6 +69,7 @@ impl Records {
         };
         let mut versions: Vec<Version> = Vec::new();
         let mut position = before_seq;
+        let mut last_shown = None;
         let mut looked_at = 0;
         loop {
             let step = self
@@ -84,11 +85,16 @@ impl Records {
             let is_last = step.len() < STEP;
             looked_at += step.len();
             for stored in step {
+                let seq = stored.seq;
+                position = Some(seq);
+                let Some(version) = self.visible(stored, view).await? else { continue };
+                // TRUST: only a version that is visible makes another page; one that is hidden
+                // must not be told by a link to where it is.
                 if versions.len() == count {
-                    return Ok(HistoryPage { versions, next: position });
+                    return Ok(HistoryPage { versions, next: last_shown });
                 }
-                position = Some(stored.seq);
-                versions.extend(self.visible(stored, view).await?);
+                last_shown = Some(seq);
+                versions.push(version);
             }
             if is_last {
                 return Ok(HistoryPage { versions, next: None });

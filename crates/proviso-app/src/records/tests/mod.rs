@@ -1,5 +1,6 @@
 //! Tests of the embedded store, on both back ends where that is cheap.
 
+mod history;
 mod import;
 mod search;
 mod terms;
