@@ -130,6 +130,9 @@ pub struct HistoryQuery {
     pub since: Option<At>,
     /// Only sequence numbers below this one.
     pub before_seq: Option<u64>,
+    /// Only versions that name at least one of these patients; a deletion names those that it was
+    /// written with. No patients: nothing fits.
+    pub patients: Option<Vec<PatientId>>,
     /// At most so many.
     pub limit: usize,
 }

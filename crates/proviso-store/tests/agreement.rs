@@ -4,7 +4,7 @@
 mod world;
 
 use proptest::prelude::*;
-use proviso_core::id::ResourceId;
+use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::TokenHash;
 use proviso_store::{
@@ -206,7 +206,14 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
             id: id.map(|id| id.parse().unwrap()),
             since: Some(at(2)),
             before_seq: Some(as_of),
+            patients: None,
             limit: 9,
+        };
+        let of = |patients: &[PatientId], limit| HistoryQuery {
+            since: None,
+            patients: Some(patients.to_vec()),
+            limit,
+            ..history(None)
         };
         let candidates = |clauses: &[Clause], after: Option<&str>, limit| CandidateQuery {
             as_of,
@@ -227,6 +234,14 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
             store.candidates(candidates(clauses, Some("A"), 1)),
         );
         for clause in clauses {
+            if let Clause::Patients(patients) = clause {
+                see!(
+                    store.history(of(patients, 9)),
+                    store.history(of(patients, 1)),
+                    store.history(HistoryQuery { id: Some(id.clone()), ..of(patients, 9) }),
+                    store.history(HistoryQuery { resource_type: None, ..of(patients, 9) }),
+                );
+            }
             see!(store.candidates(candidates(std::slice::from_ref(clause), None, 10)));
         }
     }

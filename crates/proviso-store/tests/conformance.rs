@@ -488,7 +488,8 @@ async fn history_is_newest_first_and_can_be_paged() {
         .await;
         let seqs = async |resource_type, id: Option<&str>, since, before_seq, limit| {
             let id = id.map(|id| id.parse().unwrap());
-            let query = HistoryQuery { resource_type, id, since, before_seq, limit };
+            let query =
+                HistoryQuery { resource_type, id, since, before_seq, patients: None, limit };
             let found = store.history(query).await.unwrap();
             found.into_iter().map(|one| one.seq).collect::<Vec<_>>()
         };
@@ -498,6 +499,60 @@ async fn history_is_newest_first_and_can_be_paged() {
         assert_eq!(seqs(Some(patient), None, None, Some(4), 1).await, [3]);
         assert_eq!(seqs(None, None, Some(at(2)), None, 10).await, [3]);
         assert_eq!(seqs(Some(observation), Some("a"), None, None, 10).await, [0_u64; 0]);
+    }
+}
+
+#[tokio::test]
+async fn history_can_be_that_of_some_patients_with_what_was_deleted() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let (patient, observation) = (ResourceType::PATIENT, ResourceType::OBSERVATION);
+        let of = |patients: &[&str], id: &str, version| {
+            let mut record = record(observation, id, version);
+            record.patients = patients.iter().map(|id| id.parse().unwrap()).collect();
+            record
+        };
+        let mut deleted = of(&["james"], "o", 3);
+        (deleted.method, deleted.body) = (RecordMethod::Delete, None);
+        commit(
+            &store,
+            [
+                put(of(&["maria"], "o", 1), Expect::Absent),
+                put(of(&["james", "maria"], "o", 2), Expect::Any),
+                put(deleted, Expect::Any),
+                put(of(&["ann"], "n", 1), Expect::Absent),
+                put(of(&["james"], "m", 1), Expect::Absent),
+                put(record(patient, "maria", 1), Expect::Absent),
+            ],
+        )
+        .await;
+        let asked = HistoryQuery {
+            resource_type: Some(observation),
+            id: None,
+            since: None,
+            before_seq: None,
+            patients: None,
+            limit: 10,
+        };
+        let seqs = async |patients: &[&str], asked: &HistoryQuery| {
+            let patients = Some(patients.iter().map(|id| id.parse().unwrap()).collect());
+            let found = store.history(HistoryQuery { patients, ..asked.clone() }).await.unwrap();
+            found.into_iter().map(|one| one.seq).collect::<Vec<_>>()
+        };
+        assert_eq!(seqs(&["james"], &asked).await, [5, 3, 2]);
+        assert_eq!(seqs(&["james", "maria", "james"], &asked).await, [5, 3, 2, 1]);
+        assert_eq!(seqs(&["nobody"], &asked).await, [0_u64; 0]);
+        assert_eq!(seqs(&[], &asked).await, [0_u64; 0]);
+        let first = HistoryQuery { limit: 1, ..asked.clone() };
+        assert_eq!(seqs(&["james"], &first).await, [5]);
+        let second = HistoryQuery { before_seq: Some(5), ..first };
+        assert_eq!(seqs(&["james"], &second).await, [3]);
+        let late = HistoryQuery { since: Some(at(2)), ..asked.clone() };
+        assert_eq!(seqs(&["james"], &late).await, [3, 2]);
+        let one = HistoryQuery { id: Some("o".parse().unwrap()), ..asked.clone() };
+        assert_eq!(seqs(&["james"], &one).await, [3, 2]);
+        let all = HistoryQuery { resource_type: None, ..asked };
+        assert_eq!(seqs(&["maria"], &all).await, [6, 2, 1]);
     }
 }
 

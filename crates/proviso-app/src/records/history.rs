@@ -52,7 +52,8 @@ impl Records {
     /// deletion is seen by whoever sees the version before it.
     ///
     /// # Errors
-    /// The store cannot be read, or `most` versions were looked at without filling the page.
+    /// The store cannot be read, or `most` versions within the reach of the view were looked at
+    /// before it was known what the page holds and whether another follows.
     pub async fn history(
         &self,
         scope: &HistoryScope,
@@ -67,6 +68,9 @@ impl Records {
             HistoryScope::Type(resource_type) => (Some(*resource_type), None),
             HistoryScope::System => (None, None),
         };
+        // TRUST: what others have must neither cost the caller time nor count against its limit. A
+        // history of everything is not narrowed, since records of some types name no patient.
+        let patients = resource_type.and_then(|kind| view.patients(kind));
         let mut versions: Vec<Version> = Vec::new();
         let mut position = before_seq;
         let mut last_shown = None;
@@ -79,6 +83,7 @@ impl Records {
                     id: id.clone(),
                     since,
                     before_seq: position,
+                    patients: patients.clone(),
                     limit: STEP,
                 })
                 .await?;

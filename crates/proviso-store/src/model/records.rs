@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use proviso_core::id::ResourceId;
+use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 
 use super::{ModelRecord, State};
@@ -21,10 +21,12 @@ impl ModelRecord {
                 .iter()
                 .any(|range| range.param == *param && range.low <= *high && range.high >= *low),
             Clause::Ids(ids) => ids.contains(&self.version.id),
-            Clause::Patients(patients) => {
-                patients.iter().any(|patient| self.version.patients.contains(patient))
-            }
+            Clause::Patients(patients) => self.names_any(patients),
         }
+    }
+
+    fn names_any(&self, patients: &[PatientId]) -> bool {
+        patients.iter().any(|patient| self.version.patients.contains(patient))
     }
 
     fn stored(&self, seq: u64) -> StoredRecord {
@@ -127,6 +129,7 @@ impl State {
                 query.resource_type.is_none_or(|wanted| version.resource_type == wanted)
                     && query.id.as_ref().is_none_or(|wanted| version.id == *wanted)
                     && query.since.is_none_or(|since| version.at >= since)
+                    && query.patients.as_ref().is_none_or(|wanted| record.names_any(wanted))
             })
             .take(query.limit)
             .map(|(seq, record)| record.stored(seq))

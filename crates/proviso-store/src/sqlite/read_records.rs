@@ -1,19 +1,17 @@
 //! Reading record versions.
 
-use proviso_core::id::ResourceId;
+use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension as _, Row, params_from_iter};
 
-use super::codes::{bad, int, method_from_code, type_code, type_from_code, uint};
+use super::codes::{bad, int, method_from_code, to_json, type_code, type_from_code, uint};
 use super::read::Reads;
 use crate::error::ReadError;
 use crate::record::{HistoryQuery, RecordMethod, StoredRecord};
 
-/// The columns of a version and its body, in the order that [`RawRecord::read`] expects.
-const COLUMNS: &str = "v.seq, v.type, v.id, v.version, v.at, v.method, b.body";
-
-/// A row before it has been found to make sense.
+/// A row of a version and its body before it has been found to make sense.
 pub(super) struct RawRecord {
     seq: i64,
     kind: i64,
@@ -100,32 +98,70 @@ impl Reads<'_> {
     }
 
     pub(crate) fn history(&self, query: &HistoryQuery) -> Result<Vec<StoredRecord>, ReadError> {
+        let (sql, values) = self.history_sql(query)?;
+        let rows = self.rows(&sql, params_from_iter(values), RawRecord::read)?;
+        rows.into_iter().map(RawRecord::check).collect()
+    }
+
+    /// The SQL and its values; apart from running it, so that a test can read its plan.
+    pub(super) fn history_sql(
+        &self,
+        query: &HistoryQuery,
+    ) -> Result<(String, Vec<Value>), ReadError> {
         let kind = query.resource_type.map(type_code);
         let id = query.id.as_ref().map(ResourceId::as_str);
         // Indexes: record_version_id with an id, record_version_type with a type, else the primary
         // key; each from its end.
         let narrowed = match (kind, id) {
-            (Some(_), Some(_)) => "v.type = ?2 AND v.id = ?3",
-            (Some(_), None) => "v.type = ?2 AND ?3 IS NULL",
-            (None, Some(_)) => "?2 IS NULL AND v.id = ?3",
-            (None, None) => "?2 IS NULL AND ?3 IS NULL",
+            // A leading plus takes a term out of the choice of index: what is read must be the
+            // versions of the id or of the patients, not those of the type.
+            (Some(_), Some(_)) => "v.tenant = ?1 AND v.type = ?2 AND v.id = ?3 AND +v.seq < ?4",
+            (Some(_), None) if query.patients.is_some() => {
+                "+v.tenant = ?1 AND +v.type = ?2 AND ?3 IS NULL AND v.seq < ?4"
+            }
+            (Some(_), None) => "v.tenant = ?1 AND v.type = ?2 AND ?3 IS NULL AND v.seq < ?4",
+            (None, Some(_)) => "v.tenant = ?1 AND ?2 IS NULL AND v.id = ?3 AND v.seq < ?4",
+            (None, None) => "v.tenant = ?1 AND ?2 IS NULL AND ?3 IS NULL AND v.seq < ?4",
+        };
+        let of_patients = match (&query.patients, kind, id) {
+            (None, _, _) => "?7 IS NULL",
+            // Index: the primary key of record_patient; then the primary key of record_version.
+            (Some(_), Some(_), None) => {
+                "v.seq IN (SELECT p.seq FROM json_each(?7) j CROSS JOIN record_patient p
+                           WHERE p.tenant = ?1 AND p.type = ?2 AND p.patient = j.value
+                             AND p.seq < ?4)"
+            }
+            // Index: record_patient_seq, probed for each version.
+            (Some(_), _, _) => {
+                "EXISTS (SELECT 1 FROM record_patient p INDEXED BY record_patient_seq
+                         WHERE p.seq = v.seq
+                           AND +p.patient IN (SELECT value FROM json_each(?7)))"
+            }
         };
         let order = if kind.is_some() && id.is_some() { "v.version" } else { "v.seq" };
+        // Bodies are fetched last, for the rows of the page only. Version numbers and sequence
+        // numbers of one record grow together.
         let sql = format!(
-            "SELECT {COLUMNS}
-             FROM record_version v LEFT JOIN record_body b ON b.seq = v.seq
-             WHERE v.tenant = ?1 AND {narrowed} AND v.seq < ?4 AND v.at >= ?5
-             ORDER BY {order} DESC LIMIT ?6"
+            "SELECT page.seq, page.type, page.id, page.version, page.at, page.method, b.body FROM (
+                 SELECT v.seq, v.type, v.id, v.version, v.at, v.method FROM record_version v
+                 WHERE {narrowed} AND v.at >= ?5 AND {of_patients}
+                 ORDER BY {order} DESC LIMIT ?6
+             ) page LEFT JOIN record_body b ON b.seq = page.seq ORDER BY page.seq DESC"
         );
-        let params = (
-            self.tenant,
-            kind,
-            id,
-            query.before_seq.map_or(i64::MAX, int),
-            query.since.map_or(i64::MIN, At::as_micros),
-            i64::try_from(query.limit).unwrap_or(i64::MAX),
-        );
-        self.rows(&sql, params, RawRecord::read)?.into_iter().map(RawRecord::check).collect()
+        let patients: Option<Vec<&str>> =
+            query.patients.as_ref().map(|all| all.iter().map(PatientId::as_str).collect());
+        let patients = patients.map(|all| to_json(&all)).transpose();
+        let patients = patients.map_err(|why| ReadError::Storage(why.to_string()))?;
+        let values = vec![
+            Value::from(self.tenant),
+            Value::from(kind),
+            Value::from(id.map(str::to_owned)),
+            Value::from(query.before_seq.map_or(i64::MAX, int)),
+            Value::from(query.since.map_or(i64::MIN, At::as_micros)),
+            Value::from(i64::try_from(query.limit).unwrap_or(i64::MAX)),
+            Value::from(patients),
+        ];
+        Ok((sql, values))
     }
 
     pub(crate) fn count_records(&self) -> Result<u64, ReadError> {

@@ -14,7 +14,8 @@ use crate::batch::{Batch, Op};
 use crate::error::OpenError;
 use crate::options::OpenOptions;
 use crate::record::{
-    CandidateQuery, Clause, Expect, RangeKey, RecordMethod, RecordVersion, StoredRecord,
+    CandidateQuery, Clause, Expect, HistoryQuery, RangeKey, RecordMethod, RecordVersion,
+    StoredRecord,
 };
 use crate::store::Store;
 
@@ -111,11 +112,12 @@ async fn a_row_that_makes_no_sense_is_an_error_that_says_where() {
     let unreadable = store.accounts().await.unwrap_err();
     let told = format!("{unreadable:?}");
     assert!(told.contains("account") && told.contains("body"), "{told}");
-    let query = crate::record::HistoryQuery {
+    let query = HistoryQuery {
         resource_type: None,
         id: None,
         since: None,
         before_seq: None,
+        patients: None,
         limit: 1,
     };
     let told = format!("{:?}", store.history(query).await.unwrap_err());
@@ -217,6 +219,21 @@ async fn hot_queries_use_their_indexes() {
             let (sql, values) = reads.candidates_sql(&query, bound).unwrap();
             writeln!(seen, "## {:?}, {way}\n{}\n", query.clauses, plan(&db, &sql, values)).unwrap();
         }
+    }
+    for (id, of) in
+        [(None, None), (None, Some("p4")), (Some("o07919"), None), (Some("o07919"), Some("p4"))]
+    {
+        let query = HistoryQuery {
+            resource_type: Some(ResourceType::OBSERVATION),
+            id: id.map(|id| id.parse().unwrap()),
+            since: Some(At::from_secs(1_800_000_500)),
+            before_seq: Some(2500),
+            patients: of.map(|of| vec![of.parse().unwrap()]),
+            limit: 40,
+        };
+        let (sql, values) = reads.history_sql(&query).unwrap();
+        let steps = plan(&db, &sql, values);
+        writeln!(seen, "## history of {id:?}, patients {of:?}\n{steps}\n").unwrap();
     }
     // Read every line before accepting a change: SCAN of a table is a defect here, and so is a
     // temporary B-tree in the plans that go in order.
