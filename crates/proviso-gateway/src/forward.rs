@@ -25,7 +25,7 @@ use crate::upstream::{History, Reading, Stored, Upstream};
 mod change;
 mod together;
 
-pub(crate) use change::{Carried, Change, Written};
+pub(crate) use change::{Carried, Change, Written, refuse_patch};
 pub(crate) use together::ForwardedParts;
 pub use together::{ForwardedTogether, forward_together};
 

@@ -106,6 +106,9 @@ problems! {
     /// The patch cannot be applied.
     PatchInvalid = "patch-invalid", UNPROCESSABLE_ENTITY, Processing,
         "the patch is not a JSON Patch that can be applied to this resource";
+    /// More operations than may be applied to a resource of that size.
+    PatchTooCostly = "patch-too-costly", PAYLOAD_TOO_LARGE, TooCostly,
+        "the patch has too many operations for a resource of this size; replace the resource";
     /// A search parameter, modifier, prefix or value that is not offered.
     SearchRefused = "search-refused", BAD_REQUEST, NotSupported,
         "a search parameter, modifier or value is not offered here";
@@ -133,9 +136,9 @@ problems! {
     /// Only FHIR JSON, JSON Patch and search forms can be taken.
     MediaTypeUnsupported = "media-type-unsupported", UNSUPPORTED_MEDIA_TYPE, NotSupported,
         "send application/fhir+json, application/json-patch+json for PATCH, a form for _search";
-    /// The body is too large.
+    /// The body is too large, or what a patch would make of the resource.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, TooLong,
-        "the body is larger than this API accepts";
+        "the body, or what would come of the patch, is larger than this API accepts";
     /// The batch has too many entries.
     BatchTooLarge = "batch-too-large", PAYLOAD_TOO_LARGE, TooCostly,
         "the Bundle has more entries than this API accepts";

@@ -1,6 +1,8 @@
 //! Changes through the gateway that look something up first, or come several at once: conditional
 //! interactions, batches, transactions, `$validate`. Numbers are those of the catalogue of leaks.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
 use proviso_core::audit::AuditOutcome;
 use proviso_testkit::gateway_cases::{self, LAB, NARROW, everything, only_visible, terms};
@@ -70,6 +72,14 @@ fn entry(method: &str, url: &str, resource: &str, more: &str) -> String {
 
 fn linked(full_url: &str, entry: &str) -> String {
     entry.replacen('{', &format!(r#"{{"fullUrl":"{full_url}","#), 1)
+}
+
+/// A JSON Patch as an entry of a Bundle carries it.
+fn binary(patch: &str) -> String {
+    let data = STANDARD.encode(patch);
+    format!(
+        r#"{{"resourceType":"Binary","contentType":"application/json-patch+json","data":"{data}"}}"#
+    )
 }
 
 fn statuses(reply: &Reply) -> Vec<String> {
@@ -620,4 +630,59 @@ async fn validate_says_what_is_wrong_with_the_callers_own_resource() {
     assert_eq!(asking.count().await, before, "nothing is stored");
     let log = asking.world.accesses().await.unwrap();
     assert!(log.iter().any(|entry| entry.action == "operation" && entry.released == 0));
+}
+
+/// A short patch that copies what it copied would fill the memory of the machine.
+// Covers: RFC 5789 §2.2; design §7 writes
+#[tokio::test]
+async fn a_patch_that_makes_too_much_is_refused_however_it_comes() {
+    let mut resources = everything();
+    let large = format!(
+        r#","language":"en","text":{{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">{}</div>"}}"#,
+        "x".repeat(700_000)
+    );
+    resources.push(gateway_cases::observation(
+        "a-large",
+        "a",
+        LAB,
+        "4548-4",
+        "6.10",
+        "2026-02-01",
+        &large,
+    ));
+    let asking = Asking::over(&resources).await;
+    let list = |first: &str, again: &str, count: usize| {
+        let mut operations = vec![again; count];
+        operations.insert(0, first);
+        format!("[{}]", operations.join(","))
+    };
+    let note =
+        format!(r#"{{"op":"add","path":"/note","value":[{{"text":"{}"}}]}}"#, "x".repeat(1000));
+    let copies = list(&note, r#"{"op":"copy","from":"/note","path":"/note/-"}"#, 24);
+    let replace = r#"{"op":"replace","path":"/status","value":"amended"}"#;
+    for (id, patch, code) in [
+        ("a-lab", copies, "body-too-large"),
+        ("a-large", list(replace, replace, 99), "patch-too-costly"),
+        ("a-lab", list(replace, replace, 100), "patch-too-costly"),
+        ("a-large", list(replace, replace, 1), ""),
+        ("a-lab", list(replace, replace, 99), ""),
+    ] {
+        let (status, code) =
+            if code.is_empty() { (200, String::new()) } else { (413, code.to_owned()) };
+        let told = |reply: &Reply| {
+            let code = if reply.status.is_success() { String::new() } else { reply.code() };
+            (reply.status.as_u16(), code)
+        };
+        let path = format!("Observation/{id}");
+        let by_id = asking.send(Method::PATCH, &path, &[PATCH], patch.clone()).await;
+        assert_eq!(told(&by_id), (status, code.clone()), "{}", by_id.body.len());
+        let criteria = format!("Observation?_id={id}");
+        let found = asking.send(Method::PATCH, &criteria, &[PATCH], patch.clone()).await;
+        assert_eq!(told(&found), (status, code.clone()));
+        let entries = [entry("PATCH", &path, &binary(&patch), "")];
+        let batch = asking.bundle("batch", &entries).await;
+        assert_eq!(statuses(&batch), [status.to_string()]);
+        let transaction = asking.bundle("transaction", &entries).await;
+        assert_eq!(told(&transaction), (status, code));
+    }
 }

@@ -8,17 +8,29 @@ mod pointer;
 mod tests;
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
 use pointer::Pointer;
 
 use crate::json::edit::{Edit, EditedError};
+use crate::json::write::string_text;
 use crate::json::{Doc, JsonError, Kind, Node};
 use crate::outcome::{Issue, IssueCode, OperationOutcome};
 
 /// LIMIT: operations in one patch. Each one costs a pass over the resource.
 pub const OPERATIONS_MAX: usize = 100;
+
+/// LIMIT: bytes of the resource after each operation: 4 MiB, as much as a body may have. A few
+/// operations that each copy what the last one made would otherwise double it until memory ends.
+/// A resource that is larger already may stay so, but no operation makes it larger still.
+pub const RESULT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// LIMIT: bytes that all operations together pass over: 32 MiB. Each operation reads or rebuilds
+/// the whole resource, so a short patch of a large resource is work out of all proportion. This
+/// is enough for [`OPERATIONS_MAX`] operations on 300 KiB, or for eight on the largest resource.
+pub const WORK_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Why an operation fails.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +68,12 @@ pub enum PatchError {
         /// Why.
         fault: OperationFault,
     },
+    /// An operation would make the resource larger than the limit.
+    #[error("the patch would make the resource larger than {RESULT_BYTES_MAX} bytes")]
+    TooLarge,
+    /// The operations together are more work than the limit.
+    #[error("the patch has too many operations for a resource of this size")]
+    TooCostly,
     /// `resourceType` or `id` would change.
     #[error("a patch may not change `resourceType` or `id`")]
     ChangesIdentity,
@@ -83,12 +101,65 @@ impl PatchError {
         let (status, code, detail) = match self {
             Self::NotAPatch => (400, IssueCode::Structure, "not-a-patch"),
             Self::TooManyOperations => (413, IssueCode::TooLong, "too-many-operations"),
+            Self::TooLarge => (413, IssueCode::TooLong, "result-too-large"),
+            Self::TooCostly => (413, IssueCode::TooCostly, "patch-too-costly"),
             Self::Operation { .. } if malformed => (400, IssueCode::Invalid, "bad-operation"),
             Self::Operation { .. } => (422, IssueCode::Processing, "patch-failed"),
             Self::ChangesIdentity => (422, IssueCode::BusinessRule, "changes-identity"),
         };
         let issue = Issue::error(code, alloc::format!("{self}")).with_detail(detail);
         (status, issue.into())
+    }
+}
+
+/// Why an operation is not carried out.
+enum Halt {
+    Fault(OperationFault),
+    TooLarge,
+    TooCostly,
+}
+
+impl From<OperationFault> for Halt {
+    fn from(fault: OperationFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Halt {
+    fn at(self, index: usize) -> PatchError {
+        match self {
+            Self::Fault(fault) => PatchError::Operation { index, fault },
+            Self::TooLarge => PatchError::TooLarge,
+            Self::TooCostly => PatchError::TooCostly,
+        }
+    }
+}
+
+/// What the operations may still cost.
+struct Budget {
+    /// The resource may have so many bytes after the operation at hand.
+    bytes_max: usize,
+    /// Bytes that may still be passed over.
+    work_left: usize,
+}
+
+impl Budget {
+    /// Takes the cost of a pass over a document, before it is made.
+    fn pass(&mut self, doc: &Doc) -> Result<(), Halt> {
+        self.work_left = self.work_left.checked_sub(doc.bytes().len()).ok_or(Halt::TooCostly)?;
+        Ok(())
+    }
+
+    /// Takes the cost of a document that has `removed` bytes less and `added` bytes more, before
+    /// any of it is built.
+    fn build(&mut self, doc: &Doc, removed: usize, added: usize) -> Result<(), Halt> {
+        let before = doc.bytes().len();
+        let after = before.saturating_sub(removed).saturating_add(added);
+        if after > self.bytes_max {
+            return Err(Halt::TooLarge);
+        }
+        self.work_left = self.work_left.checked_sub(before.max(after)).ok_or(Halt::TooCostly)?;
+        Ok(())
     }
 }
 
@@ -133,12 +204,14 @@ impl<'a> Patch<'a> {
     /// Applies all operations, or none.
     ///
     /// # Errors
-    /// The first operation that fails, or a change of the resource's identity.
+    /// The first operation that fails, a change of the resource's identity, or more bytes or work
+    /// than the limits.
     pub fn apply(&self, resource: &Doc) -> Result<Doc, PatchError> {
         let mut current = Cow::Borrowed(resource);
+        let mut budget = Budget { bytes_max: 0, work_left: WORK_BYTES_MAX };
         for (index, operation) in self.operations.iter().enumerate() {
-            let next = apply(operation, &current)
-                .map_err(|fault| PatchError::Operation { index, fault })?;
+            budget.bytes_max = RESULT_BYTES_MAX.max(current.bytes().len());
+            let next = apply(operation, &current, &mut budget).map_err(|halt| halt.at(index))?;
             if let Some(next) = next {
                 current = Cow::Owned(next);
             }
@@ -171,71 +244,84 @@ fn read_operation(node: Node<'_>) -> Result<Operation<'_>, OperationFault> {
 }
 
 /// Applies one operation; `None` when it changes nothing.
-fn apply(operation: &Operation<'_>, doc: &Doc) -> Result<Option<Doc>, OperationFault> {
+fn apply(operation: &Operation<'_>, doc: &Doc, budget: &mut Budget) -> Result<Option<Doc>, Halt> {
     let at = |pointer: &Pointer| pointer.find(doc.root()).ok_or(OperationFault::NoSuchPath);
     match operation {
-        Operation::Add(path, value) => add(doc, path, value.raw()).map(Some),
-        Operation::Remove(path) => remove(doc, path).map(Some),
+        Operation::Add(path, value) => add(doc, path, value.raw(), budget).map(Some),
+        Operation::Remove(path) => remove(doc, path, budget).map(Some),
         Operation::Replace(path, value) => {
+            let replaced = at(path)?;
+            budget.build(doc, replaced.raw().len(), value.raw().len())?;
             let mut edit = Edit::new(doc);
-            edit.replace(at(path)?, value.raw());
+            edit.replace(replaced, value.raw());
             finish(edit).map(Some)
         }
         Operation::Move { from, path } => {
-            let value = at(from)?.raw().to_vec();
+            let value = at(from)?.raw();
             if path == from {
-                return Ok(None);
+                return budget.pass(doc).map(|()| None);
             }
             if from.is_prefix_of(path) {
-                return Err(OperationFault::IntoItself);
+                return Err(OperationFault::IntoItself.into());
             }
             // RFC 6902 §4.4: as a remove, followed by an add of what was removed.
-            add(&remove(doc, from)?, path, &value).map(Some)
+            add(&remove(doc, from, budget)?, path, value, budget).map(Some)
         }
-        Operation::Copy { from, path } => add(doc, path, at(from)?.raw()).map(Some),
+        Operation::Copy { from, path } => add(doc, path, at(from)?.raw(), budget).map(Some),
         Operation::Test(path, value) => {
-            if equal(at(path)?, *value) {
-                Ok(None)
-            } else {
-                Err(OperationFault::TestFailed)
-            }
+            budget.pass(doc)?;
+            if equal(at(path)?, *value) { Ok(None) } else { Err(OperationFault::TestFailed.into()) }
         }
     }
 }
 
-fn finish(edit: Edit<'_>) -> Result<Doc, OperationFault> {
+fn finish(edit: Edit<'_>) -> Result<Doc, Halt> {
     edit.finish_doc().map_err(|error| match error {
-        EditedError::Edit(_) => OperationFault::NoSuchPath,
-        EditedError::Json(error) => OperationFault::BadResult(error),
+        EditedError::Edit(_) => OperationFault::NoSuchPath.into(),
+        EditedError::Json(error) => OperationFault::BadResult(error).into(),
     })
 }
 
-fn remove(doc: &Doc, path: &Pointer) -> Result<Doc, OperationFault> {
+fn remove(doc: &Doc, path: &Pointer, budget: &mut Budget) -> Result<Doc, Halt> {
     if path.is_root() {
-        return Err(OperationFault::RemovesResource);
+        return Err(OperationFault::RemovesResource.into());
     }
+    budget.pass(doc)?;
     let mut edit = Edit::new(doc);
     edit.remove(path.find(doc.root()).ok_or(OperationFault::NoSuchPath)?);
     finish(edit)
 }
 
 /// RFC 6902 §4.1.
-fn add(doc: &Doc, path: &Pointer, json: &[u8]) -> Result<Doc, OperationFault> {
+fn add(doc: &Doc, path: &Pointer, json: &[u8], budget: &mut Budget) -> Result<Doc, Halt> {
     let mut edit = Edit::new(doc);
     let Some((parent, last)) = path.split_last() else {
+        budget.build(doc, doc.root().raw().len(), json.len())?;
         edit.replace(doc.root(), json);
         return finish(edit);
     };
     let parent = parent.find(doc.root()).ok_or(OperationFault::NoSuchPath)?;
+    let comma = usize::from(parent.len() > 0);
     match parent.kind() {
-        Kind::Object => edit.set(parent, last, json),
-        Kind::Array if last == "-" => edit.insert_item(parent, parent.len(), json),
+        Kind::Object => {
+            let (removed, added) = match parent.get(last) {
+                Some(member) => (member.raw().len(), json.len()),
+                None => (0, comma + string_text(last).len() + ":".len() + json.len()),
+            };
+            budget.build(doc, removed, added)?;
+            edit.set(parent, last, json);
+        }
         Kind::Array => {
-            let position = pointer::index(last).filter(|position| *position <= parent.len());
-            edit.insert_item(parent, position.ok_or(OperationFault::NoSuchPath)?, json);
+            let position = match last {
+                "-" => Some(parent.len()),
+                _ => pointer::index(last).filter(|position| *position <= parent.len()),
+            };
+            let position = position.ok_or(OperationFault::NoSuchPath)?;
+            budget.build(doc, 0, comma + json.len())?;
+            edit.insert_item(parent, position, json);
         }
         Kind::String | Kind::Number | Kind::Bool | Kind::Null => {
-            return Err(OperationFault::NoSuchPath);
+            return Err(OperationFault::NoSuchPath.into());
         }
     }
     finish(edit)
@@ -245,9 +331,11 @@ fn add(doc: &Doc, path: &Pointer, json: &[u8]) -> Result<Doc, OperationFault> {
 fn equal(one: Node<'_>, other: Node<'_>) -> bool {
     match (one.kind(), other.kind()) {
         (Kind::Object, Kind::Object) => {
+            // Looked up in a map: one by one, two objects of many members would take for ever.
+            let others: BTreeMap<_, _> = other.entries().collect();
             one.len() == other.len()
                 && one.entries().all(|(key, value)| {
-                    other.get(key).is_some_and(|counterpart| equal(value, counterpart))
+                    others.get(key).is_some_and(|counterpart| equal(value, *counterpart))
                 })
         }
         (Kind::Array, Kind::Array) => {

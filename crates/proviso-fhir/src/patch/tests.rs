@@ -5,7 +5,7 @@ use alloc::vec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{OPERATIONS_MAX, OperationFault, Patch, PatchError};
+use super::{OPERATIONS_MAX, OperationFault, Patch, PatchError, RESULT_BYTES_MAX, WORK_BYTES_MAX};
 use crate::json::Doc;
 
 fn doc(text: &str) -> Doc {
@@ -175,6 +175,102 @@ fn a_hundred_operations_are_applied_and_one_more_refused() {
     assert_eq!(of(OPERATIONS_MAX + 1), Err(PatchError::TooManyOperations));
 }
 
+/// A list of operations: the first one, then another so many times.
+fn then_often(first: &str, again: &str, count: usize) -> String {
+    let mut operations = vec![again; count];
+    operations.insert(0, first);
+    format!("[{}]", operations.join(","))
+}
+
+/// Each copies all that is there into itself, so without a limit 24 of them make 16 GiB of 1 KB.
+#[test]
+fn copies_of_copies_end_at_the_limit_of_a_body() {
+    let first =
+        format!(r#"{{"op":"add","path":"/note","value":[{{"text":"{}"}}]}}"#, "x".repeat(1000));
+    let copy = r#"{"op":"copy","from":"/note","path":"/note/-"}"#;
+    let few = patched(r#"{"a":1}"#, &then_often(&first, copy, 12)).unwrap();
+    assert_eq!(few.matches(&"x".repeat(1000)).count(), 4096);
+    for count in [13, 24, OPERATIONS_MAX - 1] {
+        let answer = patched(r#"{"a":1}"#, &then_often(&first, copy, count));
+        assert_eq!(answer, Err(PatchError::TooLarge), "{count}");
+    }
+}
+
+#[test]
+fn a_result_has_as_many_bytes_as_a_body_may_and_not_one_more() {
+    let sized = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - r#"{"a":""}"#.len()));
+    let grow = |before: &str, value: &str| patched(before, value).map(|after| after.len());
+    // What each way of adding takes: the value, and around it a name, a colon, a comma.
+    for (operation, bytes) in [
+        (r#"[{"op":"add","path":"/b","value":1}]"#, r#","b":1"#.len()),
+        (r#"[{"op":"copy","from":"","path":"/a"}]"#, RESULT_BYTES_MAX),
+        (r#"[{"op":"add","path":"/b","value":[]},{"op":"add","path":"/b/-","value":1}]"#, 8),
+        (r#"[{"op":"add","path":"/b","value":[1]},{"op":"add","path":"/b/0","value":1}]"#, 10),
+        (r#"[{"op":"add","path":"/b","value":1},{"op":"replace","path":"/b","value":22}]"#, 7),
+        (r#"[{"op":"add","path":"/b","value":1},{"op":"move","from":"/b","path":"/bb"}]"#, 7),
+    ] {
+        if bytes < RESULT_BYTES_MAX {
+            let fits = grow(&sized(RESULT_BYTES_MAX - bytes), operation);
+            assert_eq!(fits, Ok(RESULT_BYTES_MAX), "{operation}");
+            let beyond = grow(&sized(RESULT_BYTES_MAX - bytes + 1), operation);
+            assert_eq!(beyond, Err(PatchError::TooLarge), "{operation}");
+        } else {
+            let beyond = grow(&sized(RESULT_BYTES_MAX), operation);
+            assert_eq!(beyond, Err(PatchError::TooLarge), "{operation}");
+        }
+    }
+    // One that is larger already stays as it is or shrinks, and can become no larger.
+    let large = RESULT_BYTES_MAX + 10;
+    let with = |text: &str| {
+        let head = format!(r#"{{"b":{text},"a":""#);
+        format!(r#"{head}{}"}}"#, "x".repeat(large - head.len() - 2))
+    };
+    for (value, wanted) in
+        [("1", Ok(large - 1)), ("33", Ok(large)), ("333", Err(PatchError::TooLarge))]
+    {
+        let change = format!(r#"[{{"op":"replace","path":"/b","value":{value}}}]"#);
+        assert_eq!(grow(&with("22"), &change), wanted, "{value}");
+    }
+}
+
+#[test]
+fn many_operations_are_for_small_resources() {
+    for operation in [
+        r#"{"op":"replace","path":"/b","value":1}"#,
+        r#"{"op":"test","path":"/b","value":1}"#,
+        r#"{"op":"move","from":"/b","path":"/b"}"#,
+        r#"{"op":"add","path":"/b","value":1}"#,
+    ] {
+        let resource = format!(r#"{{"b":1,"a":"{}"}}"#, "x".repeat(WORK_BYTES_MAX / 8));
+        let of = |count: usize| {
+            patched(&resource, &then_often(operation, operation, count - 1)).map(|_| ())
+        };
+        assert_eq!(of(7), Ok(()), "{operation}");
+        assert_eq!(of(8), Err(PatchError::TooCostly), "{operation}");
+    }
+    let small = format!(r#"{{"b":1,"a":"{}"}}"#, "x".repeat(300 * 1024));
+    let operation = r#"{"op":"replace","path":"/b","value":2}"#;
+    assert!(patched(&small, &then_often(operation, operation, OPERATIONS_MAX - 1)).is_ok());
+}
+
+/// Compared pair by pair, these would be some billions of comparisons.
+#[test]
+fn objects_of_many_members_are_compared_at_once() {
+    let members: alloc::vec::Vec<_> = (0..50_000).map(|n| format!(r#""{n}":1"#)).collect();
+    let there = members.join(",");
+    let backwards: alloc::vec::Vec<_> = members.into_iter().rev().collect();
+    let test = |value: &str| {
+        operation(
+            &format!(r#"{{"a":{{{there}}}}}"#),
+            &format!(r#"{{"op":"test","path":"/a","value":{{{value}}}}}"#),
+        )
+    };
+    let backwards = backwards.join(",");
+    assert!(test(&backwards).is_ok());
+    let other = backwards.replacen(":1", ":2", 1);
+    assert_eq!(test(&other), Err(OperationFault::TestFailed));
+}
+
 #[test]
 fn a_patch_cannot_nest_beyond_the_limit() {
     let inner = "[".repeat(32) + &"]".repeat(32);
@@ -196,6 +292,8 @@ fn the_answer_says_which_side_is_wrong() {
     assert_eq!(status(r#"[{"op":"add","path":"x","value":1}]"#), 400);
     assert_eq!(status(r#"[{"op":"test","path":"/a","value":2}]"#), 422);
     assert_eq!(status(r#"[{"op":"remove","path":"/b"}]"#), 422);
+    assert_eq!(PatchError::TooLarge.to_response().0, 413);
+    assert_eq!(PatchError::TooCostly.to_response().0, 413);
 }
 
 proptest! {

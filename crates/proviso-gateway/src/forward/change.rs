@@ -9,7 +9,7 @@ use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::label::{SECURITY_LABEL, findings};
-use proviso_fhir::patch::Patch;
+use proviso_fhir::patch::{Patch, PatchError};
 use proviso_fhir::references::references;
 
 use super::Found;
@@ -304,9 +304,21 @@ async fn replace(
 fn patched(parts: &mut Parts, before: &Stored, patch: &Doc) -> Result<Doc, Refusal> {
     let after = Patch::read(patch)
         .and_then(|patch| patch.apply(&before.doc))
-        .map_err(|_| Problem::PatchInvalid)?;
+        .map_err(|error| refuse_patch(&error))?;
     may_write(&parts.view, &Interaction::Patch, &after, &mut parts.trail)?;
     Ok(after)
+}
+
+/// What is too large or too much is told apart from what does not fit: it may be sent otherwise.
+pub(crate) fn refuse_patch(error: &PatchError) -> Refusal {
+    let problem = match error {
+        PatchError::TooLarge => Problem::BodyTooLarge,
+        PatchError::TooManyOperations | PatchError::TooCostly => Problem::PatchTooCostly,
+        PatchError::NotAPatch | PatchError::Operation { .. } | PatchError::ChangesIdentity => {
+            Problem::PatchInvalid
+        }
+    };
+    problem.into()
 }
 
 /// Whether every security label that was there is still there: taking one away would make a

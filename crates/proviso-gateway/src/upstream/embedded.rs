@@ -360,7 +360,7 @@ pub(crate) fn refusal(fault: RecordFault) -> Refusal {
         RecordFault::MultipleMatches | RecordFault::BadReference => {
             Problem::ConditionAmbiguous.into()
         }
-        RecordFault::Patch(_) => Problem::PatchInvalid.into(),
+        RecordFault::Patch(error) => crate::forward::refuse_patch(&error),
         RecordFault::NotInTransaction => Problem::NotOffered.into(),
         RecordFault::Entry { fault, .. } => refusal(*fault),
         fault @ (RecordFault::Read(_)
