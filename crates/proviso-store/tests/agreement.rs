@@ -209,10 +209,9 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
             patients: None,
             limit: 9,
         };
-        let of = |patients: &[PatientId], limit| HistoryQuery {
+        let of = |patients: &[PatientId]| HistoryQuery {
             since: None,
             patients: Some(patients.to_vec()),
-            limit,
             ..history(None)
         };
         let candidates = |clauses: &[Clause], after: Option<&str>, limit| CandidateQuery {
@@ -236,10 +235,10 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         for clause in clauses {
             if let Clause::Patients(patients) = clause {
                 see!(
-                    store.history(of(patients, 9)),
-                    store.history(of(patients, 1)),
-                    store.history(HistoryQuery { id: Some(id.clone()), ..of(patients, 9) }),
-                    store.history(HistoryQuery { resource_type: None, ..of(patients, 9) }),
+                    store.history(of(patients)),
+                    store.history(HistoryQuery { limit: 1, ..of(patients) }),
+                    store.history(HistoryQuery { id: Some(id.clone()), ..of(patients) }),
+                    store.history(HistoryQuery { resource_type: None, ..of(patients) }),
                 );
             }
             see!(store.candidates(candidates(std::slice::from_ref(clause), None, 10)));
