@@ -168,6 +168,14 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
             .needing(needed);
         return Err(Stopped::new(refusal, trail));
     }
+    // The answer to a patch tells what it was applied to: whoever may not read has no use for it.
+    if interaction == Interaction::Patch && !view.plan().offers(&Interaction::Read, resource_type) {
+        let needed = needed_scope(&caller, &Interaction::Read, resource_type);
+        let refusal = Refusal::from(Problem::ScopeInsufficient)
+            .because(&[ReasonCode::ScopeMissing])
+            .needing(needed);
+        return Err(Stopped::new(refusal, trail));
+    }
     let parts = Parts { caller, view, trail, interaction, resource_type, conditions };
     Ok(Permitted { parts, asked, permit: Permit(()) })
 }

@@ -322,6 +322,11 @@ fn written(
     };
     // Who may write need not be allowed to read what is there now (leak 94).
     let readable = parts.view.judge_stored(&Interaction::Read, &stored).permits();
+    // Nor what was there before: by its version, or that it stayed the same, one could be told
+    // from another. A change never makes readable what was not, so this covers both.
+    if change == Change::Updated && !readable {
+        return Ok(Answer::new(StatusCode::OK, Vec::new()));
+    }
     let body =
         if readable && !parts.conditions.minimal { stored.doc.into_bytes() } else { Vec::new() };
     let created = change == Change::Created;

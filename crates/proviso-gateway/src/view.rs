@@ -56,6 +56,25 @@ impl View {
         self.judge_with(interaction, stored.doc.root(), stored.around)
     }
 
+    /// Judges a resource as it is now for a change. A patch tells by its answer what it met (`test`
+    /// guesses values, and what it leaves alone comes back), and so does a version that has to
+    /// match. TRUST: whoever may change but not read could learn everything by them, so for these
+    /// the resource must be readable as well; what is not is as if it were not there.
+    pub(crate) fn judge_before(
+        &self,
+        interaction: &Interaction,
+        if_match: Option<&str>,
+        root: Node<'_>,
+        around: SensitiveSet,
+    ) -> Judged {
+        let judged = self.judge_with(interaction, root, around);
+        let tells = *interaction == Interaction::Patch || if_match.is_some();
+        if tells && judged.permits() {
+            return self.judge_with(&Interaction::Read, root, around);
+        }
+        judged
+    }
+
     /// As [`Self::judge`], with sensitive kinds that the resource has from elsewhere.
     pub(crate) fn judge_with(
         &self,

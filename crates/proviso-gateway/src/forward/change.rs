@@ -20,7 +20,7 @@ use crate::decide::{Parts, Permit, may_write};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::upstream::{Criteria, Reading, Stored, Upstream, embedded};
-use crate::view::Judged;
+use crate::view::{Judged, View};
 
 /// LIMIT: to so many resources a change may newly refer; each is looked at.
 const REFERENCES_MAX: usize = 200;
@@ -128,8 +128,8 @@ pub(super) async fn update(
         }
     };
     let before = present(parts, &gateway.upstream, permit, &id, if_match).await?;
-    refers_to_known(gateway, parts, permit, (Some(&before.doc), &doc), &Siblings::default())
-        .await?;
+    let known = shown(&parts.view, (&before.doc, before.around), &doc)?;
+    refers_to_known(gateway, parts, permit, (known, &doc), &Siblings::default()).await?;
     replace(gateway, parts, permit, &before, &doc).await
 }
 
@@ -209,7 +209,27 @@ pub(super) async fn judge_ready(
     if before.is_some_and(|before| !keeps_labels(before.root(), after.root())) {
         return Err(Refusal::from(Problem::WriteRefused).at("meta.security"));
     }
-    refers_to_known(gateway, parts, permit, (before, after), siblings).await
+    let known = match &prepared.before {
+        Some(before) => shown(&parts.view, (&before.doc, before.around), after)?,
+        None => None,
+    };
+    refers_to_known(gateway, parts, permit, (known, after), siblings).await
+}
+
+/// What was there, if the caller may read it. What it may not read stays so: no change makes a
+/// hidden resource readable, and which references it had already is not told either.
+fn shown<'a>(
+    view: &View,
+    (before, around): (&'a Doc, SensitiveSet),
+    after: &Doc,
+) -> Result<Option<&'a Doc>, Refusal> {
+    if view.judge_with(&Interaction::Read, before.root(), around).permits() {
+        return Ok(Some(before));
+    }
+    if view.judge(&Interaction::Read, after.root()).permits() {
+        return Err(Problem::WriteRefused.into());
+    }
+    Ok(None)
 }
 
 /// An upstream by URL cannot change its records and our log in one transaction. So the permitted
@@ -234,7 +254,8 @@ async fn present(
     let Reading::Live(stored) = upstream.read(permit, parts.resource_type, id).await? else {
         return Err(Problem::NotFound.into());
     };
-    let judged = parts.view.judge_stored(&parts.interaction, &stored);
+    let (root, around) = (stored.doc.root(), stored.around);
+    let judged = parts.view.judge_before(&parts.interaction, if_match, root, around);
     if !judged.permits() {
         parts.trail.keep_back(&judged);
         return Err(Problem::NotFound.into());

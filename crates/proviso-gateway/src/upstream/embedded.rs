@@ -28,6 +28,8 @@ use crate::view::{Judged, View};
 struct Eyes<'a> {
     view: &'a View,
     interaction: &'a Interaction,
+    /// The version that a change must find.
+    if_match: Option<&'a str>,
     withheld: core::sync::atomic::AtomicU32,
     /// What was found and may not be changed, last.
     kept_back: Mutex<Option<Judged>>,
@@ -36,7 +38,12 @@ struct Eyes<'a> {
 impl<'a> Eyes<'a> {
     fn new(view: &'a View, interaction: &'a Interaction) -> Self {
         let withheld = core::sync::atomic::AtomicU32::new(0);
-        Self { view, interaction, withheld, kept_back: Mutex::new(None) }
+        Self { view, interaction, if_match: None, withheld, kept_back: Mutex::new(None) }
+    }
+
+    /// Criteria and changes: matched over what the caller may find by searching (leak 89).
+    fn to_change(view: &'a View, if_match: Option<&'a str>) -> Self {
+        Self { if_match, ..Self::new(view, &Interaction::Search) }
     }
 
     fn withheld(&self) -> u32 {
@@ -59,7 +66,8 @@ impl RecordView for Eyes<'_> {
     }
 
     fn may_change(&self, record: &Record, interaction: &Interaction) -> bool {
-        let judged = self.view.judge_with(interaction, record.doc.root(), record.around);
+        let (root, around) = (record.doc.root(), record.around);
+        let judged = self.view.judge_before(interaction, self.if_match, root, around);
         let may = judged.permits();
         if !may && let Ok(mut kept_back) = self.kept_back.lock() {
             *kept_back = Some(judged);
@@ -230,7 +238,7 @@ pub(crate) async fn update_matching(
 ) -> Result<Prepared, Refusal> {
     let (kind, body) = (parts.resource_type, doc.bytes().to_vec());
     let how = (version_of(criteria)?, NewIds::Server);
-    let eyes = Eyes::new(&parts.view, &Interaction::Search);
+    let eyes = Eyes::to_change(&parts.view, criteria.if_match);
     let done = app.records().update_matching(kind, criteria.text, body, how, &eyes).await;
     noted(done, eyes.kept_back(), &mut parts.trail)
 }
@@ -243,7 +251,7 @@ pub(crate) async fn patch_matching(
     criteria: &Criteria<'_>,
 ) -> Result<Prepared, Refusal> {
     let (kind, expected) = (parts.resource_type, version_of(criteria)?);
-    let eyes = Eyes::new(&parts.view, &Interaction::Search);
+    let eyes = Eyes::to_change(&parts.view, criteria.if_match);
     let done = app.records().patch_matching(kind, criteria.text, patch, expected, &eyes).await;
     noted(done, eyes.kept_back(), &mut parts.trail)
 }
@@ -255,7 +263,7 @@ pub(crate) async fn delete_matching(
     criteria: &Criteria<'_>,
 ) -> Result<Option<Prepared>, Refusal> {
     let (kind, expected) = (parts.resource_type, version_of(criteria)?);
-    let eyes = Eyes::new(&parts.view, &Interaction::Search);
+    let eyes = Eyes::to_change(&parts.view, criteria.if_match);
     let done = app.records().delete_matching(kind, criteria.text, expected, &eyes).await;
     noted(done, eyes.kept_back(), &mut parts.trail)
 }
@@ -266,7 +274,10 @@ pub(crate) async fn transaction(
     view: &View,
     changes: &[IncomingEntry<'_>],
 ) -> Result<PreparedTransaction, Obstacle> {
-    let eyes = Eyes::new(view, &Interaction::Search);
+    // How far a transaction comes tells whether a version matched, so one version that is stated
+    // in it makes every resource it changes one that must be readable.
+    let if_match = changes.iter().find_map(|change| change.request.if_match.as_deref());
+    let eyes = Eyes::to_change(view, if_match);
     let prepared = app.records().transaction(changes, NewIds::Server, &eyes).await;
     prepared.map_err(|fault| {
         let index = if let RecordFault::Entry { index, .. } = &fault { Some(*index) } else { None };
