@@ -301,7 +301,7 @@ fn add(doc: &Doc, path: &Pointer, json: &[u8], budget: &mut Budget) -> Result<Do
         return finish(edit);
     };
     let parent = parent.find(doc.root()).ok_or(OperationFault::NoSuchPath)?;
-    let comma = usize::from(parent.len() > 0);
+    let comma = usize::from(!parent.is_empty());
     match parent.kind() {
         Kind::Object => {
             let (removed, added) = match parent.get(last) {
