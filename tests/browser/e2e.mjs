@@ -243,7 +243,7 @@ async function choosingAPatient(browser, width) {
   assert.equal(await page.getByLabel(/James Okoro/).count(), 0, 'no care relationship, no name');
   await inspect(page, 'picker');
   await page.getByLabel(/Maria Alvarez/).check();
-  await page.getByRole('button', { name: 'Continue' }).click();
+  await page.getByRole('button', { name: 'Continue', exact: true }).click();
   await page.getByRole('button', { name: 'Allow', exact: true }).waitFor();
   await inspect(page, 'operational-picked');
   assert.deepEqual(faults, []);
