@@ -2,8 +2,9 @@
 //!
 //! Nothing about consent is taken from the token. Every plan is made from what is in force now.
 
-use proviso_core::account::{Account, AccountStatus, Relationship, RelationshipKind};
+use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
 use proviso_core::category::PurposeOfUse;
+use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, plan};
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::reason::ReasonCode;
@@ -25,6 +26,12 @@ impl App {
     /// The denial, with every reason that stands in the way.
     pub fn plan_access(&self, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
         plan_access(&self.live, caller, at)
+    }
+
+    /// As [`App::plan_access`], with everything that the plan was made from, so that the decisions
+    /// under it can be made again later.
+    pub fn plan_recorded(&self, caller: &Caller, at: At) -> Planned {
+        plan_recorded(&self.live, caller, at)
     }
 
     /// The plan for a person who looks at a record in the portal: the patient, or a proxy.
@@ -62,6 +69,15 @@ impl App {
     ) -> Option<OwnStanding> {
         standing_for(&self.live, account, patient, at)
     }
+}
+
+/// A plan, or the denial of the whole request, and what it was made from.
+#[derive(Debug)]
+pub struct Planned {
+    /// What was asked, and on what ground.
+    pub request: RecordedRequest,
+    /// The plan or the denial.
+    pub plan: Result<AccessPlan, Decision>,
 }
 
 /// In which role a person may act on a patient's choices.
@@ -115,15 +131,35 @@ pub(crate) fn standing_for(
 }
 
 pub(crate) fn plan_access(live: &Live, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
+    asked(live, caller, at, plan).unwrap_or_else(|stopped| Err(Decision::deny(stopped.gate)))
+}
+
+/// As [`plan_access`], with everything that the plan was made from.
+fn plan_recorded(live: &Live, caller: &Caller, at: At) -> Planned {
+    let planned = asked(live, caller, at, |request| Planned {
+        request: RecordedRequest::of(request),
+        plan: plan(request),
+    });
+    planned.unwrap_or_else(|stopped| {
+        let plan = Err(Decision::deny(stopped.gate.clone()));
+        Planned { request: *stopped, plan }
+    })
+}
+
+/// Hands the request, as the decision function takes it, to `then`; or says what stopped it before
+/// there was anything to decide.
+fn asked<T>(
+    live: &Live,
+    caller: &Caller,
+    at: At,
+    then: impl FnOnce(&AccessRequest<'_>) -> T,
+) -> Result<T, Box<RecordedRequest>> {
     let facts = match live.facts_of(&caller.grant) {
         Some(facts) if facts.grant.is_live(at) => facts,
         // The grant has ended: a consent that ended with it says more than that.
-        Some(_) | None => return Err(Decision::deny(why_ended(live, caller, at))),
+        Some(_) | None => return Err(Box::new(ended(live, caller, at))),
     };
     let refusals = mismatches(&facts, caller);
-    if !refusals.is_empty() {
-        return Err(Decision::deny(refusals));
-    }
     let GrantFacts { grant, account, consent, relationships, objections, .. } = &facts;
     let mode = match &grant.basis {
         GrantBasis::Consent { .. } => AccessMode::PatientDirected {
@@ -137,15 +173,13 @@ pub(crate) fn plan_access(live: &Live, caller: &Caller, at: At) -> Result<Access
         },
         GrantBasis::Operational => AccessMode::Operational {
             // A grant of staff access without a person is refused below: no kind, no rule.
-            kind: account
-                .as_ref()
-                .map_or(proviso_core::account::ActorKind::System, |account| account.kind),
+            kind: account.as_ref().map_or(ActorKind::System, |account| account.kind),
             relationships,
             objections,
         },
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
-    plan(&AccessRequest {
+    let request = AccessRequest {
         at,
         client: &caller.client,
         account: grant.account.as_ref(),
@@ -153,7 +187,45 @@ pub(crate) fn plan_access(live: &Live, caller: &Caller, at: At) -> Result<Access
         scopes: Some(&caller.scopes),
         patient_in_context: grant.context.patient.as_ref(),
         purpose: caller.purpose,
-    })
+    };
+    if refusals.is_empty() {
+        Ok(then(&request))
+    } else {
+        Err(Box::new(RecordedRequest::of(&request).stopped_by(refusals)))
+    }
+}
+
+/// A request whose grant has ended, with what its token says.
+fn ended(live: &Live, caller: &Caller, at: At) -> RecordedRequest {
+    let consent = caller.consent.as_ref().and_then(|id| live.consent(id));
+    let mode = match (&caller.consent, caller.kind) {
+        (Some(_), _) => AccessMode::PatientDirected {
+            consent: consent.as_deref(),
+            person: ActingPerson::Proxy(None),
+        },
+        (None, ActorKind::System) => AccessMode::PreAuthorized,
+        (
+            None,
+            kind @ (ActorKind::Patient
+            | ActorKind::Proxy
+            | ActorKind::Clinician
+            | ActorKind::Nurse
+            | ActorKind::Staff
+            | ActorKind::PrivacyOfficer
+            | ActorKind::Administrator
+            | ActorKind::SupportAgent),
+        ) => AccessMode::Operational { kind, relationships: &[], objections: &[] },
+    };
+    let request = AccessRequest {
+        at,
+        client: &caller.client,
+        account: caller.account.as_ref(),
+        mode,
+        scopes: Some(&caller.scopes),
+        patient_in_context: caller.patient.as_ref(),
+        purpose: caller.purpose,
+    };
+    RecordedRequest::of(&request).stopped_by(why_ended(live, caller, at))
 }
 
 fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {

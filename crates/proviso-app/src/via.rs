@@ -63,6 +63,8 @@ impl App {
             network: via.network.clone(),
             status: None,
             query_shape: None,
+            digest: None,
+            record: None,
         })
     }
 }

@@ -13,10 +13,11 @@ use core::fmt;
 use core::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-use proviso_core::account::AccountStatus;
+use proviso_core::account::{AccountStatus, ActorKind};
 use proviso_core::category::PurposeOfUse;
-use proviso_core::decision::{AccessMode, AccessPlan, AccessRequest, Decision, plan};
-use proviso_core::id::{AccountId, ClientId, PatientId, ResourceId};
+use proviso_core::decision::record::RecordedRequest;
+use proviso_core::decision::{AccessMode, AccessRequest, Decision, plan};
+use proviso_core::id::{AccountId, ClientId, IdError, PatientId, ResourceId};
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeSyntax};
@@ -24,6 +25,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::LaunchContext;
 
 use crate::App;
+use crate::access::Planned;
 use crate::failure::Failure;
 use crate::launch::LaunchRefusal;
 use crate::session::SignedIn;
@@ -144,21 +146,15 @@ impl App {
     /// decision function makes of their role and relationships for `patient/Encounter.rs`.
     ///
     /// # Errors
-    /// The denial, with every reason that stands in the way.
+    /// When the page has no name under which it may ask.
     pub fn plan_visits(
         &self,
         account: &AccountId,
         patient: &PatientId,
         at: At,
-    ) -> Result<AccessPlan, Decision> {
+    ) -> Result<Planned, IdError> {
         let facts = self.live.staff_facts(account);
-        let person = facts.account.filter(|own| own.status == AccountStatus::Active);
-        let Some(person) = person else {
-            return Err(Decision::deny(vec![ReasonCode::AccountDisabled]));
-        };
-        let Ok(page) = LAUNCH_PAGE.parse::<ClientId>() else {
-            return Err(Decision::deny(vec![ReasonCode::FactMissing]));
-        };
+        let page = LAUNCH_PAGE.parse::<ClientId>()?;
         // `patient/` keeps the plan to the one patient, whomever else the person cares for.
         let scope = Scope::Resource(ResourceScope::new(
             ScopeContext::Patient,
@@ -167,18 +163,26 @@ impl App {
             Vec::new(),
             ScopeSyntax::V2,
         ));
-        plan(&AccessRequest {
+        let request = AccessRequest {
             at,
             client: &page,
             account: Some(account),
             mode: AccessMode::Operational {
-                kind: person.kind,
+                // Without a person there is no kind and no rule.
+                kind: facts.account.as_ref().map_or(ActorKind::System, |own| own.kind),
                 relationships: &facts.relationships,
                 objections: &facts.objections,
             },
             scopes: Some(&[scope]),
             patient_in_context: Some(patient),
             purpose: PurposeOfUse::Treatment,
-        })
+        };
+        let recorded = RecordedRequest::of(&request);
+        if facts.account.as_ref().is_none_or(|own| own.status != AccountStatus::Active) {
+            let gate = vec![ReasonCode::AccountDisabled];
+            let plan = Err(Decision::deny(gate.clone()));
+            return Ok(Planned { request: recorded.stopped_by(gate), plan });
+        }
+        Ok(Planned { request: recorded, plan: plan(&request) })
     }
 }

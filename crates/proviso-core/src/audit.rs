@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
+use crate::decision::record::DecisionRecord;
 use crate::id::{
     AccountId, AuditEntryId, ClientId, ConsentId, ConsentVersionId, DecisionId, GrantId, PatientId,
     RequestId, ResourceId, SessionId, TokenId,
@@ -138,6 +139,13 @@ pub struct AuditEntry {
     pub status: Option<u16>,
     /// The query as asked, with values removed, for searches.
     pub query_shape: Option<String>,
+    /// The SHA-256 of the record of the decisions, hex.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<String>,
+    /// The decisions with what they were made from, so that they can be made again. Names what was
+    /// withheld as well, hence is for officers alone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub record: Option<DecisionRecord>,
 }
 
 /// The part of an access that would have been the same without anything that is hidden from those

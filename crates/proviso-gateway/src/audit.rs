@@ -305,5 +305,6 @@ fn entry(gateway: &Gateway, line: &Line) -> Result<AuditEntry, Unrecorded> {
     let entropy = || gateway.app.entropy().for_id().map_err(|_| Unrecorded);
     let id = AuditEntryId::generate(line.trail.at, entropy()?);
     let decision = DecisionId::generate(line.trail.at, entropy()?);
-    Ok(line.trail.entry(id, decision, line.outcome, line.status.as_u16()))
+    let status = line.status.as_u16();
+    line.trail.entry(id, decision, line.outcome, status).map_err(|_| Unrecorded)
 }

@@ -3,8 +3,9 @@
 //! What a resource that is not here yet looks like is judged later, one by one, in `filter`; what
 //! would be written is here already and is judged now. Only this module makes a [`Permitted`].
 
+use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
-use proviso_core::decision::{AccessPlan, Decision};
+use proviso_core::decision::Decision;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
@@ -140,7 +141,9 @@ pub fn decide_together(
 fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
     let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
         classified;
-    let view = match gateway.app.plan_access(&caller, trail.at) {
+    let planned = gateway.app.plan_recorded(&caller, trail.at);
+    trail.asked_of(&planned);
+    let view = match planned.plan {
         Ok(plan) => View::new(plan),
         Err(denial) => {
             let needed = needed_scope(&caller, &interaction, resource_type);
@@ -154,6 +157,7 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
         return Err(Stopped::new(refusal, trail));
     }
     if !view.plan().offers(&interaction, resource_type) {
+        trail.not_offered(&interaction, resource_type);
         let needed = needed_scope(&caller, &interaction, resource_type);
         let refusal = Refusal::from(Problem::ScopeInsufficient)
             .because(&[ReasonCode::ScopeMissing])
@@ -162,6 +166,7 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
     }
     // Criteria are a search: whoever may only write must not learn by them what is there.
     if asked.criteria().is_some() && !view.plan().offers(&Interaction::Search, resource_type) {
+        trail.not_offered(&Interaction::Search, resource_type);
         let needed = needed_scope(&caller, &Interaction::Search, resource_type);
         let refusal = Refusal::from(Problem::ScopeInsufficient)
             .because(&[ReasonCode::ScopeMissing])
@@ -170,6 +175,7 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
     }
     // The answer to a patch tells what it was applied to: whoever may not read has no use for it.
     if interaction == Interaction::Patch && !view.plan().offers(&Interaction::Read, resource_type) {
+        trail.not_offered(&Interaction::Read, resource_type);
         let needed = needed_scope(&caller, &Interaction::Read, resource_type);
         let refusal = Refusal::from(Problem::ScopeInsufficient)
             .because(&[ReasonCode::ScopeMissing])
@@ -183,13 +189,15 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
 /// The same for the page on which staff choose a visit: the plan is made from a person's role, no
 /// token takes part, and nothing is written.
 pub(crate) fn decide_visits(
-    plan: Result<AccessPlan, Decision>,
+    planned: Planned,
     interaction: &Interaction,
     trail: &mut Trail,
 ) -> Result<(View, Permit), Refusal> {
-    let view = View::new(plan.map_err(|denial| denied(&denial))?);
+    trail.asked_of(&planned);
+    let view = View::new(planned.plan.map_err(|denial| denied(&denial))?);
     trail.planned(view.plan());
     if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
+        trail.not_offered(interaction, ResourceType::ENCOUNTER);
         return Err(Refusal::from(Problem::AccessRefused).because(&[ReasonCode::ScopeMissing]));
     }
     Ok((view, Permit(())))

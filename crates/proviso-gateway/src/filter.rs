@@ -231,7 +231,7 @@ fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refu
         }
         parts.trail.release(&judged);
     }
-    parts.trail.withheld = parts.trail.withheld.saturating_add(page.withheld);
+    parts.trail.withhold_found(&page.withheld);
     let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
     Ok(Answer::new(StatusCode::OK, bundle::searchset(&gateway.base, page, next)))
 }

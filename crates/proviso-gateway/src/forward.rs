@@ -21,6 +21,7 @@ use crate::query;
 use crate::stop::Stopped;
 use crate::upstream::scan::{Scanned, Search};
 use crate::upstream::{History, Reading, Stored, Upstream};
+use crate::view::Withheld;
 
 mod change;
 mod together;
@@ -66,7 +67,7 @@ pub(crate) struct Page {
     pub(crate) interaction: Interaction,
     pub(crate) entries: Vec<PageEntry>,
     pub(crate) total: Option<u64>,
-    pub(crate) withheld: u32,
+    pub(crate) withheld: Withheld,
     pub(crate) next: Option<Position>,
     /// The query whose `_summary` or `_elements` cut resources down, once they have been judged.
     pub(crate) subset: Option<Box<Query>>,
@@ -425,7 +426,7 @@ async fn history(
         most: gateway.settings.limits.scan_records_max,
     };
     let found = gateway.upstream.history(permit, &ask).await?;
-    parts.trail.withheld = parts.trail.withheld.saturating_add(found.withheld);
+    parts.trail.withhold_found(&found.withheld);
     // A resource of which no version is visible is, to this caller, one that never was.
     if first && found.entries.is_empty() && id.is_some() && since.is_none() {
         return Err(Problem::NotFound.into());

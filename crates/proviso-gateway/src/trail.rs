@@ -4,11 +4,13 @@
 
 use std::collections::BTreeSet;
 
+use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use proviso_core::decision::org_rules::proxy_may_know;
+use proviso_core::decision::record::DecisionRecord;
 use proviso_core::decision::{AccessPlan, Belonging, Labels};
 use proviso_core::id::{
     AccountId, AuditEntryId, DecisionId, IdEntropy, PatientId, RequestId, ResourceId, SessionId,
@@ -19,7 +21,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 
 use crate::door::Received;
-use crate::view::Judged;
+use crate::view::{Judged, Withheld};
 
 /// LIMIT: an entry names so many resources; counts and categories always cover all of them.
 const NAMED_MAX: usize = 1000;
@@ -37,6 +39,8 @@ pub struct Trail {
     /// Who stands before a page of ours, which takes no token.
     viewer: Option<Viewer>,
     plan: Option<PlanNote>,
+    /// The decisions, with what they were made from.
+    record: Option<DecisionRecord>,
     pub(crate) interaction: Option<Interaction>,
     pub(crate) resource_type: Option<ResourceType>,
     pub(crate) query_shape: Option<String>,
@@ -108,6 +112,7 @@ impl Trail {
             former: None,
             viewer: None,
             plan: None,
+            record: None,
             interaction: None,
             resource_type: None,
             query_shape: None,
@@ -151,6 +156,39 @@ impl Trail {
         });
     }
 
+    /// Notes what a plan or a denial was made from.
+    pub(crate) fn asked_of(&mut self, planned: &Planned) {
+        let mut record = DecisionRecord::new(planned.request.clone());
+        if let Err(denial) = &planned.plan {
+            record.deny(denial);
+        }
+        self.record = Some(record);
+    }
+
+    /// Notes that the plan offers nothing of this kind.
+    pub(crate) fn not_offered(&mut self, interaction: &Interaction, resource_type: ResourceType) {
+        if let Some(record) = &mut self.record {
+            record.not_offered(interaction.clone(), resource_type);
+        }
+    }
+
+    fn judged(&mut self, judged: &Judged) {
+        if let (Some(record), Some((interaction, resource))) =
+            (&mut self.record, judged.for_record())
+        {
+            record.judge(interaction, resource);
+        }
+    }
+
+    /// Notes what a search came across and does not show. It is not what the request was about, so
+    /// only the record of decisions names it.
+    pub(crate) fn withhold_found(&mut self, withheld: &Withheld) {
+        self.withheld = self.withheld.saturating_add(withheld.count());
+        for judged in withheld.judged() {
+            self.judged(judged);
+        }
+    }
+
     /// Notes a resource that leaves, or was changed.
     pub(crate) fn release(&mut self, judged: &Judged) {
         self.released = self.released.saturating_add(1);
@@ -175,6 +213,7 @@ impl Trail {
 
     /// Notes whom and what a refused request was about.
     pub(crate) fn note(&mut self, judged: &Judged) {
+        self.judged(judged);
         let Some(facts) = &judged.facts else { return };
         if let Some(id) = &facts.id
             && self.resources.len() < NAMED_MAX
@@ -217,13 +256,21 @@ impl Trail {
     }
 
     /// The entry for the log.
+    ///
+    /// # Errors
+    /// When the record of the decisions cannot be written.
     pub(crate) fn entry(
         &self,
         id: AuditEntryId,
         decision: DecisionId,
         outcome: AuditOutcome,
         status: u16,
-    ) -> AuditEntry {
+    ) -> Result<AuditEntry, serde_json::Error> {
+        let record = self.record.clone().map(|mut record| {
+            record.trim();
+            record
+        });
+        let digest = record.as_ref().map(DecisionRecord::digest).transpose()?;
         let caller = self.caller.as_ref().or(self.former.as_ref());
         let viewer = self.viewer.as_ref();
         let mut patients = self.patients.clone();
@@ -253,7 +300,7 @@ impl Trail {
                 reasons.push(ReasonCode::CategoryNotShared);
             }
         }
-        AuditEntry {
+        Ok(AuditEntry {
             id,
             at: self.at,
             kind: AuditKind::Access,
@@ -289,7 +336,9 @@ impl Trail {
             network: self.network.clone(),
             status: Some(status),
             query_shape: self.query_shape.clone(),
-        }
+            digest,
+            record,
+        })
     }
 }
 

@@ -1,10 +1,12 @@
 //! The authorized view: what one caller may see, as a judgement on one resource at a time.
 
 use proviso_core::category::SensitiveSet;
+use proviso_core::decision::record::JudgedResource;
 use proviso_core::decision::{AccessPlan, Decision, Effect, Labels, PatientReach, ResourceFacts};
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
+use proviso_core::scope::ScopeFilter;
 use proviso_fhir::facts::resource_facts;
 use proviso_fhir::json::Node;
 use proviso_fhir::search::matches_scope_filter;
@@ -24,6 +26,47 @@ pub(crate) struct Judged {
     /// `None` when it is no resource of FHIR R4; such a thing is never permitted.
     pub(crate) facts: Option<ResourceFacts>,
     pub(crate) decision: Decision,
+    /// What it was judged for.
+    interaction: Interaction,
+    /// The filters of granular scopes that it matches.
+    filters: Vec<ScopeFilter>,
+}
+
+/// LIMIT: so many of the resources that a search withholds are kept for the log one by one; the
+/// others are counted.
+const WITHHELD_KEPT_MAX: usize = 200;
+
+/// What a search came across and does not show.
+#[derive(Debug, Default)]
+pub(crate) struct Withheld {
+    count: u32,
+    judged: Vec<Judged>,
+}
+
+impl Withheld {
+    pub(crate) fn add(&mut self, judged: Judged) {
+        self.count = self.count.saturating_add(1);
+        if self.judged.len() < WITHHELD_KEPT_MAX {
+            self.judged.push(judged);
+        }
+    }
+
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    pub(crate) fn judged(&self) -> &[Judged] {
+        &self.judged
+    }
+}
+
+impl FromIterator<Judged> for Withheld {
+    fn from_iter<I: IntoIterator<Item = Judged>>(all: I) -> Self {
+        all.into_iter().fold(Self::default(), |mut withheld, judged| {
+            withheld.add(judged);
+            withheld
+        })
+    }
 }
 
 impl Judged {
@@ -31,9 +74,16 @@ impl Judged {
         self.facts.is_some() && self.decision.effect == Effect::Permit
     }
 
-    fn unknown() -> Self {
+    /// What the log keeps of it; nothing for what is no resource.
+    pub(crate) fn for_record(&self) -> Option<(&Interaction, JudgedResource<'_>)> {
+        let facts = self.facts.as_ref()?;
+        let judged = JudgedResource { facts, filters: &self.filters, decision: &self.decision };
+        Some((&self.interaction, judged))
+    }
+
+    fn unknown(interaction: &Interaction) -> Self {
         let decision = Decision { effect: Effect::Deny, reasons: vec![ReasonCode::FactMissing] };
-        Self { facts: None, decision }
+        Self { facts: None, decision, interaction: interaction.clone(), filters: Vec::new() }
     }
 }
 
@@ -82,14 +132,18 @@ impl View {
         root: Node<'_>,
         around: SensitiveSet,
     ) -> Judged {
-        let Some(mut facts) = resource_facts(root) else { return Judged::unknown() };
+        let Some(mut facts) = resource_facts(root) else { return Judged::unknown(interaction) };
         if let Labels::Known(kinds) = facts.labels {
             facts.labels = Labels::Known(kinds.union(around));
         }
-        let decision = self.plan.decide(interaction, &facts, &|filter| {
-            matches_scope_filter(root, &filter.param, &filter.value)
-        });
-        Judged { facts: Some(facts), decision }
+        let filters: Vec<ScopeFilter> = self
+            .plan
+            .scope_filters()
+            .filter(|filter| matches_scope_filter(root, &filter.param, &filter.value))
+            .cloned()
+            .collect();
+        let decision = self.plan.decide(interaction, &facts, &|filter| filters.contains(filter));
+        Judged { facts: Some(facts), decision, interaction: interaction.clone(), filters }
     }
 
     /// The only patients whose records are reached, if the plan names them.

@@ -80,8 +80,9 @@ impl<'a> Walk<'a> {
 
     fn decide(&mut self) -> Result<(View, Permit), Refusal> {
         let (person, patient) = (&self.look.person.account.id, self.look.patient);
-        let plan = self.gateway.app.plan_visits(person, patient, self.trail.at);
-        let (view, permit) = decide_visits(plan, &self.interaction, &mut self.trail)?;
+        let planned = self.gateway.app.plan_visits(person, patient, self.trail.at);
+        let planned = planned.map_err(|_| Problem::Unavailable)?;
+        let (view, permit) = decide_visits(planned, &self.interaction, &mut self.trail)?;
         self.plan = Some(view.plan().clone());
         Ok((view, permit))
     }
@@ -118,7 +119,7 @@ impl<'a> Walk<'a> {
             self.trail.release(&judged);
             visits.extend(visit_of(entry.stored.doc.root()));
         }
-        self.trail.withheld = self.trail.withheld.saturating_add(withheld);
+        self.trail.withhold_found(&withheld);
         self.within_budget()?;
         Ok(VisitList { newest_first: visits, cut: next.is_some() })
     }
@@ -165,7 +166,8 @@ impl<'a> Walk<'a> {
         let same = |now: AccessPlan| {
             plan.as_ref().is_some_and(|made| AccessPlan { at: made.at, ..now } == *made)
         };
-        let reasons = match gateway.app.plan_visits(person, look.patient, now) {
+        let planned = gateway.app.plan_visits(person, look.patient, now);
+        let reasons = match planned.map_err(|_| VisitsError::NoAnswer)?.plan {
             Ok(now) if same(now.clone()) => return Ok(Some(value)),
             // The patient has objected, or taken an objection back.
             Ok(_) => vec![ReasonCode::PatientObjection],

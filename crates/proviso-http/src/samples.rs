@@ -182,6 +182,8 @@ pub(crate) fn entry(kind: AuditKind, outcome: AuditOutcome) -> AuditEntry {
         network: None,
         status: None,
         query_shape: None,
+        digest: None,
+        record: None,
     }
 }
 

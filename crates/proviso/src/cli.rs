@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use proviso_core::id::{DecisionId, RequestId};
 
 /// Consent-first access governance for FHIR APIs.
 ///
@@ -35,6 +36,11 @@ pub enum Command {
     ///
     /// Recomputes every commitment, leaf and signature from disk and names the first bad entry.
     Verify(VerifyArgs),
+    /// Make past decisions again from what the audit log keeps of them.
+    ///
+    /// Each must come out with the same bytes as then. With `--decision` or `--request`, also prints
+    /// why it fell as it did. What it prints names what was withheld: it is for privacy officers.
+    Replay(ReplayArgs),
     /// Check that this installation can run: configuration, keys, store, upstream, clock, log.
     Doctor(DoctorArgs),
     /// Look after signing keys.
@@ -106,6 +112,23 @@ pub struct VerifyArgs {
     /// Whose log.
     pub installation: Installation,
     /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    #[command(flatten)]
+    /// Whose log.
+    pub installation: Installation,
+    /// Only the decision with this id (`dec_…`).
+    #[arg(long, value_name = "ID", conflicts_with = "request")]
+    pub decision: Option<DecisionId>,
+    /// Only the decisions of the request with this id (`req_…`).
+    #[arg(long, value_name = "ID")]
+    pub request: Option<RequestId>,
+    /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
 }

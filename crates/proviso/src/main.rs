@@ -39,6 +39,10 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             telemetry::start(LogFormat::Text, "warn");
             commands::verify::run(&arguments)
         }
+        Command::Replay(arguments) => {
+            telemetry::start(LogFormat::Text, "warn");
+            commands::replay::run(&arguments)
+        }
         Command::Doctor(arguments) => {
             telemetry::start(LogFormat::Text, "error");
             runtime.block_on(commands::doctor::run(&arguments))

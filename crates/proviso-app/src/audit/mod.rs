@@ -6,6 +6,7 @@
 
 mod leaf;
 mod place;
+mod replay;
 mod seal;
 mod search;
 mod signer;
@@ -18,6 +19,9 @@ use proviso_core::id::AuditEntryId;
 use proviso_store::{Batch, CommitError, Op, Precondition, ReadError, Receipt};
 
 pub use self::leaf::{Leaf, LeafError};
+pub use self::replay::{
+    Outcome, ReplayCounts, ReplayFailure, Replayed, Wanted, replay_with_master,
+};
 pub use self::seal::{SealError, Sealer};
 pub use self::search::{ActivityQuery, AuditSearch, LogPage, LoggedEntry, ToldEntry};
 pub use self::signer::{LogSigner, install_signer};

@@ -96,6 +96,8 @@ fn entry(number: u64) -> AuditEntry {
         network: Some("192.0.2.7".to_owned()),
         status: Some(200),
         query_shape: None,
+        digest: None,
+        record: None,
     }
 }
 

@@ -131,6 +131,8 @@ fn without_others(mut entry: AuditEntry) -> AuditEntry {
     entry.withheld = 0;
     entry.resources.clear();
     entry.for_proxies = None;
+    entry.digest = None;
+    entry.record = None;
     entry
 }
 

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::trace::{Check, Detail, Trace};
 use super::{AccessPlan, Belonging, Decision, FilterMatch, Labels, PatientReach, ResourceFacts};
 use crate::category::SensitiveKind;
 use crate::category_rules::{believed, categories_of_type, covers, is_directory};
@@ -10,7 +11,7 @@ use crate::id::PatientId;
 use crate::interaction::Interaction;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
-use crate::scope::{Permissions, ResourceScope, ScopeContext};
+use crate::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeFilter};
 
 /// Types that the server itself keeps: they record what was allowed and done, so nobody writes
 /// them through the data path (design §7).
@@ -37,6 +38,11 @@ impl AccessPlan {
                 || !possible.intersection(self.categories).is_empty())
     }
 
+    /// The filters of all granular scopes, which somebody who has the resource must match.
+    pub fn scope_filters(&self) -> impl Iterator<Item = &ScopeFilter> {
+        self.scopes.as_deref().unwrap_or_default().iter().flat_map(|scope| &scope.filters)
+    }
+
     /// Judges one resource version for one interaction.
     ///
     /// A permit names its basis. A denial lists every conjunct that failed, in the order in which
@@ -47,37 +53,67 @@ impl AccessPlan {
         facts: &ResourceFacts,
         filter_matches: &FilterMatch<'_>,
     ) -> Decision {
-        let mut refusals = Vec::new();
-        match self.needed(interaction, facts.resource_type) {
-            None => refusals.push(ReasonCode::InteractionNotOffered),
-            Some(needed) => {
-                if let Err(reason) = self.scope_gate(needed, facts, filter_matches) {
-                    refusals.push(reason);
-                }
-            }
+        let mut refusals: Vec<ReasonCode> = Vec::new();
+        self.traced(interaction, facts, filter_matches, &mut refusals);
+        if refusals.is_empty() {
+            Decision::permit(self.basis_for(facts))
+        } else {
+            Decision::deny(refusals)
+        }
+    }
+
+    /// The ground of a permit for a resource.
+    pub(super) const fn basis_for(&self, facts: &ResourceFacts) -> ReasonCode {
+        match facts.belonging {
+            Belonging::Directory => ReasonCode::PublicDirectory,
+            Belonging::Patients(_) | Belonging::Unknown => self.basis,
+        }
+    }
+
+    /// As [`Self::decide`], telling of every check. Nothing refused is a permit.
+    pub(super) fn traced(
+        &self,
+        interaction: &Interaction,
+        facts: &ResourceFacts,
+        filter_matches: &FilterMatch<'_>,
+        trace: &mut impl Trace,
+    ) {
+        let needed = self.needed(interaction, facts.resource_type);
+        let offered = if needed.is_none() { Some(ReasonCode::InteractionNotOffered) } else { None };
+        trace.check(Check::InteractionOffered, offered, || {
+            Detail::Interaction(interaction.clone(), facts.resource_type)
+        });
+        if let Some(needed) = needed {
+            let refused = self.scope_gate(needed, facts, filter_matches).err();
+            trace.check(Check::ScopeReaches, refused, || {
+                Detail::Scopes(self.scopes_for(facts.resource_type))
+            });
         }
         match &facts.belonging {
             Belonging::Directory => {
-                if !is_directory(facts.resource_type) {
-                    refusals.push(ReasonCode::FactMissing);
+                let known = is_directory(facts.resource_type);
+                let refused = if known { None } else { Some(ReasonCode::FactMissing) };
+                trace.check(Check::EveryPatientReached, refused, || Detail::Nothing);
+                if !known {
+                    self.judge_content(facts, trace);
                 }
             }
             Belonging::Unknown => {
-                refusals.push(ReasonCode::FactMissing);
-                self.judge_content(facts, &mut refusals);
+                let refused = Some(ReasonCode::FactMissing);
+                trace.check(Check::EveryPatientReached, refused, || Detail::Nothing);
+                self.judge_content(facts, trace);
             }
             Belonging::Patients(patients) => {
-                self.judge_patients(patients, facts, &mut refusals);
-                self.judge_content(facts, &mut refusals);
+                self.judge_patients(patients, facts, trace);
+                self.judge_content(facts, trace);
             }
         }
-        if !refusals.is_empty() {
-            return Decision::deny(refusals);
-        }
-        match facts.belonging {
-            Belonging::Directory => Decision::permit(ReasonCode::PublicDirectory),
-            Belonging::Patients(_) | Belonging::Unknown => Decision::permit(self.basis),
-        }
+    }
+
+    fn scopes_for(&self, resource_type: ResourceType) -> Vec<Scope> {
+        let scopes = self.scopes.as_deref().unwrap_or_default();
+        let reaching = scopes.iter().filter(|scope| scope.reaches_type(resource_type));
+        reaching.cloned().map(Scope::Resource).collect()
     }
 
     /// The permissions that an interaction needs, or `None` if it is not offered on this type on
@@ -154,20 +190,32 @@ impl AccessPlan {
         &self,
         patients: &BTreeSet<PatientId>,
         facts: &ResourceFacts,
-        refusals: &mut Vec<ReasonCode>,
+        trace: &mut impl Trace,
     ) {
-        if patients.is_empty() {
-            refusals.push(ReasonCode::FactMissing);
-        }
-        if let PatientReach::Only(reached) = &self.reach
-            && !patients.is_subset(reached)
-        {
-            let none_reached = patients.is_disjoint(reached);
-            refusals.push(if none_reached {
-                self.unreached()
-            } else {
-                ReasonCode::OtherPatientNamed
-            });
+        let refused = if patients.is_empty() {
+            Some(ReasonCode::FactMissing)
+        } else {
+            match &self.reach {
+                PatientReach::Only(reached) if !patients.is_subset(reached) => {
+                    let none_reached = patients.is_disjoint(reached);
+                    Some(if none_reached {
+                        self.unreached()
+                    } else {
+                        ReasonCode::OtherPatientNamed
+                    })
+                }
+                PatientReach::Only(_) | PatientReach::Any => None,
+            }
+        };
+        trace.check(Check::EveryPatientReached, refused, || Detail::Patients {
+            named: patients.clone(),
+            reached: match &self.reach {
+                PatientReach::Only(reached) => patients.intersection(reached).cloned().collect(),
+                PatientReach::Any => patients.clone(),
+            },
+        });
+        if self.objections.is_empty() {
+            return;
         }
         let kinds = believed(facts.resource_type, facts.categories);
         let objected = self.objections.iter().any(|(patient, categories)| {
@@ -176,9 +224,8 @@ impl AccessPlan {
                 || !kinds.intersection(*categories).is_empty();
             touched && patients.contains(patient)
         });
-        if objected {
-            refusals.push(ReasonCode::PatientObjection);
-        }
+        let refused = if objected { Some(ReasonCode::PatientObjection) } else { None };
+        trace.check(Check::NoObjection, refused, || Detail::Nothing);
     }
 
     /// Why none of the patients of a record is within reach, on this basis.
@@ -194,28 +241,31 @@ impl AccessPlan {
             .map_or(ReasonCode::OtherPatientNamed, |(_, lacking)| lacking)
     }
 
-    fn judge_content(&self, facts: &ResourceFacts, refusals: &mut Vec<ReasonCode>) {
-        if !covers(self.categories, facts.resource_type, facts.categories) {
-            refusals.push(ReasonCode::CategoryNotShared);
-        }
+    fn judge_content(&self, facts: &ResourceFacts, trace: &mut impl Trace) {
+        let covered = covers(self.categories, facts.resource_type, facts.categories);
+        let refused = if covered { None } else { Some(ReasonCode::CategoryNotShared) };
+        trace.check(Check::CategoryIncluded, refused, || Detail::Categories {
+            record: believed(facts.resource_type, facts.categories),
+            included: self.categories,
+        });
         // The clinical time of the data, never the time at which it was stored. A record without
         // one might be from any time, so it lies in no bounded period.
-        if !self.data_period.is_unbounded()
-            && !facts.clinical_period.is_some_and(|period| self.data_period.covers(&period))
-        {
-            refusals.push(ReasonCode::OutsideDataPeriod);
-        }
-        match facts.labels {
-            Labels::Known(kinds) => {
-                if !kinds.is_subset_of(self.sensitive) {
-                    refusals.push(ReasonCode::SensitiveKindNotShared);
-                }
-            }
-            Labels::Unclassified => {
-                if !self.sensitive.contains(SensitiveKind::Restricted) {
-                    refusals.push(ReasonCode::Unlabelled);
-                }
-            }
-        }
+        let dated = self.data_period.is_unbounded()
+            || facts.clinical_period.is_some_and(|period| self.data_period.covers(&period));
+        let refused = if dated { None } else { Some(ReasonCode::OutsideDataPeriod) };
+        trace.check(Check::DataPeriodCovers, refused, || Detail::DataPeriod {
+            record: facts.clinical_period,
+            included: self.data_period,
+        });
+        let refused = match facts.labels {
+            Labels::Known(kinds) if kinds.is_subset_of(self.sensitive) => None,
+            Labels::Known(_) => Some(ReasonCode::SensitiveKindNotShared),
+            Labels::Unclassified if self.sensitive.contains(SensitiveKind::Restricted) => None,
+            Labels::Unclassified => Some(ReasonCode::Unlabelled),
+        };
+        trace.check(Check::SensitiveKindsNamed, refused, || Detail::SensitiveKinds {
+            record: facts.labels,
+            named: self.sensitive,
+        });
     }
 }

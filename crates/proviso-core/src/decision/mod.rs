@@ -7,9 +7,12 @@
 //! Everything here is an intersection: a conjunct can refuse, none can widen another. A refusal
 //! lists every conjunct that failed, in a fixed order. What is unknown refuses.
 
+pub mod explain;
 mod judge;
 pub mod org_rules;
 mod plan;
+pub mod record;
+mod trace;
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -18,6 +21,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 pub use plan::plan;
+pub use trace::{Check, Detail, Layer, Step};
 
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};

@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::trace::{Check, Detail, Trace};
 use super::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, PatientReach, org_rules,
 };
@@ -12,7 +13,7 @@ use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use crate::consent::{Capacity, NamedConsent, Recipient, Standing};
 use crate::id::{ConsentId, ConsentVersionId, PatientId};
 use crate::reason::ReasonCode;
-use crate::scope::{ResourceScope, ScopeContext, ScopeSet};
+use crate::scope::{ResourceScope, Scope, ScopeContext, ScopeSet};
 use crate::time::Period;
 
 /// What a mode allows at most, before scopes.
@@ -31,35 +32,43 @@ struct Ground {
 /// # Errors
 /// The denial, with every reason that stands in the way.
 pub fn plan(request: &AccessRequest<'_>) -> Result<AccessPlan, Decision> {
-    let mut refusals = Vec::new();
+    let mut refusals: Vec<ReasonCode> = Vec::new();
+    traced(request, &mut refusals).ok_or_else(|| Decision::deny(refusals))
+}
+
+/// As [`plan`], telling of every check.
+pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Option<AccessPlan> {
+    let trace = &mut Heard { trace, refused: false };
     let scopes = match usable_scopes(request) {
-        Ok(scopes) => scopes,
+        Ok(scopes) => {
+            trace.check(Check::ScopeCounts, None, || scopes_counted(scopes.as_deref()));
+            scopes
+        }
         Err(reason) => {
-            refusals.push(reason);
+            trace.check(Check::ScopeCounts, Some(reason), || Detail::Scopes(Vec::new()));
             None
         }
     };
     let ground = match request.mode {
         AccessMode::PatientDirected { consent: None, .. } => {
-            refusals.push(ReasonCode::NoConsent);
+            let reason = Some(ReasonCode::NoConsent);
+            trace.check(Check::ConsentNamesParties, reason, || Detail::Nothing);
             None
         }
         AccessMode::PatientDirected { consent: Some(consent), person } => {
-            Some(patient_directed(request, consent, person, &mut refusals))
+            Some(patient_directed(request, consent, person, trace))
         }
         AccessMode::OwnRecord { patient, person } => {
-            Some(own_record(request, patient, person, &mut refusals))
+            Some(own_record(request, patient, person, trace))
         }
         AccessMode::Operational { kind, relationships, objections } => {
-            operational(request, kind, relationships, objections, &mut refusals)
+            operational(request, kind, relationships, objections, trace)
         }
-        AccessMode::PreAuthorized => Some(pre_authorized(request, &mut refusals)),
+        AccessMode::PreAuthorized => Some(pre_authorized(request, trace)),
     };
-    let Some(ground) = ground.filter(|_| refusals.is_empty()) else {
-        return Err(Decision::deny(refusals));
-    };
+    let ground = ground.filter(|_| !trace.refused)?;
     let patient_in_context = patient_in_context(request).cloned();
-    Ok(AccessPlan {
+    Some(AccessPlan {
         at: request.at,
         purpose: request.purpose,
         reach: narrow_reach(ground.reach, scopes.as_deref(), patient_in_context.as_ref()),
@@ -73,6 +82,28 @@ pub fn plan(request: &AccessRequest<'_>) -> Result<AccessPlan, Decision> {
         basis: ground.basis,
         policy_version: org_rules::VERSION.to_owned(),
     })
+}
+
+/// Passes checks on, and remembers whether one refused.
+struct Heard<'t, T> {
+    trace: &'t mut T,
+    refused: bool,
+}
+
+impl<T: Trace> Trace for Heard<'_, T> {
+    fn check(
+        &mut self,
+        check: Check,
+        refused: Option<ReasonCode>,
+        detail: impl FnOnce() -> Detail,
+    ) {
+        self.refused |= refused.is_some();
+        self.trace.check(check, refused, detail);
+    }
+}
+
+fn scopes_counted(scopes: Option<&[ResourceScope]>) -> Detail {
+    Detail::Scopes(scopes.unwrap_or_default().iter().cloned().map(Scope::Resource).collect())
 }
 
 fn patient_in_context<'a>(request: &AccessRequest<'a>) -> Option<&'a PatientId> {
@@ -151,36 +182,35 @@ fn patient_directed(
     request: &AccessRequest<'_>,
     consent: &NamedConsent,
     person: ActingPerson<'_>,
-    refusals: &mut Vec<ReasonCode>,
+    trace: &mut impl Trace,
 ) -> Ground {
     let version = consent.version();
     // TRUST: the consent is found through the grant. Were the wrong one found, the names on it
     // must still be those of this request.
     let for_this_app = matches!(&version.recipient, Recipient::App(app) if app == request.client);
-    if !for_this_app || request.account != Some(&version.given_by) {
-        refusals.push(ReasonCode::NoConsent);
-    }
-    match version.standing(request.at) {
-        Standing::InForce => {}
-        Standing::Revoked => refusals.push(ReasonCode::ConsentRevoked),
-        Standing::NotInForce => refusals.push(ReasonCode::ConsentNotInForce),
-    }
+    let of_this_person = request.account == Some(&version.given_by);
+    let parties = refused_unless(for_this_app && of_this_person, ReasonCode::NoConsent);
+    trace.check(Check::ConsentNamesParties, parties, || Detail::Nothing);
+    let ended = match version.standing(request.at) {
+        Standing::InForce => None,
+        Standing::Revoked => Some(ReasonCode::ConsentRevoked),
+        Standing::NotInForce => Some(ReasonCode::ConsentNotInForce),
+    };
+    trace.check(Check::ConsentInForce, ended, || Detail::Consent {
+        consent: version.consent.clone(),
+        version: consent.id().clone(),
+        status: version.status,
+        period: version.period,
+    });
     let mut sensitive = version.sensitive;
     let by_patient =
         matches!(person, ActingPerson::Patient) && version.capacity == Capacity::Patient;
     if !by_patient {
         sensitive = sensitive.intersection(org_rules::proxy_sensitive());
-        if !proxy_in_force(request, &version.patient, person) {
-            refusals.push(ReasonCode::ProxyNotInForce);
-        }
+        check_proxy(request, &version.patient, person, trace);
     }
-    // By name only: a purpose is in the set or it is not; no code implies another.
-    if !version.purposes.contains(request.purpose) {
-        refusals.push(ReasonCode::PurposeNotAllowed);
-    }
-    if request.patient_in_context.is_some_and(|patient| *patient != version.patient) {
-        refusals.push(ReasonCode::OutsidePatientContext);
-    }
+    check_purpose(request, version.purposes, trace);
+    check_context(request, &version.patient, trace);
     Ground {
         reach: PatientReach::Only(BTreeSet::from([version.patient.clone()])),
         categories: version.categories,
@@ -192,11 +222,41 @@ fn patient_directed(
     }
 }
 
+fn refused_unless(holds: bool, reason: ReasonCode) -> Option<ReasonCode> {
+    (!holds).then_some(reason)
+}
+
+/// By name only: a purpose is in the set or it is not; no code implies another.
+fn check_purpose(request: &AccessRequest<'_>, named: PurposeSet, trace: &mut impl Trace) {
+    let refused = refused_unless(named.contains(request.purpose), ReasonCode::PurposeNotAllowed);
+    trace.check(Check::PurposeNamed, refused, || Detail::Purpose { asked: request.purpose, named });
+}
+
+fn check_context(request: &AccessRequest<'_>, about: &PatientId, trace: &mut impl Trace) {
+    let same = request.patient_in_context.is_none_or(|launched| launched == about);
+    let refused = refused_unless(same, ReasonCode::OutsidePatientContext);
+    trace.check(Check::PatientInContext, refused, || Detail::Context {
+        launched: request.patient_in_context.cloned(),
+        about: Some(about.clone()),
+    });
+}
+
+fn check_proxy(
+    request: &AccessRequest<'_>,
+    patient: &PatientId,
+    person: ActingPerson<'_>,
+    trace: &mut impl Trace,
+) {
+    let holds = proxy_in_force(request, patient, person);
+    let refused = refused_unless(holds, ReasonCode::ProxyNotInForce);
+    trace.check(Check::ProxyInForce, refused, || Detail::Relationship(RelationshipKind::Proxy));
+}
+
 fn own_record(
     request: &AccessRequest<'_>,
     patient: &PatientId,
     person: ActingPerson<'_>,
-    refusals: &mut Vec<ReasonCode>,
+    trace: &mut impl Trace,
 ) -> Ground {
     let (purposes, sensitive, basis) = match person {
         ActingPerson::Patient => (
@@ -210,18 +270,13 @@ fn own_record(
             ReasonCode::ProxyInForce,
         ),
     };
-    if matches!(person, ActingPerson::Proxy(_)) && !proxy_in_force(request, patient, person) {
-        refusals.push(ReasonCode::ProxyNotInForce);
+    if matches!(person, ActingPerson::Proxy(_)) {
+        check_proxy(request, patient, person, trace);
     }
-    if request.account.is_none() {
-        refusals.push(ReasonCode::FactMissing);
-    }
-    if !purposes.contains(request.purpose) {
-        refusals.push(ReasonCode::PurposeNotAllowed);
-    }
-    if request.patient_in_context.is_some_and(|context| context != patient) {
-        refusals.push(ReasonCode::OutsidePatientContext);
-    }
+    let known = refused_unless(request.account.is_some(), ReasonCode::FactMissing);
+    trace.check(Check::PersonKnown, known, || Detail::Nothing);
+    check_purpose(request, purposes, trace);
+    check_context(request, patient, trace);
     Ground {
         reach: PatientReach::Only(BTreeSet::from([patient.clone()])),
         categories: CategorySet::all(),
@@ -262,26 +317,28 @@ fn operational(
     kind: ActorKind,
     relationships: &[Relationship],
     objections: &[(PatientId, CategorySet)],
-    refusals: &mut Vec<ReasonCode>,
+    trace: &mut impl Trace,
 ) -> Option<Ground> {
     let Some(rule) = org_rules::rule_for(kind) else {
-        refusals.push(ReasonCode::RoleWithoutClinicalData);
+        let reason = Some(ReasonCode::RoleWithoutClinicalData);
+        trace.check(Check::RoleHasClinicalData, reason, || Detail::Role(kind));
         return None;
     };
+    trace.check(Check::RoleHasClinicalData, None, || Detail::Role(kind));
     let patients: BTreeSet<PatientId> = relationships
         .iter()
         .filter(|relationship| in_force(request, relationship, rule.relationship))
         .map(|relationship| relationship.patient.clone())
         .collect();
-    if request.patient_in_context.is_some_and(|patient| !patients.contains(patient)) {
-        refusals.push(rule.lacking);
-        refusals.push(ReasonCode::OutsidePatientContext);
-    } else if patients.is_empty() {
-        refusals.push(rule.lacking);
-    }
-    if !rule.purposes.contains(request.purpose) {
-        refusals.push(ReasonCode::PurposeNotAllowed);
-    }
+    let in_context = request.patient_in_context.is_none_or(|own| patients.contains(own));
+    let related = refused_unless(in_context && !patients.is_empty(), rule.lacking);
+    trace.check(Check::RelationshipInForce, related, || Detail::Relationship(rule.relationship));
+    let outside = refused_unless(in_context, ReasonCode::OutsidePatientContext);
+    trace.check(Check::PatientInContext, outside, || Detail::Context {
+        launched: request.patient_in_context.cloned(),
+        about: request.patient_in_context.filter(|own| patients.contains(own)).cloned(),
+    });
+    check_purpose(request, rule.purposes, trace);
     Some(Ground {
         objections: objections
             .iter()
@@ -297,10 +354,8 @@ fn operational(
     })
 }
 
-fn pre_authorized(request: &AccessRequest<'_>, refusals: &mut Vec<ReasonCode>) -> Ground {
-    if !org_rules::PRE_AUTHORIZED_PURPOSES.contains(request.purpose) {
-        refusals.push(ReasonCode::PurposeNotAllowed);
-    }
+fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground {
+    check_purpose(request, org_rules::PRE_AUTHORIZED_PURPOSES, trace);
     Ground {
         reach: PatientReach::Any,
         categories: CategorySet::all(),

@@ -75,6 +75,12 @@ fn laboratory_of(patients: &[&str]) -> ResourceFacts {
     }
 }
 
+/// A plan of a choice in force, and a record that it covers.
+pub(super) fn shared_plan() -> (AccessPlan, ResourceFacts) {
+    let named = consent(|_| {});
+    (asked().directed(&named).unwrap(), laboratory_of(&["maria"]))
+}
+
 fn reasons(plan: &AccessPlan, facts: &ResourceFacts) -> Vec<ReasonCode> {
     plan.decide(&Interaction::Read, facts, &|_| true).reasons
 }
@@ -471,6 +477,7 @@ fn the_directory_is_open_to_whoever_has_the_scope_and_closed_to_their_writes() {
     assert_eq!(write.reasons, [ReasonCode::InteractionNotOffered]);
     // A claim that a clinical record is a directory entry is not believed.
     facts.resource_type = ResourceType::OBSERVATION;
+    facts.categories = CategorySet::EMPTY.with(Category::Laboratory);
     assert_eq!(reasons(&plan, &facts), [ReasonCode::FactMissing]);
     let narrow = Asked { scopes: Some(scopes("patient/Patient.rs")), ..asked() };
     facts.resource_type = ResourceType::PRACTITIONER;

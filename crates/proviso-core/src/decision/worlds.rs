@@ -64,7 +64,7 @@ impl Person {
 }
 
 impl World {
-    pub(crate) fn plan(&self) -> Result<AccessPlan, Decision> {
+    pub(crate) fn request(&self) -> AccessRequest<'_> {
         let mode = match &self.mode {
             Mode::Directed { consent, person } => {
                 AccessMode::PatientDirected { consent: consent.as_ref(), person: person.acting() }
@@ -77,7 +77,7 @@ impl World {
             }
             Mode::PreAuthorized => AccessMode::PreAuthorized,
         };
-        plan(&AccessRequest {
+        AccessRequest {
             at: self.at,
             client: &self.client,
             account: self.account.as_ref(),
@@ -85,7 +85,19 @@ impl World {
             scopes: self.scopes.as_deref(),
             patient_in_context: self.context.as_ref(),
             purpose: self.purpose,
-        })
+        }
+    }
+
+    pub(crate) fn plan(&self) -> Result<AccessPlan, Decision> {
+        plan(&self.request())
+    }
+
+    /// The consent, if the world has one.
+    pub(crate) fn consent(&self) -> Option<&NamedConsent> {
+        match &self.mode {
+            Mode::Directed { consent, .. } => consent.as_ref(),
+            Mode::Own { .. } | Mode::Operational { .. } | Mode::PreAuthorized => None,
+        }
     }
 
     pub(crate) fn decide(&self) -> Decision {

@@ -22,7 +22,7 @@ use crate::problem::{Problem, Refusal};
 use crate::trail::Trail;
 use crate::upstream::scan::{Scanned, Search};
 use crate::upstream::{Criteria, History, Obstacle, Reading, Stored, Versions};
-use crate::view::{Judged, View};
+use crate::view::{Judged, View, Withheld};
 
 /// The caller's view as the store wants it: one record at a time.
 struct Eyes<'a> {
@@ -30,14 +30,15 @@ struct Eyes<'a> {
     interaction: &'a Interaction,
     /// The version that a change must find.
     if_match: Option<&'a str>,
-    withheld: core::sync::atomic::AtomicU32,
+    /// What was come across and is not seen.
+    withheld: Mutex<Withheld>,
     /// What was found and may not be changed, last.
     kept_back: Mutex<Option<Judged>>,
 }
 
 impl<'a> Eyes<'a> {
     fn new(view: &'a View, interaction: &'a Interaction) -> Self {
-        let withheld = core::sync::atomic::AtomicU32::new(0);
+        let withheld = Mutex::default();
         Self { view, interaction, if_match: None, withheld, kept_back: Mutex::new(None) }
     }
 
@@ -46,8 +47,8 @@ impl<'a> Eyes<'a> {
         Self { if_match, ..Self::new(view, &Interaction::Search) }
     }
 
-    fn withheld(&self) -> u32 {
-        self.withheld.load(core::sync::atomic::Ordering::Relaxed)
+    fn withheld(self) -> Withheld {
+        self.withheld.into_inner().unwrap_or_default()
     }
 
     fn kept_back(self) -> Option<Judged> {
@@ -59,8 +60,8 @@ impl RecordView for Eyes<'_> {
     fn sees(&self, record: &Record) -> bool {
         let judged = self.view.judge_with(self.interaction, record.doc.root(), record.around);
         let sees = judged.permits();
-        if !sees {
-            self.withheld.fetch_add(1, core::sync::atomic::Ordering::Relaxed);
+        if !sees && let Ok(mut withheld) = self.withheld.lock() {
+            withheld.add(judged);
         }
         sees
     }

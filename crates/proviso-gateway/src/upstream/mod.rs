@@ -25,7 +25,7 @@ use crate::forward::{Carried, Change, HistoryEntry, Written};
 use crate::problem::{Problem, Refusal};
 use crate::upstream::http::{HttpUpstream, UpstreamError};
 use crate::upstream::scan::{Scanned, Search};
-use crate::view::{Judged, View};
+use crate::view::{Judged, View, Withheld};
 
 /// The server that has the records.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub(crate) struct History<'a> {
 pub(crate) struct Versions {
     pub(crate) entries: Vec<HistoryEntry>,
     pub(crate) total: Option<u64>,
-    pub(crate) withheld: u32,
+    pub(crate) withheld: Withheld,
     pub(crate) next: Option<Point>,
 }
 

@@ -14,6 +14,7 @@ use crate::forward::HistoryEntry;
 use crate::problem::{Problem, Refusal};
 use crate::upstream::http::{Answer, HttpUpstream, Outgoing, UpstreamError};
 use crate::upstream::{History, Reading, Stored, Versions};
+use crate::view::Withheld;
 
 const FHIR_JSON: &str = "application/fhir+json";
 
@@ -69,7 +70,7 @@ impl HttpUpstream {
         id: &ResourceId,
     ) -> Result<Versions, Refusal> {
         let mut visible = Vec::new();
-        let mut withheld = 0_u32;
+        let mut withheld = Withheld::default();
         let mut entries = self.history(ask, id).await?;
         let mut versions: Vec<&mut Stored> = entries
             .iter_mut()
@@ -79,10 +80,11 @@ impl HttpUpstream {
         for entry in entries {
             let recent = ask.since.is_none_or(|since| entry.at.is_some_and(|at| at >= since));
             let Some(judged_by) = entry.judged_by().filter(|_| recent) else { continue };
-            if ask.view.judge_stored(ask.interaction, judged_by).permits() {
+            let judged = ask.view.judge_stored(ask.interaction, judged_by);
+            if judged.permits() {
                 visible.push(entry);
             } else {
-                withheld = withheld.saturating_add(1);
+                withheld.add(judged);
             }
         }
         let total = visible.len();

@@ -24,7 +24,7 @@ use crate::query::{encode, pairs};
 use crate::upstream::http::{HttpUpstream, UpstreamError};
 use crate::upstream::remote::bundle;
 use crate::upstream::{Reading, Stored};
-use crate::view::View;
+use crate::view::{Judged, View, Withheld};
 
 /// LIMIT: patients named in one upstream query.
 const PATIENTS_PER_QUERY: usize = 50;
@@ -59,7 +59,7 @@ type Candidates = (Vec<(ResourceId, Stored)>, Option<String>);
 pub(crate) struct Scanned {
     pub(crate) entries: Vec<PageEntry>,
     pub(crate) total: Option<u64>,
-    pub(crate) withheld: u32,
+    pub(crate) withheld: Withheld,
     /// Where the view goes on after this page, if it does.
     pub(crate) next: Option<Point>,
 }
@@ -91,10 +91,10 @@ impl HttpUpstream {
         Ok(Scanned { entries, total, withheld, next })
     }
 
-    /// Every resource of the view that matches, and how many that matched were withheld.
-    async fn matches(&self, search: &Search<'_>) -> Result<(Vec<Stored>, u32), Refusal> {
+    /// Every resource of the view that matches, and those that matched and were withheld.
+    async fn matches(&self, search: &Search<'_>) -> Result<(Vec<Stored>, Withheld), Refusal> {
         let mut found: BTreeMap<(ResourceType, ResourceId), Stored> = BTreeMap::new();
-        let mut withheld: BTreeSet<(ResourceType, ResourceId)> = BTreeSet::new();
+        let mut withheld: BTreeMap<(ResourceType, ResourceId), Judged> = BTreeMap::new();
         let mut seen = 0_usize;
         for kind in &search.query.types {
             for narrowed in narrowings(*kind, search.view.patients().as_deref()) {
@@ -110,36 +110,38 @@ impl HttpUpstream {
                     });
                     let (visible, others) = self.part(search, matching.collect()).await?;
                     found.extend(visible.into_iter().map(|(id, stored)| ((*kind, id), stored)));
-                    withheld.extend(others.into_iter().map(|id| (*kind, id)));
+                    withheld.extend(others.into_iter().map(|(id, judged)| ((*kind, id), judged)));
                     tail = next;
                 }
             }
         }
-        let withheld = u32::try_from(withheld.len()).unwrap_or(u32::MAX);
-        Ok((found.into_values().collect(), withheld))
+        Ok((found.into_values().collect(), withheld.into_values().collect()))
     }
 
     /// Parts candidates into those that the view sees, together with what they refer to, and the
-    /// ids of the others.
+    /// others as they were judged.
     async fn part(
         &self,
         search: &Search<'_>,
         candidates: Vec<(ResourceId, Stored)>,
-    ) -> Result<(Vec<(ResourceId, Stored)>, Vec<ResourceId>), UpstreamError> {
-        let sees = |stored: &Stored| search.view.judge_stored(search.interaction, stored).permits();
-        let (mut visible, mut others) = (Vec::new(), Vec::new());
-        for (id, stored) in candidates {
-            if sees(&stored) {
-                visible.push((id, stored));
-            } else {
-                others.push(id);
+    ) -> Result<(Vec<(ResourceId, Stored)>, Vec<(ResourceId, Judged)>), UpstreamError> {
+        let mut others = Vec::new();
+        let mut part = |candidates: Vec<(ResourceId, Stored)>| {
+            let mut visible = Vec::with_capacity(candidates.len());
+            for (id, stored) in candidates {
+                let judged = search.view.judge_stored(search.interaction, &stored);
+                if judged.permits() {
+                    visible.push((id, stored));
+                } else {
+                    others.push((id, judged));
+                }
             }
-        }
+            visible
+        };
+        let mut visible = part(candidates);
         let mut within: Vec<&mut Stored> = visible.iter_mut().map(|(_, stored)| stored).collect();
         self.look_around(&mut within).await?;
-        let (visible, led_astray): (Vec<_>, Vec<_>) =
-            visible.into_iter().partition(|(_, stored)| sees(stored));
-        others.extend(led_astray.into_iter().map(|(id, _)| id));
+        let visible = part(visible);
         Ok((visible, others))
     }
 

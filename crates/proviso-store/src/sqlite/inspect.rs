@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use proviso_core::id::TenantId;
+use proviso_core::id::{ConsentVersionId, TenantId};
 use proviso_oauth::record::SealedKey;
 use proviso_tlog::TileId;
 use proviso_tlog::tile::tile_hashes;
@@ -13,6 +13,7 @@ use super::connection;
 use super::read::Reads;
 use super::read_log::{COLUMNS, RawEntry};
 use super::side_file::SideFile;
+use crate::choice::StoredConsent;
 use crate::error::{OpenError, ReadError};
 
 /// An entry as its row stands, before anything about it has been believed.
@@ -220,6 +221,17 @@ impl AuditLogReader {
     /// The signed note in the file beside the database; `None` when there is no such file.
     pub fn side_note(&self) -> Result<Option<String>, ReadError> {
         self.side.clone().map_err(ReadError::Storage)
+    }
+
+    /// The consent version with a name, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn consent_version(
+        &self,
+        id: &ConsentVersionId,
+    ) -> Result<Option<StoredConsent>, ReadError> {
+        Reads { db: &self.db, tenant: self.tenant }.consent_version(id)
     }
 
     /// The server's sealed keys.

@@ -267,6 +267,18 @@ impl Reads<'_> {
         Ok(latest.into_iter().next())
     }
 
+    pub(crate) fn consent_version(
+        &self,
+        id: &ConsentVersionId,
+    ) -> Result<Option<StoredConsent>, ReadError> {
+        // Index: consent_version_id.
+        let named = self.consents_where(
+            "SELECT version_id, body FROM consent_version WHERE tenant = ?1 AND version_id = ?2",
+            (self.tenant, id.as_str()),
+        )?;
+        Ok(named.into_iter().next())
+    }
+
     pub(crate) fn consents_of_patient(
         &self,
         patient: &PatientId,

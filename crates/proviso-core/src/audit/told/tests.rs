@@ -57,6 +57,8 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         network: None,
         status: Some(200),
         query_shape: None,
+        digest: None,
+        record: None,
     }
 }
 

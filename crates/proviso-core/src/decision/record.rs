@@ -1,0 +1,494 @@
+//! What a decision was made from, kept so that it can be made again.
+//!
+//! A record holds every input of the decisions of one request as values; the consent is named by
+//! the hash of its content, since versions never change. Making the decisions again from the
+//! record gives the same bytes, and the digest of those bytes is what the log carries (design P5,
+//! consent.md §7.4).
+//!
+//! Resources are grouped: those that are alike in everything but id and date are written once.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::explain::{Explanation, explain, explain_gate, explain_plan};
+use super::{
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Decision, Effect, Labels,
+    ResourceFacts, org_rules, plan,
+};
+use crate::account::{ActorKind, Relationship};
+use crate::category::{CategorySet, PurposeOfUse};
+use crate::consent::NamedConsent;
+use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
+use crate::interaction::Interaction;
+use crate::reason::ReasonCode;
+use crate::resource_type::ResourceType;
+use crate::scope::{Scope, ScopeFilter};
+use crate::time::{At, Period};
+
+/// The name and version of the decision function. Counts up with every change that could make an
+/// earlier record come out otherwise.
+pub const ENGINE: &str = "decision/1";
+
+/// LIMIT: so many resources are kept for each request; what is beyond is counted. A page has at
+/// most 1 000 entries.
+pub const RESOURCES_MAX: usize = 2_000;
+
+/// A request, as values that outlive it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RecordedRequest {
+    /// The instant of the decision.
+    pub at: At,
+    /// Which app.
+    pub client: ClientId,
+    /// Which person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub account: Option<AccountId>,
+    /// By which right.
+    pub mode: RecordedMode,
+    /// The scopes of the token.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub scopes: Option<Vec<Scope>>,
+    /// The patient in context.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub patient_in_context: Option<PatientId>,
+    /// What for.
+    pub purpose: PurposeOfUse,
+    /// Why the token was not taken at all, before a plan was made; empty when it was.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gate: Vec<ReasonCode>,
+}
+
+/// A mode, as values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordedMode {
+    /// An app acts for a patient or proxy.
+    PatientDirected {
+        /// The version of the consent.
+        consent: Option<ConsentVersionId>,
+        /// Who signed in.
+        person: RecordedPerson,
+    },
+    /// The patient, or a proxy, looks at the record.
+    OwnRecord {
+        /// Whose record.
+        patient: PatientId,
+        /// Who looks.
+        person: RecordedPerson,
+    },
+    /// Staff.
+    Operational {
+        /// Their role.
+        kind: ActorKind,
+        /// Relationships that have a part in it.
+        relationships: Vec<Relationship>,
+        /// Objections that have a part in it.
+        objections: Vec<(PatientId, CategorySet)>,
+    },
+    /// A service.
+    PreAuthorized,
+}
+
+/// A person, as values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RecordedPerson {
+    /// The patient.
+    Patient,
+    /// A proxy, with the relationship on record.
+    Proxy(Option<Relationship>),
+}
+
+/// Resources that are alike in all that a decision looks at but their id and date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct JudgedGroup {
+    /// What was to be done with them.
+    pub interaction: Interaction,
+    /// Their type.
+    pub resource_type: ResourceType,
+    /// Whom they belong to.
+    pub belonging: Belonging,
+    /// Their kinds.
+    pub categories: CategorySet,
+    /// Their labels.
+    pub labels: Labels,
+    /// The filters of granular scopes that they match.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub filters: Vec<ScopeFilter>,
+    /// Permit or deny.
+    pub effect: Effect,
+    /// Why.
+    pub reasons: Vec<ReasonCode>,
+    /// Which, and from when.
+    pub members: Vec<(Option<ResourceId>, Option<Period>)>,
+}
+
+/// The decisions of one request with everything they were made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DecisionRecord {
+    /// The decision function.
+    pub engine: String,
+    /// The organisation's rules.
+    pub policy: String,
+    /// What was asked, and on what ground.
+    pub request: RecordedRequest,
+    /// Why the request was denied as a whole; empty when it was not.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub denied: Vec<ReasonCode>,
+    /// What the plan does not offer for any resource at all, and was therefore not tried.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub not_offered: Vec<(Interaction, ResourceType)>,
+    /// The resources that were judged.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub judged: Vec<JudgedGroup>,
+    /// How many more were judged than are kept.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub not_kept: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Why a decision cannot be made again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// It was made by another version of the decision function.
+    #[error("decided by `{0}`, which this version does not have")]
+    OtherEngine(String),
+    /// It was made under rules that are not at hand.
+    #[error("decided under the rules `{0}`, which are not at hand")]
+    OtherPolicy(String),
+    /// The version of the consent is not at hand.
+    #[error("consent version `{0}` is not at hand")]
+    ConsentMissing(ConsentVersionId),
+}
+
+impl RecordedRequest {
+    /// Keeps a request whose token was taken.
+    pub fn of(request: &AccessRequest<'_>) -> Self {
+        Self {
+            at: request.at,
+            client: request.client.clone(),
+            account: request.account.cloned(),
+            mode: RecordedMode::of(request.mode),
+            scopes: request.scopes.map(<[Scope]>::to_vec),
+            patient_in_context: request.patient_in_context.cloned(),
+            purpose: request.purpose,
+            gate: Vec::new(),
+        }
+    }
+
+    /// The same request with what stopped it before a plan was made.
+    #[must_use]
+    pub fn stopped_by(mut self, gate: Vec<ReasonCode>) -> Self {
+        self.gate = gate;
+        self
+    }
+
+    /// The version of the consent that has to be at hand to decide again.
+    pub const fn consent(&self) -> Option<&ConsentVersionId> {
+        match &self.mode {
+            RecordedMode::PatientDirected { consent, .. } => consent.as_ref(),
+            RecordedMode::OwnRecord { .. }
+            | RecordedMode::Operational { .. }
+            | RecordedMode::PreAuthorized => None,
+        }
+    }
+
+    /// The request as the decision function takes it.
+    pub fn request<'a>(&'a self, consent: Option<&'a NamedConsent>) -> AccessRequest<'a> {
+        AccessRequest {
+            at: self.at,
+            client: &self.client,
+            account: self.account.as_ref(),
+            mode: self.mode.mode(consent),
+            scopes: self.scopes.as_deref(),
+            patient_in_context: self.patient_in_context.as_ref(),
+            purpose: self.purpose,
+        }
+    }
+
+    fn plan(&self, consent: Option<&NamedConsent>) -> Result<AccessPlan, Decision> {
+        if self.gate.is_empty() {
+            plan(&self.request(consent))
+        } else {
+            Err(Decision::deny(self.gate.clone()))
+        }
+    }
+}
+
+impl RecordedMode {
+    fn of(mode: AccessMode<'_>) -> Self {
+        match mode {
+            AccessMode::PatientDirected { consent, person } => Self::PatientDirected {
+                consent: consent.map(|named| named.id().clone()),
+                person: RecordedPerson::of(person),
+            },
+            AccessMode::OwnRecord { patient, person } => {
+                Self::OwnRecord { patient: patient.clone(), person: RecordedPerson::of(person) }
+            }
+            AccessMode::Operational { kind, relationships, objections } => Self::Operational {
+                kind,
+                relationships: relationships.to_vec(),
+                objections: objections.to_vec(),
+            },
+            AccessMode::PreAuthorized => Self::PreAuthorized,
+        }
+    }
+
+    fn mode<'a>(&'a self, consent: Option<&'a NamedConsent>) -> AccessMode<'a> {
+        match self {
+            Self::PatientDirected { consent: named, person } => AccessMode::PatientDirected {
+                consent: consent.filter(|at_hand| Some(at_hand.id()) == named.as_ref()),
+                person: person.acting(),
+            },
+            Self::OwnRecord { patient, person } => {
+                AccessMode::OwnRecord { patient, person: person.acting() }
+            }
+            Self::Operational { kind, relationships, objections } => {
+                AccessMode::Operational { kind: *kind, relationships, objections }
+            }
+            Self::PreAuthorized => AccessMode::PreAuthorized,
+        }
+    }
+}
+
+impl RecordedPerson {
+    fn of(person: ActingPerson<'_>) -> Self {
+        match person {
+            ActingPerson::Patient => Self::Patient,
+            ActingPerson::Proxy(relationship) => Self::Proxy(relationship.cloned()),
+        }
+    }
+
+    const fn acting(&self) -> ActingPerson<'_> {
+        match self {
+            Self::Patient => ActingPerson::Patient,
+            Self::Proxy(relationship) => ActingPerson::Proxy(relationship.as_ref()),
+        }
+    }
+}
+
+impl JudgedGroup {
+    fn facts(&self, id: Option<&ResourceId>, clinical_period: Option<Period>) -> ResourceFacts {
+        ResourceFacts {
+            resource_type: self.resource_type,
+            id: id.cloned(),
+            belonging: self.belonging.clone(),
+            categories: self.categories,
+            labels: self.labels,
+            clinical_period,
+        }
+    }
+
+    fn takes(&self, interaction: &Interaction, judged: &JudgedResource<'_>) -> bool {
+        let JudgedResource { facts, filters, decision } = judged;
+        self.effect == decision.effect
+            && self.reasons == decision.reasons
+            && self.interaction == *interaction
+            && self.resource_type == facts.resource_type
+            && self.belonging == facts.belonging
+            && self.categories == facts.categories
+            && self.labels == facts.labels
+            && self.filters == *filters
+    }
+}
+
+/// A resource with what was decided about it.
+#[derive(Debug, Clone, Copy)]
+pub struct JudgedResource<'a> {
+    /// What was known of it.
+    pub facts: &'a ResourceFacts,
+    /// The filters of granular scopes that it matches.
+    pub filters: &'a [ScopeFilter],
+    /// What was decided.
+    pub decision: &'a Decision,
+}
+
+impl DecisionRecord {
+    /// A record of a request about which nothing has been decided yet.
+    pub fn new(request: RecordedRequest) -> Self {
+        Self {
+            engine: ENGINE.into(),
+            policy: org_rules::VERSION.into(),
+            request,
+            denied: Vec::new(),
+            not_offered: Vec::new(),
+            judged: Vec::new(),
+            not_kept: 0,
+        }
+    }
+
+    /// The request was denied as a whole.
+    pub fn deny(&mut self, decision: &Decision) {
+        self.denied.clone_from(&decision.reasons);
+    }
+
+    /// The plan offers nothing of this kind.
+    pub fn not_offered(&mut self, interaction: Interaction, resource_type: ResourceType) {
+        self.not_offered.push((interaction, resource_type));
+    }
+
+    /// One resource was judged.
+    ///
+    /// Only the last group is looked at, so that a long page costs no more for each entry; results
+    /// of a search mostly are alike in a row.
+    pub fn judge(&mut self, interaction: &Interaction, judged: JudgedResource<'_>) {
+        if self.kept() >= RESOURCES_MAX {
+            self.not_kept = self.not_kept.saturating_add(1);
+            return;
+        }
+        let JudgedResource { facts, filters, decision } = judged;
+        let member = (facts.id.clone(), facts.clinical_period);
+        if let Some(last) = self.judged.last_mut()
+            && last.takes(interaction, &judged)
+        {
+            last.members.push(member);
+            return;
+        }
+        self.judged.push(JudgedGroup {
+            interaction: interaction.clone(),
+            resource_type: facts.resource_type,
+            belonging: facts.belonging.clone(),
+            categories: facts.categories,
+            labels: facts.labels,
+            filters: filters.to_vec(),
+            effect: decision.effect,
+            reasons: decision.reasons.clone(),
+            members: alloc::vec![member],
+        });
+    }
+
+    fn kept(&self) -> usize {
+        self.judged.iter().map(|group| group.members.len()).sum()
+    }
+
+    /// Leaves out relationships and objections about patients that none of the resources names. A
+    /// person's list of patients is long, and none of the others had a part in the decisions.
+    ///
+    /// INVARIANT: the decisions come out as before. Whether there is any relationship in force at
+    /// all is one of the checks, so one is kept.
+    pub fn trim(&mut self) {
+        let context = self.request.patient_in_context.clone();
+        let RecordedMode::Operational { kind, relationships, objections } = &mut self.request.mode
+        else {
+            return;
+        };
+        let judged = &self.judged;
+        let has_part = |patient: &PatientId| {
+            context.as_ref() == Some(patient)
+                || judged.iter().any(|group| match &group.belonging {
+                    Belonging::Patients(patients) => patients.contains(patient),
+                    Belonging::Directory | Belonging::Unknown => false,
+                })
+        };
+        let needed = org_rules::rule_for(*kind).map(|rule| rule.relationship);
+        let at = self.request.at;
+        let account = self.request.account.as_ref();
+        let witness = relationships
+            .iter()
+            .find(|own| {
+                Some(own.kind) == needed && Some(&own.account) == account && own.period.contains(at)
+            })
+            .cloned();
+        relationships.retain(|own| has_part(&own.patient));
+        if let Some(witness) = witness
+            && !relationships.contains(&witness)
+        {
+            relationships.push(witness);
+        }
+        objections.retain(|(patient, _)| has_part(patient));
+    }
+
+    /// Makes every decision again.
+    ///
+    /// # Errors
+    /// When the engine, the rules or the consent version are not at hand.
+    pub fn replay(&self, consent: Option<&NamedConsent>) -> Result<Self, ReplayError> {
+        if self.engine != ENGINE {
+            return Err(ReplayError::OtherEngine(self.engine.clone()));
+        }
+        if self.policy != org_rules::VERSION {
+            return Err(ReplayError::OtherPolicy(self.policy.clone()));
+        }
+        if let Some(needed) = self.request.consent()
+            && consent.map(NamedConsent::id) != Some(needed)
+        {
+            return Err(ReplayError::ConsentMissing(needed.clone()));
+        }
+        let mut again = Self::new(self.request.clone());
+        again.not_kept = self.not_kept;
+        match self.request.plan(consent) {
+            Err(denial) => again.deny(&denial),
+            Ok(plan) => {
+                let offers = |(interaction, resource_type): &(Interaction, ResourceType)| {
+                    plan.offers(interaction, *resource_type)
+                };
+                again.not_offered =
+                    self.not_offered.iter().filter(|asked| !offers(asked)).cloned().collect();
+                for group in &self.judged {
+                    for (id, period) in &group.members {
+                        let facts = group.facts(id.as_ref(), *period);
+                        let decision = plan.decide(&group.interaction, &facts, &|filter| {
+                            group.filters.contains(filter)
+                        });
+                        let judged = JudgedResource {
+                            facts: &facts,
+                            filters: &group.filters,
+                            decision: &decision,
+                        };
+                        again.judge(&group.interaction, judged);
+                    }
+                }
+            }
+        }
+        Ok(again)
+    }
+
+    /// The trees of the decisions: one for each kept resource, or one for the request when none was
+    /// judged.
+    pub fn explain(&self, consent: Option<&NamedConsent>) -> Vec<Explanation> {
+        let request = self.request.request(consent);
+        if !self.request.gate.is_empty() {
+            return alloc::vec![explain_gate(&self.request.gate)];
+        }
+        let one_by_one = self.judged.iter().flat_map(|group| {
+            group.members.iter().map(move |(id, period)| {
+                let facts = group.facts(id.as_ref(), *period);
+                explain(&request, &group.interaction, &facts, &|filter| {
+                    group.filters.contains(filter)
+                })
+            })
+        });
+        let trees: Vec<Explanation> = one_by_one.collect();
+        if trees.is_empty() { alloc::vec![explain_plan(&request)] } else { trees }
+    }
+
+    /// The bytes that the digest names: JSON with its members in the order of the types and no
+    /// white space. Sets are written in catalogue order, lists in the order of the decisions.
+    ///
+    /// # Errors
+    /// Never: keys are strings and every value has a JSON form. A caller refuses all the same.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+
+    /// The SHA-256 of the bytes, hex.
+    ///
+    /// # Errors
+    /// As [`Self::to_bytes`].
+    pub fn digest(&self) -> Result<String, serde_json::Error> {
+        Ok(hex(&Sha256::digest(self.to_bytes()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests;
