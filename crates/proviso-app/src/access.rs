@@ -103,7 +103,7 @@ fn proxy_of<'a>(
     relationships.iter().find(|own| own.kind == RelationshipKind::Proxy && own.patient == *patient)
 }
 
-fn acting<'a>(
+pub(crate) fn acting<'a>(
     account: &Account,
     patient: &PatientId,
     relationships: &'a [Relationship],

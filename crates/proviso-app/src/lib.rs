@@ -11,6 +11,7 @@ pub mod bearer;
 pub mod caller;
 pub mod clients;
 pub mod consent;
+pub mod evaluation;
 pub mod failure;
 pub mod introspect;
 pub mod keys;
@@ -54,6 +55,7 @@ pub struct App {
     pub(crate) live: Arc<Live>,
     pub(crate) settings: Settings,
     pub(crate) visits: visits::VisitsPort,
+    pub(crate) evaluations: evaluation::EvaluationsPort,
 }
 
 impl App {

@@ -7,7 +7,7 @@
 //! INVARIANT: a batch that changes one of these values is written through [`Live::commit`] and no
 //! other way, since a change that is on disk but not here would not be in force.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
@@ -44,6 +44,8 @@ struct State {
     accounts: HashMap<AccountId, Stamped<Arc<Account>>>,
     /// `None` is a grant that ended.
     grants: HashMap<GrantId, Stamped<Option<Arc<Grant>>>>,
+    /// Which grants there are for an app; ended ones may still be among them.
+    grants_of: HashMap<ClientId, BTreeSet<GrantId>>,
     consents: HashMap<ConsentId, Arc<NamedConsent>>,
     relationships: HashMap<AccountId, HashMap<RelationshipKey, Stamped<Relationship>>>,
     objections: HashMap<PatientId, Stamped<CategorySet>>,
@@ -220,6 +222,26 @@ impl Live {
         self.read(|state| state.grants.get(id).and_then(|stamped| stamped.value.clone()))
     }
 
+    /// The grants of an app that were not ended, in the order of their ids.
+    pub fn grants_of_client(&self, client: &ClientId) -> Vec<Arc<Grant>> {
+        self.read(|state| {
+            let ids = state.grants_of.get(client)?;
+            let grants = ids.iter().filter_map(|id| state.grants.get(id)?.value.clone());
+            Some(grants.collect())
+        })
+        .unwrap_or_default()
+    }
+
+    /// The ids of all apps.
+    pub fn client_ids(&self) -> Vec<ClientId> {
+        self.read(|state| Some(state.clients.keys().cloned().collect())).unwrap_or_default()
+    }
+
+    /// The ids of all accounts.
+    pub fn account_ids(&self) -> Vec<AccountId> {
+        self.read(|state| Some(state.accounts.keys().cloned().collect())).unwrap_or_default()
+    }
+
     /// The latest version of a consent.
     pub fn consent(&self, id: &ConsentId) -> Option<Arc<NamedConsent>> {
         self.read(|state| state.consents.get(id).cloned())
@@ -296,6 +318,8 @@ impl State {
             Change::Grant(grant) => {
                 self.newest = self.newest.max(Some(grant.created_at));
                 let value = grant.ended.is_none().then(|| Arc::clone(&grant));
+                let of_client = self.grants_of.entry(grant.client.clone()).or_default();
+                of_client.insert(grant.id.clone());
                 put(&mut self.grants, grant.id.clone(), epoch, value);
             }
             Change::GrantEnd(id) => put(&mut self.grants, id, epoch, None),
@@ -353,6 +377,10 @@ impl State {
                 grant.expires_at.is_none() || newest.is_none_or(|newest| grant.is_live(newest))
             }
         });
+        let grants = &self.grants;
+        for of_client in self.grants_of.values_mut() {
+            of_client.retain(|id| grants.contains_key(id));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use proviso_store::{Batch, CommitError, Op, ReadError, Store};
 use crate::App;
 use crate::audit::{AuditError, SealError, Sealer, install_signer};
 use crate::clients::AuthMemory;
+use crate::evaluation::EvaluationsPort;
 use crate::keys::{Keys, KeysError, MasterKey};
 use crate::live::Live;
 use crate::ports::{Clock, Entropy, EntropyError};
@@ -68,6 +69,7 @@ impl App {
         let auth = AuthMemory::new();
         let around = Arc::default();
         let visits = VisitsPort::default();
+        let evaluations = EvaluationsPort::default();
         let app = Arc::new(Self {
             store,
             clock,
@@ -79,6 +81,7 @@ impl App {
             live,
             settings,
             visits,
+            evaluations,
         });
         app.log_start(first_start).await?;
         Ok(app)

@@ -47,6 +47,8 @@ pub enum AuditKind {
     ClientRegistration,
     /// A person looked at their activity or records in the portal.
     PortalView,
+    /// An enforcement point asked for a decision; no record was shown.
+    Evaluation,
     /// A person saw the names of patients in a list, to choose one of them.
     NamesShown,
     /// A key was made, rotated or retired.

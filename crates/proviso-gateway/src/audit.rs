@@ -93,10 +93,15 @@ impl Settled {
         self.bundle.is_some()
     }
 
+    /// Whether there is something that a permission which has ended takes back. A refusal keeps
+    /// saying what it said: a token without a scope is not one that has ended.
+    fn has_answers(&self) -> bool {
+        self.outcomes.iter().any(|ended| is_answer(&ended.outcome))
+    }
+
     fn withdraw(&mut self) {
         for ended in &mut self.outcomes {
-            let status = ended.outcome.answer.status;
-            if status.is_success() || status == StatusCode::NOT_MODIFIED {
+            if is_answer(&ended.outcome) {
                 ended.outcome = withdrawn(&ended.outcome);
                 ended.recorded = false;
             }
@@ -206,7 +211,7 @@ pub async fn audit(gateway: &Gateway, mut settled: Settled, origin: Option<Strin
         return Audited::refused(Problem::AuditUnavailable, request, allowed_origin);
     }
     // Writing the log takes time, and a permission may end meanwhile: asked once more, last.
-    if !stands(gateway, settled.caller.as_ref()) {
+    if settled.has_answers() && !stands(gateway, settled.caller.as_ref()) {
         let lines: Vec<Line> =
             settled.outcomes.iter().map(|ended| withdrawn(&ended.outcome).line).collect();
         let problem = match record(gateway, &lines).await {
@@ -255,6 +260,11 @@ fn stands(gateway: &Gateway, caller: Option<&Caller>) -> bool {
     caller.is_none_or(|caller| gateway.app.still_in_force(caller, gateway.app.now()))
 }
 
+fn is_answer(outcome: &Outcome) -> bool {
+    let status = outcome.answer.status;
+    status.is_success() || status == StatusCode::NOT_MODIFIED
+}
+
 fn withdrawn(outcome: &Outcome) -> Outcome {
     let refusal = Refusal::from(Problem::TokenInvalid).because(&[ReasonCode::ConsentNotInForce]);
     let mut refused = Outcome::refused(outcome.line.trail.clone(), &refusal);
@@ -294,6 +304,26 @@ async fn record(gateway: &Gateway, lines: &[Line]) -> Result<(), Unrecorded> {
     let entries = lines.iter().map(|line| entry(gateway, line)).collect::<Result<Vec<_>, _>>()?;
     match gateway.app.append_audits(entries).await {
         Ok(_) => Ok(()),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "audit entry not written");
+            Err(Unrecorded)
+        }
+    }
+}
+
+/// Writes decisions that were asked for, all or none, and gives their names and digests.
+pub(crate) async fn record_decisions(
+    gateway: &Gateway,
+    lines: &[Line],
+) -> Result<Vec<(DecisionId, Option<String>)>, Unrecorded> {
+    let entries = lines.iter().map(|line| entry(gateway, line)).collect::<Result<Vec<_>, _>>()?;
+    let named = entries
+        .iter()
+        .map(|entry| Some((entry.decision.clone()?, entry.digest.clone())))
+        .collect::<Option<Vec<_>>>()
+        .ok_or(Unrecorded)?;
+    match gateway.app.append_audits(entries).await {
+        Ok(_) => Ok(named),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "audit entry not written");
             Err(Unrecorded)

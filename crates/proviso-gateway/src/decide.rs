@@ -5,6 +5,7 @@
 
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
+use proviso_app::evaluation::{Asker, EvaluationError};
 use proviso_core::decision::Decision;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
@@ -201,6 +202,17 @@ pub(crate) fn decide_visits(
         return Err(Refusal::from(Problem::AccessRefused).because(&[ReasonCode::ScopeMissing]));
     }
     Ok((view, Permit(())))
+}
+
+/// Permits to fetch a record about which an enforcement point asks. Nothing of it leaves but whether
+/// somebody may act on it.
+pub(crate) fn decide_to_evaluate(
+    gateway: &Gateway,
+    asker: Asker<'_>,
+    trail: &Trail,
+) -> Result<Permit, EvaluationError> {
+    let may = gateway.app.may_still_evaluate(asker.caller, trail.at);
+    may.then_some(Permit(())).ok_or(EvaluationError::NoAnswer)
 }
 
 fn denied(denial: &Decision) -> Refusal {

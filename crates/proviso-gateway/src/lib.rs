@@ -14,6 +14,7 @@ pub mod classify;
 mod cursor;
 pub mod decide;
 pub mod door;
+mod evaluate;
 pub mod filter;
 pub mod forward;
 mod gateway;

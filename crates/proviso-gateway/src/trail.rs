@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
+use proviso_app::evaluation::Asker;
 use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
@@ -39,6 +40,9 @@ pub struct Trail {
     /// Who stands before a page of ours, which takes no token.
     viewer: Option<Viewer>,
     plan: Option<PlanNote>,
+    kind: AuditKind,
+    /// What was done, when that is no FHIR interaction.
+    action: Option<&'static str>,
     /// The decisions, with what they were made from.
     record: Option<DecisionRecord>,
     pub(crate) interaction: Option<Interaction>,
@@ -102,6 +106,25 @@ impl Trail {
         }
     }
 
+    /// The trail of a decision that an enforcement point asked for.
+    pub(crate) fn of_evaluation(
+        asker: Asker<'_>,
+        action: &'static str,
+        at: At,
+        entropy: IdEntropy,
+    ) -> Self {
+        let Asker { caller, via } = asker;
+        let request = via.request.clone();
+        Self {
+            network: via.network.clone(),
+            trace: via.trace.clone(),
+            kind: AuditKind::Evaluation,
+            action: Some(action),
+            caller: Some(caller.clone()),
+            ..Self::new(request.unwrap_or_else(|| RequestId::generate(at, entropy)), at)
+        }
+    }
+
     fn new(request: RequestId, at: At) -> Self {
         Self {
             request,
@@ -112,6 +135,8 @@ impl Trail {
             former: None,
             viewer: None,
             plan: None,
+            kind: AuditKind::Access,
+            action: None,
             record: None,
             interaction: None,
             resource_type: None,
@@ -303,9 +328,13 @@ impl Trail {
         Ok(AuditEntry {
             id,
             at: self.at,
-            kind: AuditKind::Access,
+            kind: self.kind,
             outcome,
-            action: self.interaction.as_ref().map_or("unread", Interaction::code).to_owned(),
+            action: self
+                .action
+                .or(self.interaction.as_ref().map(Interaction::code))
+                .unwrap_or("unread")
+                .to_owned(),
             client: caller.map(|caller| caller.client.clone()),
             account: caller
                 .and_then(|caller| caller.account.clone())

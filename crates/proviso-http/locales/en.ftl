@@ -522,6 +522,10 @@ activity-token = { $outcome ->
 }
 activity-token-revocation = { $who } gave its key back.
 activity-introspection = A service asked whether a key is still good.
+activity-evaluation = { $outcome ->
+    [success] { $who }, a service of your health organization, asked whether someone may see a record of yours. The answer was yes. No record was shown.
+   *[other] { $who }, a service of your health organization, asked whether someone may see a record of yours. The answer was no.
+}
 activity-identity = { $outcome ->
     [success] { $who } asked who had signed in, and was told.
    *[other] { $who } asked who had signed in and was refused.

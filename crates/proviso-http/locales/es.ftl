@@ -521,6 +521,10 @@ activity-token = { $outcome ->
 }
 activity-token-revocation = { $who } devolvió su llave.
 activity-introspection = Un servicio preguntó si una llave sigue siendo válida.
+activity-evaluation = { $outcome ->
+    [success] { $who }, un servicio de su organización de salud, preguntó si alguien puede ver un dato suyo. La respuesta fue sí. No se mostró ningún dato.
+   *[other] { $who }, un servicio de su organización de salud, preguntó si alguien puede ver un dato suyo. La respuesta fue no.
+}
 activity-identity = { $outcome ->
     [success] { $who } preguntó quién había iniciado sesión y se le dijo.
    *[other] { $who } preguntó quién había iniciado sesión y se le rechazó.

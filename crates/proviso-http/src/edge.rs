@@ -16,6 +16,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 // LIMIT: browsers and apps stay far below; what is longer is a mistake or an attack.
 const ADDRESS_BYTES_MAX: usize = 8 * 1024;
+// LIMIT: an id, not a message.
+const ECHO_BYTES_MAX: usize = 256;
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// Gives the request its id, echoes it in the answer, and turns away what is too long.
@@ -29,13 +31,15 @@ pub(crate) async fn guard(
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let id = RequestId::generate(state.app.now(), entropy);
+    let echo = echoed(&request);
     let mut response = if let Some(problem) = too_long(&request) {
         turn_away(&state, &request, id.clone(), problem)
     } else {
         request.extensions_mut().insert(id.clone());
         next.run(request).await
     };
-    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+    let own = || HeaderValue::try_from(id.as_str()).ok();
+    if let Some(value) = echo.or_else(own) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     response
@@ -43,6 +47,16 @@ pub(crate) async fn guard(
         .entry(axum::http::header::X_CONTENT_TYPE_OPTIONS)
         .or_insert(HeaderValue::from_static("nosniff"));
     response
+}
+
+/// The id that an enforcement point gave its question, which it gets back (AuthZEN §12.1.7). It is a
+/// word of a stranger: the log has ours.
+fn echoed(request: &Request) -> Option<HeaderValue> {
+    if !request.uri().path().starts_with("/access/") {
+        return None;
+    }
+    let given = request.headers().get(REQUEST_ID)?;
+    (given.len() <= ECHO_BYTES_MAX && given.to_str().is_ok()).then(|| given.clone())
 }
 
 fn too_long(request: &Request) -> Option<Problem> {
@@ -60,6 +74,7 @@ fn too_long(request: &Request) -> Option<Problem> {
 fn turn_away(state: &HttpState, request: &Request, id: RequestId, problem: Problem) -> Response {
     let path = request.uri().path();
     let for_apps = path.starts_with("/.well-known/")
+        || path.starts_with("/access/")
         || (path.starts_with("/oauth/") && !path.starts_with("/oauth/authorize"));
     if for_apps {
         return oauth_error(problem.status(), "invalid_request", "the request is too long");

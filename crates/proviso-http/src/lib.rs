@@ -3,6 +3,7 @@
 //! Handlers are found by their URL. They extract, call one use case of `proviso-app`, and render;
 //! no decision is made here, and no patient data is reached but through the use cases.
 
+mod access;
 mod answer;
 mod asset;
 mod authorize;

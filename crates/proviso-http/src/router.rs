@@ -1,5 +1,6 @@
 //! Which address is served by what.
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri};
@@ -7,13 +8,16 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 
+use proviso_core::id::RequestId;
+
 use crate::answer::{oauth_error, problem_json};
 use crate::frame::see_other;
 use crate::problem::Problem;
 use crate::state::HttpState;
 use crate::visitor::Visitor;
 use crate::{
-    asset, authorize, cors, demo, discovery, edge, launch, oauth, portal, sign_in, terms, visitor,
+    access, asset, authorize, cors, demo, discovery, edge, launch, oauth, portal, sign_in, terms,
+    visitor,
 };
 
 /// Addresses and what answers them. The router is built from such lists and from nothing else, so
@@ -25,6 +29,7 @@ pub fn router(state: HttpState) -> Router {
     Router::new()
         .merge(pages(&state))
         .merge(endpoints(&state))
+        .merge(decisions(&state))
         .merge(documents())
         .merge(all(asset_routes()))
         .layer(from_fn_with_state(state.clone(), edge::guard))
@@ -33,11 +38,18 @@ pub fn router(state: HttpState) -> Router {
 
 /// Every address that the router knows, with its placeholders, those of the demo included.
 pub fn route_paths() -> Vec<&'static str> {
-    [page_routes(), demo_routes(), endpoint_routes(), document_routes(), asset_routes()]
-        .into_iter()
-        .flatten()
-        .map(|(path, _)| path)
-        .collect()
+    [
+        page_routes(),
+        demo_routes(),
+        endpoint_routes(),
+        decision_routes(),
+        document_routes(),
+        asset_routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|(path, _)| path)
+    .collect()
 }
 
 fn all(routes: Routes) -> Router<HttpState> {
@@ -105,6 +117,23 @@ fn endpoint_routes() -> Routes {
     ]
 }
 
+/// Decisions for enforcement points, which are servers: no browser of any origin may ask.
+fn decisions(state: &HttpState) -> Router<HttpState> {
+    all(decision_routes())
+        .method_not_allowed_fallback(wrong_decision_method)
+        .layer(from_fn_with_state(state.clone(), oauth::failures::limit))
+}
+
+fn decision_routes() -> Routes {
+    vec![
+        ("/access/v1/evaluation", post(access::one)),
+        ("/access/v1/evaluations", post(access::many)),
+        ("/access/v1/search/subject", post(access::subjects)),
+        ("/access/v1/search/resource", post(access::resources)),
+        ("/access/v1/search/action", post(access::actions)),
+    ]
+}
+
 /// Documents that everybody may read.
 fn documents() -> Router<HttpState> {
     all(document_routes())
@@ -118,6 +147,7 @@ fn document_routes() -> Routes {
         ("/.well-known/oauth-authorization-server", get(discovery::authorization_server)),
         ("/.well-known/smart-configuration", get(discovery::smart)),
         ("/fhir/r4/.well-known/smart-configuration", get(discovery::smart)),
+        ("/.well-known/authzen-configuration", get(access::configuration)),
         ("/oauth/jwks", get(oauth::jwks::show)),
         ("/launch/smart-style.json", get(discovery::style)),
     ]
@@ -135,6 +165,11 @@ async fn wrong_endpoint_method() -> Response {
     )
 }
 
+async fn wrong_decision_method(Extension(request): Extension<RequestId>) -> Response {
+    let title = "this endpoint does not answer this method";
+    problem_json(StatusCode::METHOD_NOT_ALLOWED, "method", title, Some(&request))
+}
+
 async fn wrong_method(visitor: Visitor) -> Response {
     Problem::Method.page(&visitor.visit)
 }
@@ -142,7 +177,7 @@ async fn wrong_method(visitor: Visitor) -> Response {
 /// An address that is nobody's, answered in the form of its neighbours.
 async fn nothing_here(uri: Uri, visitor: Visitor, request: Request) -> Response {
     let path = uri.path();
-    if path.starts_with("/api/") {
+    if path.starts_with("/api/") || path.starts_with("/access/") {
         let id = &visitor.visit.request;
         return problem_json(StatusCode::NOT_FOUND, "not-found", "there is nothing here", Some(id));
     }

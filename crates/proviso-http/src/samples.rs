@@ -592,6 +592,7 @@ fn every_entry_has_a_sentence_in_every_language() {
         AuditKind::TokenRevocation,
         AuditKind::Introspection,
         AuditKind::Identity,
+        AuditKind::Evaluation,
         AuditKind::Consent,
         AuditKind::ClientRegistration,
         AuditKind::PortalView,

@@ -245,10 +245,12 @@ impl Metadata {
             .as_deref()
             .unwrap_or("openid fhirUser profile launch launch/patient offline_access patient/*.rs");
         let parsed = ScopeSet::parse(text).map_err(|_| malformed)?;
+        // What the organisation agrees with a service, nobody gives themselves.
         let system = |scope: &proviso_core::scope::Scope| {
-            scope.as_resource().is_some_and(|resource| {
-                resource.context == proviso_core::scope::ScopeContext::System
-            })
+            *scope == proviso_core::scope::Scope::AccessEvaluation
+                || scope.as_resource().is_some_and(|resource| {
+                    resource.context == proviso_core::scope::ScopeContext::System
+                })
         };
         let scopes: Vec<_> = parsed.known.iter().filter(|scope| !system(scope)).cloned().collect();
         let only_service = !grant_types.contains(&GrantType::AuthorizationCode);

@@ -245,7 +245,8 @@ pub fn narrowed_scopes(grant: &Grant, asked: Option<&str>) -> Result<Vec<Scope>,
 pub fn service_scopes(client: &Client, asked: &str) -> Result<Vec<Scope>, TokenError> {
     let parsed = ScopeSet::parse(asked).map_err(|_| TokenError::Scope)?;
     let only_system = parsed.known.iter().all(|scope| {
-        scope.as_resource().is_some_and(|resource| resource.context == ScopeContext::System)
+        *scope == Scope::AccessEvaluation
+            || scope.as_resource().is_some_and(|resource| resource.context == ScopeContext::System)
     });
     if !parsed.unknown.is_empty() || !only_system {
         return Err(TokenError::Scope);

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use proviso_app::App;
 use proviso_app::audit::AuditSearch;
+use proviso_app::evaluation::Evaluations;
 use proviso_app::keys::MasterKey;
 use proviso_app::ports::{Clock, ManualClock, SystemEntropy};
 use proviso_app::records::{Match, NewIds};
@@ -115,6 +116,8 @@ impl World {
         let gateway = Arc::new(Gateway::new(Arc::clone(&app), settings)?);
         let visits: Arc<dyn Visits> = gateway.clone();
         app.ask_visits_of(Arc::downgrade(&visits));
+        let evaluations: Arc<dyn Evaluations> = gateway.clone();
+        app.ask_evaluations_of(Arc::downgrade(&evaluations));
         let router = axum::Router::new().nest_service("/fhir/r4", proviso_gateway::router(gateway));
         Ok(Self { app, clock, faults, router })
     }

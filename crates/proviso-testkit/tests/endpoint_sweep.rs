@@ -37,6 +37,8 @@ enum For {
     Apps,
     /// Whoever has an access token.
     Bearers,
+    /// Enforcement points that the organisation runs.
+    EnforcementPoints,
 }
 
 /// One address and method, with the status that nobody-in-particular gets.
@@ -89,6 +91,12 @@ const CONTROL: &[Row] = &[
     row("/oauth/register", Method::POST, For::All, 415),
     row("/oauth/userinfo", Method::GET, For::Bearers, 401),
     row("/oauth/userinfo", Method::POST, For::Bearers, 401),
+    row("/access/v1/evaluation", Method::POST, For::EnforcementPoints, 401),
+    row("/access/v1/evaluations", Method::POST, For::EnforcementPoints, 401),
+    row("/access/v1/search/subject", Method::POST, For::EnforcementPoints, 401),
+    row("/access/v1/search/resource", Method::POST, For::EnforcementPoints, 401),
+    row("/access/v1/search/action", Method::POST, For::EnforcementPoints, 401),
+    row("/.well-known/authzen-configuration", Method::GET, For::All, 200),
     row("/.well-known/openid-configuration", Method::GET, For::All, 200),
     row("/.well-known/oauth-authorization-server", Method::GET, For::All, 200),
     row("/.well-known/smart-configuration", Method::GET, For::All, 200),
@@ -222,6 +230,9 @@ fn check_form(what: &str, path: &str, answer: &Answer) {
         assert_eq!(kind, "application/json", "{what}");
         let error = answer.json().unwrap();
         assert!(error["error"].is_string(), "{what}: {error}");
+    } else if path.starts_with("/access/") {
+        assert_eq!(kind, "application/problem+json", "{what}");
+        assert!(answer.json().unwrap()["code"].is_string(), "{what}");
     } else if !path.starts_with("/assets/") {
         assert!(kind.starts_with("text/html"), "{what}: {kind}");
         assert!(answer.header("content-security-policy").is_some(), "{what}");
@@ -292,7 +303,7 @@ async fn an_address_answers_its_own_methods_only() {
     for (path, status) in [
         ("/console", 404),
         ("/api/v1/consents", 404),
-        ("/access/v1/evaluation", 404),
+        ("/access/v1/nothing", 404),
         ("/audit/log/checkpoint", 404),
         ("/oauth/nothing", 404),
         ("/.well-known/nothing", 404),
@@ -364,7 +375,7 @@ fn expected_of(row: &Row, username: &str) -> Option<&'static [u16]> {
         For::Staff if username == "drpatel" => &[422],
         For::Patients | For::Staff => &[403],
         For::OneBrowser => &[400, 403],
-        For::All | For::Apps | For::Bearers => return None,
+        For::All | For::Apps | For::Bearers | For::EnforcementPoints => return None,
     })
 }
 
@@ -507,6 +518,24 @@ async fn no_bad_token_reads_or_writes_anything() {
             assert!(challenge.contains("invalid_token"), "{what}: {challenge}");
             check_form(&what, "/fhir/r4", &answer);
             assert!(!answer.text().contains("Alvarez"), "{what}: says more than it may");
+        }
+    }
+    // Bad tokens ask for no decision, and neither does a good one that was given to an app.
+    let own_name = "an app's own token";
+    let own = (own_name, sweep.tokens.access().to_owned());
+    for (fault, token) in sweep.bad_tokens().into_iter().chain([own]) {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        for row in CONTROL.iter().filter(|row| row.whom == For::EnforcementPoints) {
+            let what = format!("{} with {fault}", row.path);
+            let url = sweep.address(row.path);
+            let body = r#"{"subject":{"type":"account","id":"maria"},"action":{"name":"read"},
+                "resource":{"type":"Patient","id":"maria"}}"#;
+            let answer = sweep.client.send(Method::POST, &url, &headers, body).await.unwrap();
+            let expected = if fault == own_name { 403 } else { 401 };
+            assert_eq!(answer.status, expected, "{what}");
+            assert!(!answer.text().contains("decision"), "{what}");
+            check_form(&what, row.path, &answer);
         }
     }
     for (fault, token) in sweep.bad_tokens() {

@@ -50,6 +50,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         keys,
         settings,
         visits: crate::visits::VisitsPort::default(),
+        evaluations: crate::evaluation::EvaluationsPort::default(),
     }
 }
 

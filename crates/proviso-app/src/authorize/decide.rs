@@ -448,6 +448,8 @@ fn settle_scopes(
                 resource.context != ScopeContext::Patient || context.patient.is_some()
             }
             Scope::OpenId | Scope::Launch | Scope::OnlineAccess => true,
+            // For services that the organisation runs; no person can give it.
+            Scope::AccessEvaluation => false,
         })
         .collect()
 }

@@ -79,7 +79,8 @@ impl Told {
             }
             // Which records were loaded or removed is not in these entries, so all of them might
             // have been hidden ones.
-            AuditKind::Import | AuditKind::Administration => return None,
+            // What was asked about is one record, hidden ones among them.
+            AuditKind::Import | AuditKind::Administration | AuditKind::Evaluation => return None,
             AuditKind::SignIn
             | AuditKind::SignOut
             | AuditKind::Authorization

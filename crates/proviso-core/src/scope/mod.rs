@@ -109,6 +109,9 @@ pub enum Scope {
     OfflineAccess,
     /// `online_access`
     OnlineAccess,
+    /// `access_evaluation`: may ask this server for decisions about others (AuthZEN). Ours, for
+    /// enforcement points that the organisation runs.
+    AccessEvaluation,
     /// A resource scope.
     Resource(ResourceScope),
 }
@@ -289,7 +292,8 @@ impl Scope {
             | Self::LaunchPatient
             | Self::LaunchEncounter
             | Self::OfflineAccess
-            | Self::OnlineAccess => None,
+            | Self::OnlineAccess
+            | Self::AccessEvaluation => None,
         }
     }
 }

@@ -125,7 +125,8 @@ impl ScopeSet {
                 | Scope::LaunchPatient
                 | Scope::LaunchEncounter
                 | Scope::OfflineAccess
-                | Scope::OnlineAccess => {
+                | Scope::OnlineAccess
+                | Scope::AccessEvaluation => {
                     if ceiling.contains(scope) {
                         narrowed.insert(scope.clone());
                     }
@@ -149,7 +150,8 @@ impl ScopeSet {
             | Scope::LaunchPatient
             | Scope::LaunchEncounter
             | Scope::OfflineAccess
-            | Scope::OnlineAccess => ceiling.contains(scope),
+            | Scope::OnlineAccess
+            | Scope::AccessEvaluation => ceiling.contains(scope),
         })
     }
 }

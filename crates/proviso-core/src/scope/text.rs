@@ -63,6 +63,7 @@ impl FromStr for Scope {
             "launch/encounter" => Ok(Self::LaunchEncounter),
             "offline_access" => Ok(Self::OfflineAccess),
             "online_access" => Ok(Self::OnlineAccess),
+            "access_evaluation" => Ok(Self::AccessEvaluation),
             other => other.parse().map(Self::Resource),
         }
     }
@@ -273,6 +274,7 @@ impl fmt::Display for Scope {
             Self::LaunchEncounter => f.write_str("launch/encounter"),
             Self::OfflineAccess => f.write_str("offline_access"),
             Self::OnlineAccess => f.write_str("online_access"),
+            Self::AccessEvaluation => f.write_str("access_evaluation"),
             Self::Resource(scope) => write!(f, "{scope}"),
         }
     }

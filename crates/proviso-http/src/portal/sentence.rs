@@ -82,6 +82,7 @@ fn nobody(t: Texts, entry: &AuditEntry) -> String {
         | AuditKind::TokenRevocation
         | AuditKind::Introspection
         | AuditKind::Identity
+        | AuditKind::Evaluation
         | AuditKind::PortalView
         | AuditKind::NamesShown => "activity-who-nobody",
     })
@@ -221,6 +222,7 @@ pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
         AuditKind::TokenRevocation => t.with("activity-token-revocation", &values),
         AuditKind::Introspection => t.say("activity-introspection"),
         AuditKind::Identity => t.with("activity-identity", &values),
+        AuditKind::Evaluation => t.with("activity-evaluation", &values),
         AuditKind::Consent => consent_sentence(t, entry, names, &person, &kinds),
         AuditKind::ClientRegistration => t.say("activity-client-registration"),
         AuditKind::PortalView => t.with("activity-portal-view", &by_person),

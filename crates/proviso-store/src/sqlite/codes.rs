@@ -73,6 +73,7 @@ codes!(AuditKind, kind_code, kind_from_code, {
     Consent = "consent",
     ClientRegistration = "client-registration",
     PortalView = "portal-view",
+    Evaluation = "evaluation",
     NamesShown = "names-shown",
     Key = "key",
     Import = "import",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use proviso_app::App;
+use proviso_app::evaluation::Evaluations;
 use proviso_app::visits::Visits;
 use proviso_core::secret::Secret;
 use proviso_gateway::{Gateway, GatewaySettings, HttpUpstreamSettings, Rates, UpstreamSettings};
@@ -71,6 +72,8 @@ pub fn planes(
     let gateway = Arc::new(Gateway::new(Arc::clone(app), gateway)?);
     let visits: Arc<dyn Visits> = gateway.clone();
     app.ask_visits_of(Arc::downgrade(&visits));
+    let evaluations: Arc<dyn Evaluations> = gateway.clone();
+    app.ask_evaluations_of(Arc::downgrade(&evaluations));
     let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
     Ok(control.nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }

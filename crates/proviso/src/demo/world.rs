@@ -212,9 +212,29 @@ pub mod apps {
         about: "public, v1 scopes only",
     };
 
+    /// An enforcement point of the clinic, which asks for decisions and gets no records.
+    pub const FRONT_DOOR: App = App {
+        id: "front-door",
+        name: "Front Door",
+        description: "Asks before the clinic's other systems show a record.",
+        proof: Proof::PrivateKey,
+        scopes: "access_evaluation",
+        purpose: PurposeOfUse::Operations,
+        interactive: false,
+        origin_launch_path: None,
+        about: "enforcement point, asks for decisions (AuthZEN)",
+    };
+
     /// All apps, in the order of the banner.
-    pub const ALL: &[App] =
-        &[GLUCOSE_COACH, BILL_HELPER, SECOND_OPINION, CHART_LENS, QUALITY_STUDY, OLD_TRACKER];
+    pub const ALL: &[App] = &[
+        GLUCOSE_COACH,
+        BILL_HELPER,
+        SECOND_OPINION,
+        CHART_LENS,
+        QUALITY_STUDY,
+        OLD_TRACKER,
+        FRONT_DOOR,
+    ];
 }
 
 /// Logical ids that tests and documents refer to.

@@ -3,6 +3,7 @@
 //! What refused says its reason ([`crate::reason`]); what is here is the rest: what was met, and what
 //! would have to be different. Exhaustive matches, so a check without its sentences does not build.
 
+use super::CallerTold;
 use crate::decision::{Check, Layer};
 use crate::reason::Language;
 
@@ -20,6 +21,23 @@ impl Layer {
             (Self::Consent, Language::Spanish) => "las decisiones del paciente",
             (Self::Labels, Language::English) => "sensitive kinds",
             (Self::Labels, Language::Spanish) => "tipos delicados",
+        }
+    }
+}
+
+impl CallerTold {
+    /// One sentence for the one who asked. It tells nothing of what is hidden.
+    pub const fn text(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::Permitted, Language::English) => "Allowed.",
+            (Self::Permitted, Language::Spanish) => "Permitido.",
+            (Self::MayNotAsk(reason), language) => reason.auditor_text(language),
+            (Self::NothingToSee, Language::English) => {
+                "There is no such record, or you may not see it."
+            }
+            (Self::NothingToSee, Language::Spanish) => {
+                "No existe tal registro, o usted no puede verlo."
+            }
         }
     }
 }

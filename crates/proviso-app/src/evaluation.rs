@@ -1,0 +1,429 @@
+//! Decisions about others, for enforcement points that the organisation runs (AuthZEN
+//! Authorization API 1.0).
+//!
+//! What is asked about is a record, and there is one way to records: the gateway. So this crate
+//! asks it through a port, as the launch page does for visits ([`crate::visits`]): the record is
+//! fetched from the same upstream, judged by the same function and logged before the answer leaves.
+//! No record leaves at all; the answer is yes or no, with reasons.
+//!
+//! TRUST: whoever may ask learns for everybody what they may see, and that a record is there. The
+//! scope `access_evaluation` that allows it is agreed with a service and never given by a person.
+
+use core::fmt;
+use core::pin::Pin;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+use proviso_core::account::{Account, AccountStatus, ActorKind};
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::PurposeOfUse;
+use proviso_core::decision::explain::CallerTold;
+use proviso_core::decision::record::RecordedRequest;
+use proviso_core::decision::{AccessMode, AccessRequest, Decision, plan};
+use proviso_core::id::{
+    AccountId, ClientId, ConsentId, DecisionId, GrantId, PatientId, ResourceId,
+};
+use proviso_core::interaction::Interaction;
+use proviso_core::reason::ReasonCode;
+use proviso_core::resource_type::ResourceType;
+use proviso_core::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeSyntax};
+use proviso_core::time::At;
+use proviso_oauth::record::Grant;
+
+use crate::App;
+use crate::access::{Planned, acting};
+use crate::authorize::own_patient;
+use crate::bearer::BearerError;
+use crate::caller::Caller;
+use crate::via::Via;
+
+/// The name under which somebody is asked about who uses no app.
+const NO_APP: &str = "no-app";
+
+/// About whom it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EvaluationSubject {
+    /// An app, for anybody who connected it or for one person.
+    App {
+        /// Which.
+        client: ClientId,
+        /// For whom.
+        account: Option<AccountId>,
+    },
+    /// A person without an app: the patient or a proxy as in the portal, staff by their role.
+    Account(AccountId),
+    /// One connection.
+    Grant(GrantId),
+}
+
+/// One question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Who would act.
+    pub subject: EvaluationSubject,
+    /// What would be done.
+    pub interaction: Interaction,
+    /// With which type.
+    pub resource_type: ResourceType,
+    /// With which record.
+    pub id: ResourceId,
+    /// What for; without it, what the connection is for, or care for staff.
+    pub purpose: Option<PurposeOfUse>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The enforcement point.
+    pub caller: &'a Caller,
+    /// How the request came.
+    pub via: &'a Via,
+}
+
+/// The answer to one question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    /// Permit or deny, with the reasons.
+    pub decision: Decision,
+    /// What of the reasons the one who would act may be told.
+    pub told: CallerTold,
+    /// The name of the decision in the log.
+    pub id: DecisionId,
+    /// The digest of what it was made from.
+    pub digest: Option<String>,
+    /// The consent it rests on.
+    pub consent: Option<ConsentId>,
+}
+
+/// Where a list of records goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResourcePage {
+    /// The records.
+    pub ids: Vec<ResourceId>,
+    /// What to ask with for more, if there may be more.
+    pub next: Option<String>,
+}
+
+/// Which records are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceQuestion {
+    /// Who would act.
+    pub subject: EvaluationSubject,
+    /// What would be done.
+    pub interaction: Interaction,
+    /// With which type.
+    pub resource_type: ResourceType,
+    /// What for.
+    pub purpose: Option<PurposeOfUse>,
+    /// Where the list goes on.
+    pub token: Option<String>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluationError {
+    /// It could not be logged.
+    #[error("the decision could not be logged")]
+    NotLogged,
+    /// Where the records are, there was no answer, or none that could be used.
+    #[error("the record could not be had")]
+    NoAnswer,
+    /// The page token is not one of ours, for this question, or too old.
+    #[error("the page token is not valid")]
+    Token,
+}
+
+/// What an answer of the port comes as.
+pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, EvaluationError>> + Send + 'a>>;
+
+/// The data plane as far as decisions about others need it.
+pub trait Evaluations: Send + Sync + fmt::Debug {
+    /// Decides each question until `stop` says that no more are needed. All answers are in the log
+    /// before any of them is told.
+    fn evaluate<'a>(
+        &'a self,
+        asker: Asker<'a>,
+        questions: &'a [Question],
+        stop: fn(&Decision) -> bool,
+    ) -> Asking<'a, Vec<Evaluated>>;
+
+    /// Which records of a type could be acted on.
+    fn find<'a>(
+        &'a self,
+        asker: Asker<'a>,
+        question: &'a ResourceQuestion,
+    ) -> Asking<'a, ResourcePage>;
+}
+
+/// Where the port is plugged in. The gateway holds the application, so it is held weakly here.
+#[derive(Debug, Default)]
+pub(crate) struct EvaluationsPort(RwLock<Option<Weak<dyn Evaluations>>>);
+
+impl App {
+    /// From now on, decisions about others are asked of this data plane.
+    pub fn ask_evaluations_of(&self, evaluations: Weak<dyn Evaluations>) {
+        let mut port = self.evaluations.0.write().unwrap_or_else(PoisonError::into_inner);
+        *port = Some(evaluations);
+    }
+
+    /// The data plane that decides.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn evaluations(&self) -> Result<Arc<dyn Evaluations>, EvaluationError> {
+        let port = self.evaluations.0.read().unwrap_or_else(PoisonError::into_inner);
+        port.as_ref().and_then(Weak::upgrade).ok_or(EvaluationError::NoAnswer)
+    }
+
+    /// The enforcement point behind a bearer token; `None` when the token is good but was not given
+    /// for asking.
+    ///
+    /// # Errors
+    /// When the token opens nothing.
+    pub async fn enforcement_point(
+        &self,
+        token: &str,
+        at: At,
+    ) -> Result<Option<Caller>, BearerError> {
+        let caller = self.authenticate_bearer(token, at).await?;
+        Ok(Some(caller).filter(may_evaluate))
+    }
+
+    /// Whether an enforcement point may still ask; looked at again before an answer leaves.
+    pub fn may_still_evaluate(&self, caller: &Caller, at: At) -> bool {
+        self.live.grant(&caller.grant).is_some_and(|grant| {
+            grant.is_live(at)
+                && self.check_basis(&grant, at).is_ok()
+                && grant.scopes.contains(&Scope::AccessEvaluation)
+        })
+    }
+
+    /// Every way in which the subject could act now, each as a plan or a denial. A record is within
+    /// reach when one of them permits it. `patients` are those that the record names.
+    pub fn ways_in(
+        &self,
+        subject: &EvaluationSubject,
+        purpose: Option<PurposeOfUse>,
+        patients: &BTreeSet<PatientId>,
+        at: At,
+    ) -> Vec<Planned> {
+        let grants = match subject {
+            EvaluationSubject::Account(account) => {
+                let account = self.live.account(account);
+                return account
+                    .map(|account| self.ways_of_person(&account, purpose, patients, at))
+                    .unwrap_or_default();
+            }
+            EvaluationSubject::Grant(id) => self.live.grant(id).into_iter().collect(),
+            EvaluationSubject::App { client, account } => {
+                let mut grants = self.live.grants_of_client(client);
+                grants.retain(|grant| account.is_none() || grant.account == *account);
+                grants
+            }
+        };
+        grants
+            .iter()
+            .filter(|grant| purpose.is_none_or(|purpose| grant.purpose == purpose))
+            .map(|grant| self.plan_recorded(&self.caller_of(grant), at))
+            .collect()
+    }
+
+    /// The people and apps of a kind, in the order of their ids, from after `after`.
+    pub fn subjects_of_kind(
+        &self,
+        kind: SubjectKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<(String, EvaluationSubject)> {
+        let mut all: Vec<(String, EvaluationSubject)> = match kind {
+            SubjectKind::Account => {
+                let ids = self.live.account_ids().into_iter();
+                ids.map(|id| (id.as_str().to_owned(), EvaluationSubject::Account(id))).collect()
+            }
+            SubjectKind::App => {
+                let ids = self.live.client_ids().into_iter();
+                ids.map(|id| {
+                    let name = id.as_str().to_owned();
+                    (name, EvaluationSubject::App { client: id, account: None })
+                })
+                .collect()
+            }
+        };
+        all.sort_by(|one, other| one.0.cmp(&other.0));
+        all.into_iter()
+            .filter(|(id, _)| after.is_none_or(|after| id.as_str() > after))
+            .take(limit)
+            .collect()
+    }
+
+    /// Logs a question that could not be asked: about nobody, nothing or no action that is known.
+    ///
+    /// # Errors
+    /// When it cannot be logged; no answer may be given then.
+    pub async fn log_unanswerable(&self, asker: Asker<'_>) -> Result<(), EvaluationError> {
+        let Asker { caller, via } = asker;
+        let drafted =
+            self.draft_entry(via, AuditKind::Evaluation, AuditOutcome::Failure, "evaluate");
+        let mut entry = drafted.map_err(|_| EvaluationError::NotLogged)?;
+        entry.client = Some(caller.client.clone());
+        entry.grant = Some(caller.grant.clone());
+        entry.token = Some(caller.token.clone());
+        entry.purpose = Some(caller.purpose);
+        self.append_audit(entry).await.map_err(|_| EvaluationError::NotLogged)?;
+        Ok(())
+    }
+
+    /// The account that has an id, or signs in under a name.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn account_named(&self, text: &str) -> Result<Option<AccountId>, EvaluationError> {
+        let by_id = text.parse::<AccountId>().ok().filter(|id| self.live.account(id).is_some());
+        if by_id.is_some() {
+            return Ok(by_id);
+        }
+        let named = self.store.account_by_username(text).await;
+        named.map(|found| found.map(|own| own.id)).map_err(|_| EvaluationError::NoAnswer)
+    }
+
+    /// The patients of whom a person may see records in the portal: their own, and those they act
+    /// for. Whether they may at this instant is for the decision to say.
+    pub fn patients_of_account(&self, account: &AccountId) -> BTreeSet<PatientId> {
+        let own = self.live.account(account).and_then(|own| own_patient(&own));
+        let others = self.live.relationships(account).into_iter().map(|own| own.patient);
+        own.into_iter().chain(others).collect()
+    }
+
+    /// A caller as a token of the grant with all its scopes would make it.
+    fn caller_of(&self, grant: &Grant) -> Caller {
+        let account = grant.account.as_ref().and_then(|id| self.live.account(id));
+        let scope: Vec<String> = grant.scopes.iter().map(ToString::to_string).collect();
+        Caller {
+            client: grant.client.clone(),
+            account: grant.account.clone(),
+            kind: account.map_or(ActorKind::System, |account| account.kind),
+            // No token takes part; the name is that of no token that was ever issued.
+            token: proviso_core::id::TokenId::generate(At::from_micros(0), [0; 10]),
+            scopes: self.scopes_now(&scope.join(" "), grant).into_vec(),
+            patient: grant.context.patient.clone(),
+            consent: grant.consent().cloned(),
+            purpose: grant.purpose,
+            fhir_user: grant.fhir_user.clone(),
+            expires_at: grant.expires_at.unwrap_or(At::from_micros(i64::MAX)),
+            grant: grant.id.clone(),
+        }
+    }
+
+    fn ways_of_person(
+        &self,
+        account: &Account,
+        purpose: Option<PurposeOfUse>,
+        patients: &BTreeSet<PatientId>,
+        at: At,
+    ) -> Vec<Planned> {
+        let Ok(client) = NO_APP.parse::<ClientId>() else { return Vec::new() };
+        match account.kind {
+            ActorKind::Patient | ActorKind::Proxy => patients
+                .iter()
+                .map(|patient| self.own_way(account, &client, patient, purpose, at))
+                .collect(),
+            ActorKind::Clinician
+            | ActorKind::Nurse
+            | ActorKind::Staff
+            | ActorKind::PrivacyOfficer
+            | ActorKind::Administrator
+            | ActorKind::SupportAgent
+            | ActorKind::System => vec![self.staff_way(account, &client, purpose, at)],
+        }
+    }
+
+    fn own_way(
+        &self,
+        account: &Account,
+        client: &ClientId,
+        patient: &PatientId,
+        purpose: Option<PurposeOfUse>,
+        at: At,
+    ) -> Planned {
+        let relationships = self.live.relationships(&account.id);
+        let person = acting(account, patient, &relationships);
+        let usual = match person {
+            proviso_core::decision::ActingPerson::Patient => PurposeOfUse::PatientRequest,
+            proviso_core::decision::ActingPerson::Proxy(_) => PurposeOfUse::Family,
+        };
+        planned(
+            &AccessRequest {
+                at,
+                client,
+                account: Some(&account.id),
+                mode: AccessMode::OwnRecord { patient, person },
+                scopes: None,
+                patient_in_context: Some(patient),
+                purpose: purpose.unwrap_or(usual),
+            },
+            account,
+        )
+    }
+
+    fn staff_way(
+        &self,
+        account: &Account,
+        client: &ClientId,
+        purpose: Option<PurposeOfUse>,
+        at: At,
+    ) -> Planned {
+        let facts = self.live.staff_facts(&account.id);
+        // What their role lets them do, whatever an app would ask for.
+        let everything = Scope::Resource(ResourceScope::new(
+            ScopeContext::User,
+            None,
+            Permissions::ALL,
+            Vec::new(),
+            ScopeSyntax::V2,
+        ));
+        planned(
+            &AccessRequest {
+                at,
+                client,
+                account: Some(&account.id),
+                mode: AccessMode::Operational {
+                    kind: account.kind,
+                    relationships: &facts.relationships,
+                    objections: &facts.objections,
+                },
+                scopes: Some(&[everything]),
+                patient_in_context: None,
+                purpose: purpose.unwrap_or(PurposeOfUse::Treatment),
+            },
+            account,
+        )
+    }
+}
+
+/// What is listed by a search for subjects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// People.
+    Account,
+    /// Apps.
+    App,
+}
+
+/// Whether a caller was given the right to ask.
+fn may_evaluate(caller: &Caller) -> bool {
+    caller.scopes.contains(&Scope::AccessEvaluation)
+}
+
+fn planned(request: &AccessRequest<'_>, account: &Account) -> Planned {
+    let recorded = RecordedRequest::of(request);
+    match account.status {
+        AccountStatus::Active => Planned { request: recorded, plan: plan(request) },
+        AccountStatus::Disabled => {
+            let gate = vec![ReasonCode::AccountDisabled];
+            let plan = Err(Decision::deny(gate.clone()));
+            Planned { request: recorded.stopped_by(gate), plan }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Decisions about others, for enforcement points that the organisation runs: the verbs of the
+//! pipeline, for a question instead of a request.
+//!
+//! From `decide` on everything is as for a FHIR request: the permit comes from `decide`, the
+//! upstream does nothing without it, the record is judged by the same view, and the entry is durable
+//! before the answer leaves. No record leaves.
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+use proviso_app::access::Planned;
+use proviso_app::evaluation::{
+    Asker, Asking, Evaluated, EvaluationError, EvaluationSubject, Evaluations, Question,
+    ResourcePage, ResourceQuestion,
+};
+use proviso_core::audit::AuditOutcome;
+use proviso_core::decision::explain::CallerTold;
+use proviso_core::decision::{Belonging, Decision};
+use proviso_core::id::PatientId;
+use proviso_core::reason::ReasonCode;
+use proviso_fhir::facts::resource_facts;
+use proviso_fhir::search::{Context, Query, SearchScope};
+
+use crate::audit::record_decisions;
+use crate::cursor::{Binding, Point, Position};
+use crate::decide::{Permit, decide_to_evaluate};
+use crate::filter::Line;
+use crate::gateway::Gateway;
+use crate::trail::Trail;
+use crate::upstream::scan::{Scanned, Search};
+use crate::upstream::{Reading, Stored};
+use crate::view::View;
+
+impl Evaluations for Gateway {
+    fn evaluate<'a>(
+        &'a self,
+        asker: Asker<'a>,
+        questions: &'a [Question],
+        stop: fn(&Decision) -> bool,
+    ) -> Asking<'a, Vec<Evaluated>> {
+        Box::pin(async move {
+            let mut lines = Vec::new();
+            let mut answers = Vec::new();
+            for question in questions {
+                let (decided, trail) = decide_one(self, asker, question).await?;
+                let permits = decided.decision.is_permit();
+                let outcome = if permits { AuditOutcome::Success } else { AuditOutcome::Denied };
+                lines.push(Line { trail, outcome, status: StatusCode::OK });
+                let enough = stop(&decided.decision);
+                answers.push(decided);
+                if enough {
+                    break;
+                }
+            }
+            let named =
+                record_decisions(self, &lines).await.map_err(|_| EvaluationError::NotLogged)?;
+            // Writing the log takes time, and the right to ask may end meanwhile.
+            if !self.app.may_still_evaluate(asker.caller, self.app.now()) {
+                return Err(EvaluationError::NoAnswer);
+            }
+            let with_name = |(decided, (id, digest)): (Decided, _)| Evaluated {
+                told: decided.told,
+                consent: decided.consent,
+                decision: decided.decision,
+                id,
+                digest,
+            };
+            Ok(answers.into_iter().zip(named).map(with_name).collect())
+        })
+    }
+
+    fn find<'a>(
+        &'a self,
+        asker: Asker<'a>,
+        question: &'a ResourceQuestion,
+    ) -> Asking<'a, ResourcePage> {
+        Box::pin(find(self, asker, question))
+    }
+}
+
+/// A decision that has no name yet.
+struct Decided {
+    decision: Decision,
+    told: CallerTold,
+    consent: Option<proviso_core::id::ConsentId>,
+}
+
+fn begin(
+    gateway: &Gateway,
+    asker: Asker<'_>,
+    action: &'static str,
+) -> Result<(Trail, Permit), EvaluationError> {
+    let entropy = gateway.app.entropy().for_id().map_err(|_| EvaluationError::NotLogged)?;
+    let trail = Trail::of_evaluation(asker, action, gateway.app.now(), entropy);
+    let permit = decide_to_evaluate(gateway, asker, &trail)?;
+    Ok((trail, permit))
+}
+
+async fn decide_one(
+    gateway: &Gateway,
+    asker: Asker<'_>,
+    question: &Question,
+) -> Result<(Decided, Trail), EvaluationError> {
+    let (mut trail, permit) = begin(gateway, asker, "evaluate")?;
+    trail.interaction = Some(question.interaction.clone());
+    trail.resource_type = Some(question.resource_type);
+    let reading = gateway.upstream.read(&permit, question.resource_type, &question.id).await;
+    let stored = match reading.map_err(|_| EvaluationError::NoAnswer)? {
+        Reading::Live(stored) => Some(stored),
+        // What is not there is decided as a request whose record nobody can judge: a denial.
+        Reading::Deleted { .. } | Reading::Absent => None,
+    };
+    let patients = stored.as_ref().map(patients_of).unwrap_or_default();
+    let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, trail.at);
+    Ok((judge_ways(question, ways, stored.as_ref(), &mut trail), trail))
+}
+
+/// The first way that permits; otherwise the way in which least stood against it.
+fn judge_ways(
+    question: &Question,
+    ways: Vec<Planned>,
+    stored: Option<&Stored>,
+    trail: &mut Trail,
+) -> Decided {
+    let mut closest: Option<(Decided, Trail)> = None;
+    for way in ways {
+        let mut own = trail.clone();
+        let decided = judge_way(question, way, stored, &mut own);
+        let nearer = closest.as_ref().is_none_or(|(known, _)| {
+            decided.decision.is_permit()
+                || decided.decision.reasons.len() < known.decision.reasons.len()
+        });
+        if nearer {
+            let permits = decided.decision.is_permit();
+            closest = Some((decided, own));
+            if permits {
+                break;
+            }
+        }
+    }
+    let Some((decided, own)) = closest else {
+        trail.withhold(&[ReasonCode::NoConsent]);
+        return Decided {
+            decision: Decision::deny(vec![ReasonCode::NoConsent]),
+            told: CallerTold::MayNotAsk(ReasonCode::NoConsent),
+            consent: None,
+        };
+    };
+    *trail = own;
+    decided
+}
+
+fn judge_way(
+    question: &Question,
+    way: Planned,
+    stored: Option<&Stored>,
+    trail: &mut Trail,
+) -> Decided {
+    trail.asked_of(&way);
+    let plan = match way.plan {
+        Ok(plan) => plan,
+        Err(decision) => {
+            trail.withhold(&decision.reasons);
+            // No record had a part in it, so it may be told.
+            let reason = decision.reasons.first().copied().unwrap_or(ReasonCode::FactMissing);
+            return Decided { decision, told: CallerTold::MayNotAsk(reason), consent: None };
+        }
+    };
+    trail.planned(&plan);
+    let consent = plan.consent.as_ref().map(|(id, _)| id.clone());
+    if !plan.offers(&question.interaction, question.resource_type) {
+        trail.not_offered(&question.interaction, question.resource_type);
+        trail.withhold(&[ReasonCode::ScopeMissing]);
+        return Decided {
+            decision: Decision::deny(vec![ReasonCode::ScopeMissing]),
+            told: CallerTold::MayNotAsk(ReasonCode::ScopeMissing),
+            consent,
+        };
+    }
+    let view = View::new(plan);
+    let Some(stored) = stored else {
+        trail.withhold(&[ReasonCode::FactMissing]);
+        let decision = Decision::deny(vec![ReasonCode::FactMissing]);
+        return Decided { decision, told: CallerTold::NothingToSee, consent };
+    };
+    let judged = view.judge_stored(&question.interaction, stored);
+    trail.note(&judged);
+    if !judged.permits() {
+        trail.withhold(&judged.decision.reasons);
+    }
+    let told = if judged.permits() { CallerTold::Permitted } else { CallerTold::NothingToSee };
+    Decided { decision: judged.decision, told, consent }
+}
+
+fn patients_of(stored: &Stored) -> BTreeSet<PatientId> {
+    match resource_facts(stored.doc.root()).map(|facts| facts.belonging) {
+        Some(Belonging::Patients(patients)) => patients,
+        Some(Belonging::Directory | Belonging::Unknown) | None => BTreeSet::new(),
+    }
+}
+
+/// Lists the records of one way in after the other; a token says which way, and where in it.
+async fn find(
+    gateway: &Gateway,
+    asker: Asker<'_>,
+    question: &ResourceQuestion,
+) -> Result<ResourcePage, EvaluationError> {
+    let (mut trail, permit) = begin(gateway, asker, "find")?;
+    trail.interaction = Some(question.interaction.clone());
+    trail.resource_type = Some(question.resource_type);
+    let patients = match &question.subject {
+        EvaluationSubject::Account(account) => gateway.app.patients_of_account(account),
+        EvaluationSubject::App { .. } | EvaluationSubject::Grant(_) => BTreeSet::new(),
+    };
+    let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, trail.at);
+    let (start, cursor) = match &question.token {
+        None => (0, None),
+        Some(token) => {
+            let (way, cursor) = token.split_once('.').ok_or(EvaluationError::Token)?;
+            let way = way.parse::<usize>().map_err(|_| EvaluationError::Token)?;
+            (way, Some(cursor).filter(|cursor| !cursor.is_empty()))
+        }
+    };
+    let mut page = ResourcePage::default();
+    // One way for each page, so that a page costs one search.
+    if let Some(way) = ways.into_iter().nth(start) {
+        let mut next = Some(format!("{}.", start + 1));
+        trail.asked_of(&way);
+        if let Ok(plan) = way.plan
+            && plan.offers(&question.interaction, question.resource_type)
+        {
+            trail.planned(&plan);
+            let view = View::new(plan);
+            let found =
+                find_in(gateway, asker, question, &view, &permit, (start, cursor), &mut trail);
+            let (ids, more) = found.await?;
+            page.ids = ids;
+            next = more.or(next);
+        }
+        page.next = next;
+    }
+    let line = Line { trail, outcome: AuditOutcome::Success, status: StatusCode::OK };
+    record_decisions(gateway, &[line]).await.map_err(|_| EvaluationError::NotLogged)?;
+    if !gateway.app.may_still_evaluate(asker.caller, gateway.app.now()) {
+        return Err(EvaluationError::NoAnswer);
+    }
+    Ok(page)
+}
+
+async fn find_in(
+    gateway: &Gateway,
+    asker: Asker<'_>,
+    question: &ResourceQuestion,
+    view: &View,
+    permit: &Permit,
+    (way, cursor): (usize, Option<&str>),
+    trail: &mut Trail,
+) -> Result<(Vec<proviso_core::id::ResourceId>, Option<String>), EvaluationError> {
+    let path = format!("evaluate/{way}/{}", question.resource_type);
+    let binding = Binding {
+        client: &asker.caller.client,
+        grant: &asker.caller.grant,
+        plan: view.fingerprint().ok_or(EvaluationError::NoAnswer)?,
+        path: &path,
+    };
+    let point = match cursor {
+        None => Point::default(),
+        Some(text) => {
+            let opened = gateway.cursors.open(&binding, text, trail.at);
+            opened.map_err(|_| EvaluationError::Token)?.point
+        }
+    };
+    let context = Context { own_base: &gateway.base, at: trail.at };
+    let scope = SearchScope::Type(question.resource_type);
+    let query = Query::parse(&context, scope, &[""]).map_err(|_| EvaluationError::NoAnswer)?;
+    let search = Search {
+        permit,
+        view,
+        interaction: &question.interaction,
+        query: &query,
+        raw: "",
+        own_base: &gateway.base,
+        point,
+        count: question.limit,
+        most: gateway.settings.limits.scan_records_max,
+    };
+    let found = gateway.upstream.search(&search).await.map_err(|_| EvaluationError::NoAnswer)?;
+    let Scanned { entries, withheld, next, .. } = found;
+    let mut ids = Vec::with_capacity(entries.len());
+    for entry in &entries {
+        let judged = view.judge_stored(&question.interaction, &entry.stored);
+        if judged.permits() {
+            trail.note(&judged);
+            ids.extend(entry.stored.doc.id());
+        }
+    }
+    trail.withhold_found(&withheld);
+    let more = match next {
+        None => None,
+        Some(point) => {
+            let position = Position { query: String::new(), point };
+            let entropy = gateway.app.entropy();
+            let sealed = gateway.cursors.seal(&binding, &position, trail.at, entropy);
+            Some(format!("{way}.{}", sealed.map_err(|_| EvaluationError::NoAnswer)?))
+        }
+    };
+    Ok((ids, more))
+}
