@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use proviso_core::account::{Account, AccountStatus, ActorKind};
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::PurposeOfUse;
-use proviso_core::decision::explain::CallerTold;
+use proviso_core::decision::explain::{CallerTold, Explanation};
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{AccessMode, AccessRequest, Decision, plan};
 use proviso_core::id::{
@@ -74,10 +74,26 @@ pub struct Question {
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub struct Asker<'a> {
-    /// The enforcement point.
-    pub caller: &'a Caller,
+    /// The enforcement point; `None` for an operator on this machine, who has the folder and with it
+    /// everything.
+    pub caller: Option<&'a Caller>,
     /// How the request came.
     pub via: &'a Via,
+}
+
+/// Actions that are asked about one record.
+pub const ACTIONS: [(&str, Interaction); 6] = [
+    ("read", Interaction::Read),
+    ("vread", Interaction::Vread),
+    ("history-instance", Interaction::HistoryInstance),
+    ("update", Interaction::Update),
+    ("patch", Interaction::Patch),
+    ("delete", Interaction::Delete),
+];
+
+/// The interaction that the name of an action stands for.
+pub fn interaction_named(name: &str) -> Option<Interaction> {
+    ACTIONS.iter().find(|(known, _)| *known == name).map(|(_, interaction)| interaction.clone())
 }
 
 /// The answer to one question.
@@ -93,6 +109,8 @@ pub struct Evaluated {
     pub digest: Option<String>,
     /// The consent it rests on.
     pub consent: Option<ConsentId>,
+    /// The tree, for officers.
+    pub explanation: Option<Explanation>,
 }
 
 /// Where a list of records goes on.
@@ -191,8 +209,9 @@ impl App {
         Ok(Some(caller).filter(may_evaluate))
     }
 
-    /// Whether an enforcement point may still ask; looked at again before an answer leaves.
-    pub fn may_still_evaluate(&self, caller: &Caller, at: At) -> bool {
+    /// Whether who asks may still ask; looked at again before an answer leaves.
+    pub fn may_still_evaluate(&self, asker: Asker<'_>, at: At) -> bool {
+        let Some(caller) = asker.caller else { return true };
         self.live.grant(&caller.grant).is_some_and(|grant| {
             grant.is_live(at)
                 && self.check_basis(&grant, at).is_ok()
@@ -267,10 +286,10 @@ impl App {
         let drafted =
             self.draft_entry(via, AuditKind::Evaluation, AuditOutcome::Failure, "evaluate");
         let mut entry = drafted.map_err(|_| EvaluationError::NotLogged)?;
-        entry.client = Some(caller.client.clone());
-        entry.grant = Some(caller.grant.clone());
-        entry.token = Some(caller.token.clone());
-        entry.purpose = Some(caller.purpose);
+        entry.client = caller.map(|caller| caller.client.clone());
+        entry.grant = caller.map(|caller| caller.grant.clone());
+        entry.token = caller.map(|caller| caller.token.clone());
+        entry.purpose = caller.map(|caller| caller.purpose);
         self.append_audit(entry).await.map_err(|_| EvaluationError::NotLogged)?;
         Ok(())
     }
@@ -286,6 +305,33 @@ impl App {
         }
         let named = self.store.account_by_username(text).await;
         named.map(|found| found.map(|own| own.id)).map_err(|_| EvaluationError::NoAnswer)
+    }
+
+    /// The subject that a kind and a name stand for: `account`, `app` (for one person, if named) or
+    /// `grant`; `None` when there is nobody of that kind or name. A name that cannot be one of ours
+    /// is nobody's.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn subject_named(
+        &self,
+        kind: &str,
+        id: &str,
+        account: Option<&str>,
+    ) -> Result<Option<EvaluationSubject>, EvaluationError> {
+        match kind {
+            "account" => Ok(self.account_named(id).await?.map(EvaluationSubject::Account)),
+            "grant" => Ok(id.parse().ok().map(EvaluationSubject::Grant)),
+            "app" => {
+                let Ok(client) = id.parse() else { return Ok(None) };
+                let Some(name) = account else {
+                    return Ok(Some(EvaluationSubject::App { client, account: None }));
+                };
+                let account = self.account_named(name).await?;
+                Ok(account.map(|id| EvaluationSubject::App { client, account: Some(id) }))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The patients of whom a person may see records in the portal: their own, and those they act

@@ -211,7 +211,7 @@ pub(crate) fn decide_to_evaluate(
     asker: Asker<'_>,
     trail: &Trail,
 ) -> Result<Permit, EvaluationError> {
-    let may = gateway.app.may_still_evaluate(asker.caller, trail.at);
+    let may = gateway.app.may_still_evaluate(asker, trail.at);
     may.then_some(Permit(())).ok_or(EvaluationError::NoAnswer)
 }
 

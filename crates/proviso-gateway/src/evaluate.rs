@@ -14,7 +14,7 @@ use proviso_app::evaluation::{
     ResourcePage, ResourceQuestion,
 };
 use proviso_core::audit::AuditOutcome;
-use proviso_core::decision::explain::CallerTold;
+use proviso_core::decision::explain::{CallerTold, Explanation};
 use proviso_core::decision::{Belonging, Decision};
 use proviso_core::id::PatientId;
 use proviso_core::reason::ReasonCode;
@@ -55,7 +55,7 @@ impl Evaluations for Gateway {
             let named =
                 record_decisions(self, &lines).await.map_err(|_| EvaluationError::NotLogged)?;
             // Writing the log takes time, and the right to ask may end meanwhile.
-            if !self.app.may_still_evaluate(asker.caller, self.app.now()) {
+            if !self.app.may_still_evaluate(asker, self.app.now()) {
                 return Err(EvaluationError::NoAnswer);
             }
             let with_name = |(decided, (id, digest)): (Decided, _)| Evaluated {
@@ -64,6 +64,7 @@ impl Evaluations for Gateway {
                 decision: decided.decision,
                 id,
                 digest,
+                explanation: decided.explanation,
             };
             Ok(answers.into_iter().zip(named).map(with_name).collect())
         })
@@ -83,6 +84,7 @@ struct Decided {
     decision: Decision,
     told: CallerTold,
     consent: Option<proviso_core::id::ConsentId>,
+    explanation: Option<Explanation>,
 }
 
 fn begin(
@@ -112,7 +114,9 @@ async fn decide_one(
     };
     let patients = stored.as_ref().map(patients_of).unwrap_or_default();
     let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, trail.at);
-    Ok((judge_ways(question, ways, stored.as_ref(), &mut trail), trail))
+    let mut decided = judge_ways(question, ways, stored.as_ref(), &mut trail);
+    decided.explanation = trail.explanation(&gateway.app);
+    Ok((decided, trail))
 }
 
 /// The first way that permits; otherwise the way in which least stood against it.
@@ -144,6 +148,7 @@ fn judge_ways(
             decision: Decision::deny(vec![ReasonCode::NoConsent]),
             told: CallerTold::MayNotAsk(ReasonCode::NoConsent),
             consent: None,
+            explanation: None,
         };
     };
     *trail = own;
@@ -163,7 +168,12 @@ fn judge_way(
             trail.withhold(&decision.reasons);
             // No record had a part in it, so it may be told.
             let reason = decision.reasons.first().copied().unwrap_or(ReasonCode::FactMissing);
-            return Decided { decision, told: CallerTold::MayNotAsk(reason), consent: None };
+            return Decided {
+                decision,
+                told: CallerTold::MayNotAsk(reason),
+                consent: None,
+                explanation: None,
+            };
         }
     };
     trail.planned(&plan);
@@ -175,13 +185,14 @@ fn judge_way(
             decision: Decision::deny(vec![ReasonCode::ScopeMissing]),
             told: CallerTold::MayNotAsk(ReasonCode::ScopeMissing),
             consent,
+            explanation: None,
         };
     }
     let view = View::new(plan);
     let Some(stored) = stored else {
         trail.withhold(&[ReasonCode::FactMissing]);
         let decision = Decision::deny(vec![ReasonCode::FactMissing]);
-        return Decided { decision, told: CallerTold::NothingToSee, consent };
+        return Decided { decision, told: CallerTold::NothingToSee, consent, explanation: None };
     };
     let judged = view.judge_stored(&question.interaction, stored);
     trail.note(&judged);
@@ -189,7 +200,7 @@ fn judge_way(
         trail.withhold(&judged.decision.reasons);
     }
     let told = if judged.permits() { CallerTold::Permitted } else { CallerTold::NothingToSee };
-    Decided { decision: judged.decision, told, consent }
+    Decided { decision: judged.decision, told, consent, explanation: None }
 }
 
 fn patients_of(stored: &Stored) -> BTreeSet<PatientId> {
@@ -241,7 +252,7 @@ async fn find(
     }
     let line = Line { trail, outcome: AuditOutcome::Success, status: StatusCode::OK };
     record_decisions(gateway, &[line]).await.map_err(|_| EvaluationError::NotLogged)?;
-    if !gateway.app.may_still_evaluate(asker.caller, gateway.app.now()) {
+    if !gateway.app.may_still_evaluate(asker, gateway.app.now()) {
         return Err(EvaluationError::NoAnswer);
     }
     Ok(page)
@@ -256,10 +267,12 @@ async fn find_in(
     (way, cursor): (usize, Option<&str>),
     trail: &mut Trail,
 ) -> Result<(Vec<proviso_core::id::ResourceId>, Option<String>), EvaluationError> {
+    // Pages are read by enforcement points only.
+    let caller = asker.caller.ok_or(EvaluationError::NoAnswer)?;
     let path = format!("evaluate/{way}/{}", question.resource_type);
     let binding = Binding {
-        client: &asker.caller.client,
-        grant: &asker.caller.grant,
+        client: &caller.client,
+        grant: &caller.grant,
         plan: view.fingerprint().ok_or(EvaluationError::NoAnswer)?,
         path: &path,
     };

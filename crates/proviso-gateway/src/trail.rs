@@ -4,12 +4,14 @@
 
 use std::collections::BTreeSet;
 
+use proviso_app::App;
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::Asker;
 use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
+use proviso_core::decision::explain::Explanation;
 use proviso_core::decision::org_rules::proxy_may_know;
 use proviso_core::decision::record::DecisionRecord;
 use proviso_core::decision::{AccessPlan, Belonging, Labels};
@@ -120,7 +122,7 @@ impl Trail {
             trace: via.trace.clone(),
             kind: AuditKind::Evaluation,
             action: Some(action),
-            caller: Some(caller.clone()),
+            caller: caller.cloned(),
             ..Self::new(request.unwrap_or_else(|| RequestId::generate(at, entropy)), at)
         }
     }
@@ -195,6 +197,15 @@ impl Trail {
         if let Some(record) = &mut self.record {
             record.not_offered(interaction.clone(), resource_type);
         }
+    }
+
+    /// The tree of the last decision. The consent is the one that is in force now, by which it was
+    /// made.
+    pub(crate) fn explanation(&self, app: &App) -> Option<Explanation> {
+        let record = self.record.as_ref()?;
+        let consent = self.plan.as_ref().and_then(|plan| plan.consent.as_ref());
+        let consent = consent.and_then(|(id, _)| app.live().consent(id));
+        record.explain(consent.as_deref()).pop()
     }
 
     fn judged(&mut self, judged: &Judged) {

@@ -36,6 +36,11 @@ pub enum Command {
     ///
     /// Recomputes every commitment, leaf and signature from disk and names the first bad entry.
     Verify(VerifyArgs),
+    /// Ask whether somebody may do something with a record now, and why.
+    ///
+    /// A running server decides from what is in force in it. The question is in the audit log, and the
+    /// patient sees it. The exit code is 0 for yes and 3 for no.
+    Decide(DecideArgs),
     /// Make past decisions again from what the audit log keeps of them.
     ///
     /// Each must come out with the same bytes as then. With `--decision` or `--request`, also prints
@@ -112,6 +117,47 @@ pub struct VerifyArgs {
     /// Whose log.
     pub installation: Installation,
     /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Who would act.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct Somebody {
+    /// A person, by user name or id: the patient or a proxy as in the portal, staff by their role.
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// An app, by client id.
+    #[arg(long, value_name = "CLIENT")]
+    pub app: Option<String>,
+    /// One connection, by id (`grt_…`).
+    #[arg(long, value_name = "ID")]
+    pub grant: Option<String>,
+}
+
+/// Arguments of `decide`.
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    #[command(flatten)]
+    /// Who would act.
+    pub subject: Somebody,
+    /// With `--app`: only for this person's connections.
+    #[arg(long = "for", value_name = "NAME", requires = "app")]
+    pub on_behalf_of: Option<String>,
+    /// What would be done: read, vread, history-instance, update, patch or delete.
+    #[arg(long, value_name = "ACTION", default_value = "read")]
+    pub action: String,
+    /// With which record.
+    #[arg(long, value_name = "TYPE/ID")]
+    pub resource: String,
+    /// What for, such as TREAT; otherwise what the connection is for.
+    #[arg(long, value_name = "CODE")]
+    pub purpose: Option<String>,
+    /// Print the answer as JSON.
     #[arg(long)]
     pub json: bool,
 }

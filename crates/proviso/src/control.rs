@@ -14,25 +14,29 @@ use anyhow::Context as _;
 use proviso_app::App;
 use proviso_app::via::Via;
 use serde::{Deserialize, Serialize};
+
+use crate::question::{Asked, Told, decide};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 const SOCKET_FILE: &str = "control.sock";
-/// LIMIT: an order is a few words, its answer a few key names.
-const LINE_BYTES_MAX: u64 = 16 * 1024;
+/// LIMIT: an order is a few words, its answer a few key names or one tree of reasons.
+const LINE_BYTES_MAX: u64 = 1024 * 1024;
 /// LIMIT: whoever connects and says nothing is not waited for.
 const ORDER_SECS_MAX: u64 = 5;
 /// LIMIT: making keys takes seconds at most.
 const ANSWER_SECS_MAX: u64 = 60;
 
 /// What can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// New signing keys, in good order.
     RotateKeys,
+    /// Whether somebody may do something now.
+    Decide(Asked),
 }
 
 /// What came of it.
@@ -41,6 +45,8 @@ pub enum Order {
 pub enum Outcome {
     /// The names of the keys that will sign.
     Active(Vec<String>),
+    /// What was decided.
+    Decided(Box<Told>),
     /// It was not done; why.
     Failed(String),
 }
@@ -96,6 +102,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             Ok(Order::RotateKeys) => match app.rotate_keys(&Via::default()).await {
                 Ok(active) => Outcome::Active(active),
                 Err(error) => Outcome::Failed(error.to_string()),
+            },
+            Ok(Order::Decide(asked)) => match decide(app, &asked).await {
+                Ok(told) => Outcome::Decided(Box::new(told)),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Err(_) => Outcome::Failed("no such order".to_owned()),
         };

@@ -11,6 +11,7 @@ pub mod import;
 pub mod installation;
 pub mod key_fetch;
 pub mod listener;
+pub mod question;
 pub mod single_instance;
 pub mod slow_body;
 pub mod telemetry;

@@ -39,6 +39,10 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             telemetry::start(LogFormat::Text, "warn");
             commands::verify::run(&arguments)
         }
+        Command::Decide(arguments) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::decide::run(&arguments))
+        }
         Command::Replay(arguments) => {
             telemetry::start(LogFormat::Text, "warn");
             commands::replay::run(&arguments)

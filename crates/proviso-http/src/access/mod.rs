@@ -96,7 +96,7 @@ impl Asked {
 
     /// Who asks.
     pub(crate) const fn by(&self) -> Asker<'_> {
-        Asker { caller: &self.caller, via: &self.via }
+        Asker { caller: Some(&self.caller), via: &self.via }
     }
 
     /// A refusal of the question as a whole.

@@ -5,14 +5,16 @@
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use proviso_app::evaluation::{Question, ResourceQuestion, SubjectKind};
+use proviso_app::evaluation::{
+    ACTIONS, Question, ResourceQuestion, SubjectKind, interaction_named,
+};
 use proviso_core::decision::Decision;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use serde_json::{Value, json};
 
-use super::wire::{self, ACTIONS, Malformed, Tuple};
+use super::wire::{self, Malformed, Tuple};
 use super::{Asked, answer, no_answer};
 use crate::state::HttpState;
 
@@ -82,7 +84,7 @@ pub(crate) async fn subjects(State(state): State<HttpState>, request: Request) -
         _ => return nothing(),
     };
     let known = || -> Option<(Interaction, ResourceType, ResourceId)> {
-        Some((wire::interaction(action)?, resource_kind.parse().ok()?, id.parse().ok()?))
+        Some((interaction_named(action)?, resource_kind.parse().ok()?, id.parse().ok()?))
     };
     let (Some((interaction, resource_type, id)), Ok(purpose)) = (known(), purpose.asked()) else {
         return nothing();
@@ -169,7 +171,7 @@ pub(crate) async fn resources(State(state): State<HttpState>, request: Request) 
         Err(error) => return no_answer(error, &asked.via),
     };
     let known = || -> Option<(Interaction, ResourceType)> {
-        Some((wire::interaction(action)?, kind.parse().ok()?))
+        Some((interaction_named(action)?, kind.parse().ok()?))
     };
     let (Some((interaction, resource_type)), Ok(purpose)) = (known(), purpose.asked()) else {
         return nothing();

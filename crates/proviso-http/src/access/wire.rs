@@ -3,24 +3,13 @@
 //! What is missing or of the wrong type is an error of the request; what is well formed and unknown
 //! is a question whose answer is no (AuthZEN §5, fail closed).
 
-use proviso_app::evaluation::{EvaluationError, EvaluationSubject, Question};
+use proviso_app::evaluation::{EvaluationError, EvaluationSubject, Question, interaction_named};
 use proviso_core::category::PurposeOfUse;
 use proviso_core::id::ResourceId;
-use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use serde_json::{Map, Value};
 
 use crate::state::HttpState;
-
-/// Actions that are asked about one record.
-pub(crate) const ACTIONS: [(&str, Interaction); 6] = [
-    ("read", Interaction::Read),
-    ("vread", Interaction::Vread),
-    ("history-instance", Interaction::HistoryInstance),
-    ("update", Interaction::Update),
-    ("patch", Interaction::Patch),
-    ("delete", Interaction::Delete),
-];
 
 /// What of a question is missing or malformed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,38 +135,18 @@ pub(crate) fn purpose(value: Option<&Value>) -> Result<Purpose, Malformed> {
     })
 }
 
-/// The interaction that an action stands for.
-pub(crate) fn interaction(name: &str) -> Option<Interaction> {
-    ACTIONS.iter().find(|(known, _)| *known == name).map(|(_, interaction)| interaction.clone())
-}
-
 /// The subject that an entity stands for; `None` when there is nobody of that kind or name.
-///
-/// An id that cannot be one of ours is nobody's.
 pub(crate) async fn subject_of(
     state: &HttpState,
     entity: Entity<'_>,
 ) -> Result<Option<EvaluationSubject>, EvaluationError> {
     let Some(id) = entity.id else { return Ok(None) };
-    match entity.kind {
-        "account" => Ok(state.app.account_named(id).await?.map(EvaluationSubject::Account)),
-        "grant" => Ok(id.parse().ok().map(EvaluationSubject::Grant)),
-        "app" => {
-            let Ok(client) = id.parse() else { return Ok(None) };
-            let account = match entity.properties.and_then(|own| own.get("account")) {
-                None => None,
-                Some(Value::String(name)) => {
-                    let Some(account) = state.app.account_named(name).await? else {
-                        return Ok(None);
-                    };
-                    Some(account)
-                }
-                Some(_) => return Ok(None),
-            };
-            Ok(Some(EvaluationSubject::App { client, account }))
-        }
-        _ => Ok(None),
-    }
+    let account = match entity.properties.and_then(|own| own.get("account")) {
+        None => None,
+        Some(Value::String(name)) => Some(name.as_str()),
+        Some(_) => return Ok(None),
+    };
+    state.app.subject_named(entity.kind, id, account).await
 }
 
 /// The question that a tuple asks; `Ok(None)` when it is well formed and nothing here fits it.
@@ -200,7 +169,7 @@ pub(crate) async fn question(
     let known = || -> Option<Question> {
         Some(Question {
             subject,
-            interaction: interaction(action)?,
+            interaction: interaction_named(action)?,
             resource_type: kind.parse::<ResourceType>().ok()?,
             id: id.parse::<ResourceId>().ok()?,
             purpose: purpose.asked().ok()?,

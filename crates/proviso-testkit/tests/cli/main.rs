@@ -2,6 +2,7 @@
 //! codes, its files.
 
 mod configured;
+mod decide;
 mod doctor;
 mod help;
 mod import;

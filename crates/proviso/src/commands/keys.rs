@@ -31,6 +31,7 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
             Some(Outcome::Failed(why)) => {
                 anyhow::bail!("the running server could not rotate its keys: {why}")
             }
+            Some(Outcome::Decided(_)) => anyhow::bail!("the running server answered otherwise"),
             None => return Err(taken),
         },
     };

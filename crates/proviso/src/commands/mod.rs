@@ -1,6 +1,7 @@
 //! The subcommands, one module each.
 
 pub mod config;
+pub mod decide;
 pub mod demo;
 pub mod doctor;
 pub mod keys;

@@ -124,7 +124,7 @@ fn reasons(record: &proviso_core::decision::record::DecisionRecord) -> Vec<&'sta
     record.denied.iter().chain(judged).map(|reason| reason.code()).collect()
 }
 
-fn describe_tree(tree: &Explanation) {
+pub(super) fn describe_tree(tree: &Explanation) {
     let effect = match tree.effect {
         Effect::Permit => "permitted",
         Effect::Deny => "refused",

@@ -78,7 +78,7 @@ pub fn planes(
     Ok(control.nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }
 
-fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
+pub(super) fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
     let mut settings = GatewaySettings::embedded(config.settings.public_url.clone());
     settings.rates = rates(&config.rates);
     if let Some(upstream) = &config.upstream {
