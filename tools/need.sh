@@ -49,3 +49,20 @@ need_npm() {
         touch "$1/node_modules/.installed"
     fi
 }
+
+# The nginx of Debian, beside the system and without starting it as a service, unless it is there.
+need_nginx() {
+    if command -v nginx >/dev/null 2>&1 || [ -x target/tools/nginx/usr/sbin/nginx ]; then return; fi
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "needed, and not installed by this script where there is no apt-get: nginx" >&2
+        return 1
+    fi
+    step "unpacking nginx"
+    mkdir -p target/tools/nginx
+    (
+        cd target/tools/nginx
+        apt-get download -qq nginx 2>/dev/null || { as_root apt-get update -qq && apt-get download -qq nginx; }
+        dpkg-deb -x nginx_*.deb .
+    )
+    target/tools/nginx/usr/sbin/nginx -v
+}

@@ -17,6 +17,7 @@ pub mod door;
 mod evaluate;
 pub mod filter;
 pub mod forward;
+mod forward_auth;
 mod gateway;
 pub mod pipeline;
 mod problem;
@@ -31,6 +32,7 @@ mod upstream;
 mod view;
 mod visits;
 
+pub use forward_auth::forward_auth_router;
 pub use gateway::{Gateway, GatewayError};
 pub use problem::Problem;
 pub use router::router;

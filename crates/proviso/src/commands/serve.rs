@@ -75,7 +75,10 @@ pub fn planes(
     let evaluations: Arc<dyn Evaluations> = gateway.clone();
     app.ask_evaluations_of(Arc::downgrade(&evaluations));
     let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
-    Ok(control.nest_service("/fhir/r4", proviso_gateway::router(gateway)))
+    let asked = proviso_gateway::forward_auth_router(Arc::clone(&gateway));
+    Ok(control
+        .nest_service("/access/v1/http", asked)
+        .nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }
 
 pub(super) fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
