@@ -45,7 +45,7 @@ async fn check(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> R
         (Some(method), Some(uri)) => read_of(method, uri),
         _ => None,
     };
-    answer(&gateway, &request, asked).await
+    answer(&gateway, read_as(&request, asked)).await
 }
 
 /// Envoy: the request that came, behind a prefix.
@@ -58,7 +58,7 @@ async fn envoy(
         let (_, own) = sent.as_str().split_once(ENVOY_PREFIX)?;
         read_of(request.method().as_str(), own)
     });
-    answer(&gateway, &request, asked).await
+    answer(&gateway, read_as(&request, asked)).await
 }
 
 /// A header that came exactly once, as text.
@@ -95,14 +95,9 @@ fn read_of(method: &str, uri: &str) -> Option<String> {
     (!walks).then(|| format!("/{path}"))
 }
 
-/// Asks the pipeline, and tells of its answer what the proxy needs.
-async fn answer(
-    gateway: &Gateway,
-    request: &Request<Body>,
-    asked: Option<String>,
-) -> Response<Body> {
-    let Some(path) = asked else { return told(StatusCode::FORBIDDEN, &HeaderMap::new()) };
-    let mut read = Request::builder().method(Method::GET).uri(path);
+/// The read, with the credentials and from the address of the request that asks.
+fn read_as(request: &Request<Body>, asked: Option<String>) -> Option<Request<Body>> {
+    let mut read = Request::builder().method(Method::GET).uri(asked?);
     for value in request.headers().get_all(AUTHORIZATION) {
         read = read.header(AUTHORIZATION, value);
     }
@@ -110,9 +105,12 @@ async fn answer(
     if let Some(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
         read = read.extension(*peer);
     }
-    let Ok(read) = read.body(Body::empty()) else {
-        return told(StatusCode::FORBIDDEN, &HeaderMap::new());
-    };
+    read.body(Body::empty()).ok()
+}
+
+/// Asks the pipeline, and tells of its answer what the proxy needs.
+async fn answer(gateway: &Gateway, read: Option<Request<Body>>) -> Response<Body> {
+    let Some(read) = read else { return told(StatusCode::FORBIDDEN, &HeaderMap::new()) };
     let response = pipeline::answer(gateway, read).await;
     let status = match response.status() {
         StatusCode::OK => StatusCode::NO_CONTENT,

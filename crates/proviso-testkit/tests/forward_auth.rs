@@ -46,7 +46,7 @@ async fn observations(app: &SmartApp, tokens: &Tokens) -> (Vec<String>, Vec<Stri
     let mut all: Vec<String> = Vec::new();
     for record in proviso::demo::parts(proviso::demo::SEED, 0).flatten() {
         let text = String::from_utf8_lossy(&record.body).into_owned();
-        if record.resource_type.as_str() == "Observation" && text.contains("Patient/maria") {
+        if record.resource_type == "Observation" && text.contains("Patient/maria") {
             all.push(record.id.to_string());
         }
     }

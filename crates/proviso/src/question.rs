@@ -65,9 +65,9 @@ pub async fn decide(app: &App, asked: &Asked) -> anyhow::Result<Told> {
         purpose: purpose.context("the purpose is not one that is known, such as TREAT")?,
     };
     let via = Via::default();
-    let asker = Asker { caller: None, via: &via };
+    let operator = Asker { caller: None, via: &via };
     let questions = [question];
-    let decided = app.evaluations()?.evaluate(asker, &questions, |_| false).await?;
+    let decided = app.evaluations()?.evaluate(operator, &questions, |_| false).await?;
     let one = decided.into_iter().next().context("no answer")?;
     Ok(Told {
         permitted: one.decision.is_permit(),

@@ -1,6 +1,7 @@
 //! `proviso decide`: whether somebody may do something with a record now, and why.
 
 use anyhow::Context as _;
+use proviso_core::reason::Language;
 use proviso_gateway::GatewaySettings;
 use proviso_http::Demonstration;
 
@@ -77,5 +78,11 @@ fn describe(asked: &Asked, told: &Told) {
     console::line(&format!("      {}", told.decision));
     if let Some(tree) = &told.explanation {
         describe_tree(tree);
+        return;
+    }
+    // There is no way in at all, so nothing was looked at.
+    for reason in &told.reasons {
+        let text = reason.auditor_text(Language::English);
+        console::line(&format!("      {}: {text}", reason.code()));
     }
 }
