@@ -1,0 +1,190 @@
+//! Security labels, one by one and as a set that is compared by bits.
+//!
+//! Knows HL7's confidentiality and sensitivity codes and keeps every other code as it is. Does not
+//! know who assigned a label.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::confidentiality::CONFIDENTIALITY_SYSTEM;
+use super::sensitivity::SENSITIVITY_SYSTEM;
+use super::{Coding, Confidentiality, Sensitivity};
+use crate::category::SensitiveSet;
+
+/// One security label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Label {
+    /// How closely held.
+    Confidentiality(Confidentiality),
+    /// What makes it sensitive.
+    Sensitivity(Sensitivity),
+    /// Any other code, matched by system and code alone.
+    Foreign(Coding),
+}
+
+impl Label {
+    /// Reads a coding: HL7's codes where they are ones we know.
+    pub fn from_coding(coding: Coding) -> Self {
+        if coding.system == CONFIDENTIALITY_SYSTEM
+            && let Ok(level) = coding.code.parse()
+        {
+            return Self::Confidentiality(level);
+        }
+        if coding.system == SENSITIVITY_SYSTEM
+            && let Ok(code) = coding.code.parse()
+        {
+            return Self::Sensitivity(code);
+        }
+        Self::Foreign(coding)
+    }
+
+    /// The coding that is read back as this label.
+    pub fn to_coding(&self) -> Coding {
+        match self {
+            Self::Confidentiality(level) => Coding::new(CONFIDENTIALITY_SYSTEM, level.code()),
+            Self::Sensitivity(code) => Coding::new(SENSITIVITY_SYSTEM, code.code()),
+            Self::Foreign(coding) => coding.clone(),
+        }
+    }
+}
+
+/// A set of sensitivity codes, as bits.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(from = "Vec<Sensitivity>", into = "Vec<Sensitivity>")]
+pub struct SensitivitySet(u64);
+
+impl SensitivitySet {
+    /// The set that has no member.
+    pub const EMPTY: Self = Self(0);
+
+    /// The set of every code.
+    pub fn all() -> Self {
+        Sensitivity::ALL.iter().copied().collect()
+    }
+
+    /// Whether the code is a member.
+    pub const fn contains(self, code: Sensitivity) -> bool {
+        self.0 & code.bit() != 0
+    }
+
+    /// This set with one more member.
+    #[must_use]
+    pub const fn with(self, code: Sensitivity) -> Self {
+        Self(self.0 | code.bit())
+    }
+
+    /// Members of either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Members of both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether every member is also in the other set.
+    pub const fn is_subset_of(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
+
+    /// Whether the sets share no member.
+    pub const fn is_disjoint_from(self, other: Self) -> bool {
+        self.0 & other.0 == 0
+    }
+
+    /// Whether the set has no member.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members, a parent before its children.
+    pub fn iter(self) -> impl Iterator<Item = Sensitivity> {
+        Sensitivity::ALL.iter().copied().filter(move |code| self.contains(*code))
+    }
+}
+
+impl FromIterator<Sensitivity> for SensitivitySet {
+    fn from_iter<I: IntoIterator<Item = Sensitivity>>(codes: I) -> Self {
+        codes.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
+impl From<Vec<Sensitivity>> for SensitivitySet {
+    fn from(codes: Vec<Sensitivity>) -> Self {
+        codes.into_iter().collect()
+    }
+}
+
+impl From<SensitivitySet> for Vec<Sensitivity> {
+    fn from(set: SensitivitySet) -> Self {
+        set.iter().collect()
+    }
+}
+
+/// The labels of a record that has been labelled.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct LabelSet {
+    /// The highest confidentiality label, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub confidentiality: Option<Confidentiality>,
+    /// Sensitivity labels.
+    #[serde(default)]
+    pub sensitivity: SensitivitySet,
+    /// Labels of other systems.
+    #[serde(default)]
+    pub foreign: BTreeSet<Coding>,
+}
+
+impl LabelSet {
+    /// How closely held the record is.
+    ///
+    /// The highest label counts (high-water mark). With none, a record that carries a sensitive
+    /// label is restricted, and one that carries nothing is known to be normal.
+    pub fn effective_confidentiality(&self) -> Confidentiality {
+        self.confidentiality.unwrap_or(if self.sensitivity.is_empty() {
+            Confidentiality::Normal
+        } else {
+            Confidentiality::Restricted
+        })
+    }
+
+    /// This set with one more label.
+    #[must_use]
+    pub fn with(mut self, label: Label) -> Self {
+        match label {
+            Label::Confidentiality(level) => {
+                self.confidentiality = self.confidentiality.max(Some(level));
+            }
+            Label::Sensitivity(code) => self.sensitivity = self.sensitivity.with(code),
+            Label::Foreign(coding) => {
+                self.foreign.insert(coding);
+            }
+        }
+        self
+    }
+
+    /// The sensitive kinds that the labels stand for.
+    pub fn kinds(&self) -> SensitiveSet {
+        self.sensitivity.iter().fold(SensitiveSet::EMPTY, |kinds, code| kinds.union(code.kinds()))
+    }
+}
+
+impl FromIterator<Label> for LabelSet {
+    fn from_iter<I: IntoIterator<Item = Label>>(labels: I) -> Self {
+        labels.into_iter().fold(Self::default(), Self::with)
+    }
+}
+
+impl From<SensitiveSet> for LabelSet {
+    fn from(kinds: SensitiveSet) -> Self {
+        kinds.iter().map(|kind| Label::Sensitivity(Sensitivity::of_kind(kind))).collect()
+    }
+}
