@@ -224,6 +224,10 @@ pub struct Provision {
     /// Records by name.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub data: Vec<DataClause>,
+    /// Where the recipient is (extension `consent-location`). It narrows, so it is read although it
+    /// is a plain extension: a permit that lost it would reach too far.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub locations: Vec<Who>,
     /// What could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unreadable: Vec<Unreadable>,
@@ -246,6 +250,7 @@ impl Provision {
             classes: Vec::new(),
             codes: Vec::new(),
             data: Vec::new(),
+            locations: Vec::new(),
             unreadable: Vec::new(),
             children: Vec::new(),
         }
@@ -260,6 +265,7 @@ impl Provision {
             self.classes.len(),
             self.codes.len(),
             self.data.len(),
+            self.locations.len(),
             self.unreadable.len(),
         ]
         .iter()

@@ -71,6 +71,8 @@ pub struct RequestFacts {
     pub purpose: Fact<Purpose>,
     /// What is done with the data.
     pub action: Fact<Coding>,
+    /// Where the recipient is: every Location that contains it.
+    pub locations: Fact<BTreeSet<Who>>,
     /// Code systems beyond HL7's whose labels, purposes and actions this site assigns itself, so
     /// that the absence of a code means that it does not apply. A deny that names a code of any
     /// other unknown system is indeterminate: nobody here can say that it does not apply.

@@ -51,6 +51,36 @@ impl Label {
     }
 }
 
+/// Codes of v3-ActCode that say how to handle a record, not what makes it sensitive: obligations,
+/// refrain policies and laws (HL7 v3-ObligationPolicy, v3-RefrainPolicy, v3-ActUSPrivacyLaw).
+const HANDLING_CODES: &[&str] = &[
+    "42CFRPart2", "42CFRPart2CD", "ANONY", "AOD", "AUDIT", "AUDTR", "CPLYCC", "CPLYCD", "CPLYJPP",
+    "CPLYOPP", "CPLYOSP", "CPLYPOL", "CommonRule", "DECLASSIFYLABEL", "DEID", "DELAU",
+    "DOWNGRDLABEL", "DRIVLABEL", "ENCRYPT", "ENCRYPTR", "ENCRYPTT", "ENCRYPTU", "HIPAAAuth",
+    "HIPAAConsent", "HIPAANOPP", "HIPAAPsyNotes", "HIPAAROA", "HIPAASelfPay", "HUAPRV", "LABEL",
+    "MASK", "MINEC", "NOAUTH", "NOCOLLECT", "NODSCLCD", "NODSCLCDS", "NOINTEGRATE", "NOLIST",
+    "NOMOU", "NOORGPOL", "NOPAT", "NOPERSISTP", "NORDSCLCD", "NORDSCLCDS", "NORDSCLW", "NORELINK",
+    "NOREUSE", "NOVIP", "ORCON", "PERSISTLABEL", "PRIVMARK", "PROCESSINLINELABEL", "PSEUD",
+    "REDACT", "Title38Section7332", "UPGRDLABEL",
+];
+
+/// Systems whose codes never say that a record is sensitive: purposes (test data), integrity,
+/// laws.
+const HANDLING_SYSTEMS: &[&str] = &[
+    "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+    "http://terminology.hl7.org/CodeSystem/v3-ActUSPrivacyLaw",
+    "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "http://terminology.hl7.org/CodeSystem/common-tags",
+];
+
+/// Whether a label of another system says how to handle a record and not that it is sensitive.
+///
+/// A code that we do not know counts as sensitive: a permit has to name it.
+pub fn is_handling(coding: &Coding) -> bool {
+    HANDLING_SYSTEMS.contains(&coding.system.as_str())
+        || (coding.system == SENSITIVITY_SYSTEM && HANDLING_CODES.contains(&coding.code.as_str()))
+}
+
 /// A set of sensitivity codes, as bits.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -98,6 +128,30 @@ impl SensitivitySet {
     /// Whether the sets share no member.
     pub const fn is_disjoint_from(self, other: Self) -> bool {
         self.0 & other.0 == 0
+    }
+
+    /// Every code that stands at or below a member: what a permit or a deny of the members reaches.
+    #[must_use]
+    pub fn with_descendants(self) -> Self {
+        Sensitivity::ALL
+            .iter()
+            .copied()
+            .filter(|code| self.iter().any(|member| code.is_a(member)))
+            .collect()
+    }
+
+    /// Every code that stands strictly above a member.
+    #[must_use]
+    pub fn ancestors(self) -> Self {
+        let mut above = Self::EMPTY;
+        for member in self.iter() {
+            let mut next = member.parent();
+            while let Some(code) = next {
+                above = above.with(code);
+                next = code.parent();
+            }
+        }
+        above
     }
 
     /// Whether the set has no member.

@@ -28,7 +28,7 @@ pub use directive::{
     Provision, Rule, Unreadable, Who, WhoKind,
 };
 pub use facts::{Fact, Identities, RecordFacts, RequestFacts};
-pub use label::{Label, LabelSet, SensitivitySet};
+pub use label::{Label, LabelSet, SensitivitySet, is_handling};
 pub use purpose::{PURPOSE_SYSTEM, Purpose, PurposeCode};
 pub use sensitivity::{SENSITIVITY_SYSTEM, Sensitivity};
 
