@@ -10,25 +10,35 @@
 
 mod code_tree;
 mod confidentiality;
+mod cover;
 mod dialect;
 mod directive;
+mod evaluation;
 mod facts;
+mod flat;
 mod label;
+mod matching;
+mod pcf;
 mod purpose;
 mod sensitivity;
+mod tree;
 
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
 pub use confidentiality::{CONFIDENTIALITY_SYSTEM, Confidentiality};
+pub use cover::Cover;
 pub use dialect::{CombiningCode, Dialect};
 pub use directive::{
     ActorClause, ActorRole, DataClause, DataMeaning, Directive, DirectiveError, Identifier, Limits,
     Provision, Rule, Unreadable, Who, WhoKind,
 };
+pub use evaluation::{Evaluation, Step, Trace, evaluate};
 pub use facts::{Fact, Identities, RecordFacts, RequestFacts};
 pub use label::{Label, LabelSet, SensitivitySet, is_handling};
+pub use matching::{ACTION_SYSTEM, Attribute, Match, PermitReach, Reading, RelatedMeaning};
+pub use pcf::{PcfAnswer, PcfToken, ResidualEntry, ResidualType, issue as issue_pcf_token};
 pub use purpose::{PURPOSE_SYSTEM, Purpose, PurposeCode};
 pub use sensitivity::{SENSITIVITY_SYSTEM, Sensitivity};
 
