@@ -58,7 +58,7 @@ pub struct Trace {
     pub path: Vec<u16>,
     /// Its rule.
     pub rule: Rule,
-    /// Whether it applies, everything above it included.
+    /// Whether it applies; in flat readings, with everything above it.
     pub matched: Match,
     /// Every attribute that it states, with whether that applies.
     pub attributes: Vec<(Attribute, Match)>,

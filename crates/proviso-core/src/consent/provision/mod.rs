@@ -9,6 +9,7 @@
 //! HL7 Permission.
 
 mod code_tree;
+mod combine;
 mod confidentiality;
 mod cover;
 mod dialect;
@@ -27,6 +28,10 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+pub use combine::{
+    Combination, Combined, Existence, Fallback, JointAnswer, JointVoices, Voice, across_patients,
+    combine, decide, joint_rule,
+};
 pub use confidentiality::{CONFIDENTIALITY_SYSTEM, Confidentiality};
 pub use cover::Cover;
 pub use dialect::{CombiningCode, Dialect};
@@ -71,3 +76,12 @@ pub enum Outcome {
     /// The directive cannot be read here; withheld at the end.
     Indeterminate,
 }
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod worlds;

@@ -4,9 +4,10 @@
 //! - An exception is reached only inside its parent, so its condition includes its parent's.
 //! - Among siblings a deny decides, then what cannot be read, then a permit.
 //! - Where no exception speaks, the provision's own rule holds.
-//! - An unknown attribute makes a permit not match and a deny match. Both are said of the whole
-//!   condition: a deny inside a permit that may apply, may apply; a permit inside a deny that may
-//!   apply does not lift it.
+//! - An unknown attribute makes a permit not match and a deny match. Said of a whole tree: the
+//!   answer is a deny if one is possible, and a permit only if it would be one whatever the unknown
+//!   attributes turned out to be. So an exception that denies is heard even where its parent is
+//!   only possible, and a permit is never reached by way of what is not known.
 
 use alloc::vec::Vec;
 
@@ -16,21 +17,46 @@ use super::{
     Cover, Directive, Match, Outcome, Provision, Reading, RecordFacts, RequestFacts, Rule,
 };
 
+/// What one provision says to the one above it.
+pub(super) struct Said {
+    pub(super) outcome: Outcome,
+    pub(super) step: Step,
+    /// Of a permit: what it covers, whatever is not known.
+    pub(super) cover: Cover,
+    /// Of a deny that may apply and would be lifted if it did: what the lifting covers.
+    pub(super) may_lift: Option<Cover>,
+}
+
 /// The answers of siblings, combined.
 pub(super) struct Siblings {
-    pub(super) outcome: Outcome,
+    outcome: Outcome,
     /// What permits that stand beside each other cover.
     permits: Cover,
     /// What the exceptions of denies that were lifted cover; `None` when no deny was.
     lifted: Option<Cover>,
+    /// The same of denies that may apply.
+    may_lift: Option<Cover>,
+}
+
+/// Each deny that was lifted has to be lifted for every label.
+fn both(one: Option<Cover>, other: Option<Cover>) -> Option<Cover> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, None) => one,
+        (None, other) => other,
+    }
 }
 
 impl Siblings {
-    pub(super) const NONE: Self =
-        Self { outcome: Outcome::NotApplicable, permits: Cover::Nothing, lifted: None };
+    pub(super) const NONE: Self = Self {
+        outcome: Outcome::NotApplicable,
+        permits: Cover::Nothing,
+        lifted: None,
+        may_lift: None,
+    };
 
     /// Deny decides, then what cannot be read, then a permit. The order of siblings is irrelevant.
-    pub(super) fn add(&mut self, rule: Rule, outcome: Outcome, cover: Cover) {
+    pub(super) fn add(&mut self, rule: Rule, said: Said) {
         const fn weight(outcome: Outcome) -> u8 {
             match outcome {
                 Outcome::NotApplicable => 0,
@@ -39,63 +65,83 @@ impl Siblings {
                 Outcome::Deny => 3,
             }
         }
-        if weight(outcome) > weight(self.outcome) {
-            self.outcome = outcome;
+        if weight(said.outcome) > weight(self.outcome) {
+            self.outcome = said.outcome;
         }
-        if outcome == Outcome::Permit {
-            match rule {
-                Rule::Permit => self.permits = core::mem::take(&mut self.permits).or(cover),
-                // Each deny that was lifted has to be lifted for every label.
-                Rule::Deny => {
-                    self.lifted = Some(match self.lifted.take() {
-                        None => cover,
-                        Some(lifted) => lifted.and(cover),
-                    });
-                }
+        self.may_lift = both(self.may_lift.take(), said.may_lift);
+        match (said.outcome, rule) {
+            (Outcome::Permit, Rule::Permit) => {
+                self.permits = core::mem::take(&mut self.permits).or(said.cover);
             }
+            (Outcome::Permit, Rule::Deny) => {
+                self.lifted = both(self.lifted.take(), Some(said.cover));
+            }
+            (Outcome::Deny | Outcome::NotApplicable | Outcome::Indeterminate, _) => {}
         }
     }
 
-    /// What the node above them says.
-    pub(super) fn settle(self, rule: Rule, matched: Match, own: Cover) -> (Outcome, Cover, Step) {
-        match self.outcome {
-            Outcome::Deny => (Outcome::Deny, Cover::Nothing, Step::ExceptionDenies),
-            Outcome::Indeterminate => {
-                (Outcome::Indeterminate, Cover::Nothing, Step::ExceptionIndeterminate)
+    /// What is covered where these siblings stand under a permit that covers `own`.
+    ///
+    /// A deny that was lifted has taken away what the permit above it covered; one that may apply
+    /// may have.
+    fn cover_under(self, own: Cover) -> Cover {
+        let base = both(self.lifted.clone(), self.may_lift).map_or(own.clone(), |lifting| {
+            if self.lifted.is_some() { lifting } else { own.and(lifting) }
+        });
+        base.or(self.permits)
+    }
+
+    /// What is covered where nothing above these siblings permits.
+    fn cover_alone(self) -> Cover {
+        if self.lifted.is_some() { self.cover_under(Cover::Nothing) } else { self.permits }
+    }
+
+    /// What the provision above them says.
+    pub(super) fn settle(self, rule: Rule, matched: Match, own: Cover) -> Said {
+        let said = |outcome, step| Said { outcome, step, cover: Cover::Nothing, may_lift: None };
+        match (self.outcome, matched) {
+            (_, Match::No) => said(Outcome::NotApplicable, Step::NotMatched),
+            (Outcome::Deny, _) => said(Outcome::Deny, Step::ExceptionDenies),
+            (Outcome::Indeterminate, _) => {
+                said(Outcome::Indeterminate, Step::ExceptionIndeterminate)
             }
-            Outcome::Permit => {
-                // A deny that was lifted has taken away what the permit above it covered.
-                let cover = match (self.lifted, rule) {
-                    (Some(lifted), Rule::Permit | Rule::Deny) => lifted.or(self.permits),
-                    (None, Rule::Permit) => own.or(self.permits),
-                    (None, Rule::Deny) => self.permits,
-                };
-                (Outcome::Permit, cover, Step::ExceptionPermits)
+            (Outcome::Permit | Outcome::NotApplicable, Match::Yes) => {
+                self.settle_certain(rule, own)
             }
-            Outcome::NotApplicable => match (rule, matched) {
-                (_, Match::No) => (Outcome::NotApplicable, Cover::Nothing, Step::NotMatched),
-                (Rule::Permit, Match::Yes) => (Outcome::Permit, own, Step::OwnRule),
-                (Rule::Permit, Match::Unknown | Match::UnknownCode) => {
-                    (Outcome::NotApplicable, Cover::Nothing, Step::UnknownAttribute)
-                }
-                (Rule::Deny, Match::Yes) => (Outcome::Deny, Cover::Nothing, Step::OwnRule),
-                (Rule::Deny, Match::Unknown) => {
-                    (Outcome::Deny, Cover::Nothing, Step::DeniedAsUnknown)
-                }
-                (Rule::Deny, Match::UnknownCode) => {
-                    (Outcome::Indeterminate, Cover::Nothing, Step::UnknownCode)
-                }
+            (Outcome::Permit, Match::Unknown | Match::UnknownCode) if rule == Rule::Deny => Said {
+                may_lift: Some(self.cover_alone()),
+                ..said(Outcome::NotApplicable, Step::UnknownAttribute)
             },
+            (Outcome::Permit | Outcome::NotApplicable, Match::Unknown | Match::UnknownCode)
+                if rule == Rule::Permit =>
+            {
+                said(Outcome::NotApplicable, Step::UnknownAttribute)
+            }
+            (_, Match::Unknown) => said(Outcome::Deny, Step::DeniedAsUnknown),
+            (_, Match::UnknownCode) => said(Outcome::Indeterminate, Step::UnknownCode),
         }
+    }
+
+    /// The same for a provision that applies, under which nothing denies.
+    fn settle_certain(self, rule: Rule, own: Cover) -> Said {
+        let by_exception = self.outcome == Outcome::Permit;
+        let (outcome, cover) = match rule {
+            Rule::Permit => (Outcome::Permit, self.cover_under(own)),
+            Rule::Deny if by_exception => (Outcome::Permit, self.cover_alone()),
+            Rule::Deny => (Outcome::Deny, Cover::Nothing),
+        };
+        let step = if by_exception { Step::ExceptionPermits } else { Step::OwnRule };
+        Said { outcome, step, cover, may_lift: None }
     }
 
     /// What a directive without a root says.
     fn at_root(self) -> (Outcome, Cover) {
-        let cover = match self.lifted {
-            Some(lifted) => lifted.or(self.permits),
-            None => self.permits,
-        };
-        (self.outcome, cover)
+        match self.outcome {
+            Outcome::Permit => (Outcome::Permit, self.cover_alone()),
+            Outcome::Deny | Outcome::NotApplicable | Outcome::Indeterminate => {
+                (self.outcome, Cover::Nothing)
+            }
+        }
     }
 }
 
@@ -127,7 +173,6 @@ impl Walk<'_> {
         &self,
         provisions: &[Provision],
         path: &[u16],
-        above: Match,
         inherited: &Cover,
     ) -> (Siblings, Vec<Trace>) {
         let mut siblings = Siblings::NONE;
@@ -136,49 +181,38 @@ impl Walk<'_> {
             let mut here = Vec::with_capacity(path.len() + 1);
             here.extend_from_slice(path);
             here.push(index);
-            let (cover, trace) = self.node(provision, here, above, inherited);
-            siblings.add(provision.rule, trace.outcome, cover);
+            let (said, trace) = self.node(provision, here, inherited);
+            siblings.add(provision.rule, said);
             traces.push(trace);
         }
         (siblings, traces)
     }
 
-    fn node(
-        &self,
-        provision: &Provision,
-        path: Vec<u16>,
-        above: Match,
-        inherited: &Cover,
-    ) -> (Cover, Trace) {
+    fn node(&self, provision: &Provision, path: Vec<u16>, inherited: &Cover) -> (Said, Trace) {
         let rule = provision.rule;
-        let trace = |matched, attributes, outcome, step, exceptions| Trace {
-            path: Vec::new(),
-            rule,
-            matched,
-            attributes,
-            outcome,
-            step,
-            exceptions,
-        };
-        if !is_readable(provision) {
-            let unread =
-                trace(above, Vec::new(), Outcome::Indeterminate, Step::Unreadable, Vec::new());
-            return (Cover::Nothing, Trace { path, ..unread });
-        }
-        let attributes = attributes(provision, self.request, self.record, self.reading);
-        let matched = attributes.iter().fold(above, |all, (_, one)| all.and(*one));
-        let (siblings, exceptions, own) = if matched == Match::No {
-            (Siblings::NONE, Vec::new(), Cover::Nothing)
-        } else {
+        let (said, matched, attributes, exceptions) = if is_readable(provision) {
+            let attributes = attributes(provision, self.request, self.record, self.reading);
+            let matched = attributes.iter().fold(Match::Yes, |all, (_, one)| all.and(*one));
             let own = Cover::of_labels(&provision.labels, self.reading.permits_reach)
                 .unwrap_or_else(|| inherited.clone());
-            let passed = inherited_by_children(provision, &own, inherited, self.reading);
-            let (siblings, exceptions) =
-                self.siblings(&provision.children, &path, matched, &passed);
-            (siblings, exceptions, own)
+            let (siblings, exceptions) = if matched == Match::No {
+                (Siblings::NONE, Vec::new())
+            } else {
+                let passed = inherited_by_children(provision, &own, inherited, self.reading);
+                self.siblings(&provision.children, &path, &passed)
+            };
+            (siblings.settle(rule, matched, own), matched, attributes, exceptions)
+        } else {
+            let said = Said {
+                outcome: Outcome::Indeterminate,
+                step: Step::Unreadable,
+                cover: Cover::Nothing,
+                may_lift: None,
+            };
+            (said, Match::Unknown, Vec::new(), Vec::new())
         };
-        let (outcome, cover, step) = siblings.settle(rule, matched, own);
-        (cover, Trace { path, ..trace(matched, attributes, outcome, step, exceptions) })
+        let (outcome, step) = (said.outcome, said.step);
+        (said, Trace { path, rule, matched, attributes, outcome, step, exceptions })
     }
 }
 
@@ -189,12 +223,11 @@ pub(super) fn evaluate(
     record: &RecordFacts,
 ) -> Evaluation {
     let walk = Walk { request, record, reading: Reading::HL7 };
-    let (siblings, provisions) =
-        walk.siblings(directive.provisions(), &[], Match::Yes, &Cover::Everything);
+    let (siblings, provisions) = walk.siblings(directive.provisions(), &[], &Cover::Everything);
     let (said, cover, step) = if let Some(rule) = directive.base() {
         let spoke = siblings.outcome != Outcome::NotApplicable;
-        let (said, cover, step) = siblings.settle(rule, Match::Yes, Cover::Everything);
-        (said, cover, if spoke { step } else { Step::Base })
+        let said = siblings.settle(rule, Match::Yes, Cover::Everything);
+        (said.outcome, said.cover, if spoke { said.step } else { Step::Base })
     } else {
         let (said, cover) = siblings.at_root();
         let step = match said {
