@@ -121,6 +121,9 @@ pub(super) fn combine(
         Some(Rule::Deny) => (Outcome::Deny, Cover::Nothing, Step::Base),
         None => (Outcome::NotApplicable, Cover::Nothing, Step::NothingApplies),
     };
+    // Where no rule denies, the directive's own permit covers everything, whatever rules add to it.
+    let open = base == Some(Rule::Permit) && !denies && !indeterminate;
+    let permits = permits.map(|cover| if open { Cover::Everything } else { cover });
     match code {
         CombiningCode::DenyOverrides | CombiningCode::OrderedDenyOverrides => {
             match (denies, indeterminate, permits) {

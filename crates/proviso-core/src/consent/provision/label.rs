@@ -251,7 +251,9 @@ impl LabelSet {
     /// The highest label counts (high-water mark). With none, a record that carries a sensitive
     /// label is restricted, and one that carries nothing is known to be normal.
     pub fn effective_confidentiality(&self) -> Confidentiality {
-        self.confidentiality.unwrap_or(if self.sensitivity.is_empty() {
+        let sensitive =
+            !self.sensitivity.is_empty() || self.foreign.iter().any(|coding| !is_handling(coding));
+        self.confidentiality.unwrap_or(if !sensitive {
             Confidentiality::Normal
         } else {
             Confidentiality::Restricted

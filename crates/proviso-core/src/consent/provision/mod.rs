@@ -78,6 +78,8 @@ pub enum Outcome {
 }
 
 #[cfg(test)]
+mod exhaustive;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod oracle;

@@ -108,6 +108,7 @@ fn level_of(labels: &LabelSet) -> usize {
     match labels.confidentiality {
         Some(level) => rank(level.code()),
         None if labels.sensitivity.iter().next().is_some() => rank("R"),
+        None if labels.foreign.iter().any(|it| !handling(it)) => rank("R"),
         None => rank("N"),
     }
 }
@@ -628,7 +629,8 @@ fn flat(
             }
         }
     };
-    let by_default = !permit || code == CombiningCode::PermitUnlessDeny;
+    let undisputed = directive.base() == Some(Rule::Permit) && !deny && !unread;
+    let by_default = !permit || code == CombiningCode::PermitUnlessDeny || undisputed;
     finish(said, record, |needed| {
         by_default || permits.iter().any(|path| path_covers(path, needed, exact))
     })
@@ -667,7 +669,8 @@ fn pcf(directive: &Directive, request: &RequestFacts, record: &RecordFacts) -> N
         return stop(Outcome::Indeterminate);
     }
     let applies = root.map_or(YES, |root| all_of(&asked.about_request(root)));
-    let forbids_something = exceptions.iter().any(|it| it.rule == Rule::Deny);
+    let limits = root.map_or(Vec::new(), |root| asked.about_record(root));
+    let forbids_something = !limits.is_empty() || exceptions.iter().any(|it| it.rule == Rule::Deny);
     if !applies.possible {
         return stop(Outcome::NotApplicable);
     }
@@ -679,7 +682,6 @@ fn pcf(directive: &Directive, request: &RequestFacts, record: &RecordFacts) -> N
             Rule::Deny => Outcome::Deny,
         });
     }
-    let limits = root.map_or(Vec::new(), |root| asked.about_record(root));
     let (mut forbidden, mut unclear) = (rule == Rule::Deny || !limits.is_empty(), false);
     let mut permits: Vec<&[Label]> = Vec::new();
     if let (Rule::Permit, Some(root)) = (rule, root)

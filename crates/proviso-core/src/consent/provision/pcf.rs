@@ -273,11 +273,12 @@ const fn refusal_step(outcome: Outcome) -> Step {
 
 /// Whether a token is issued at all.
 fn settle_root(shape: &Shape<'_>, applies: Match) -> Issue {
-    let has_forbids = shape.exceptions.iter().any(|exception| exception.rule == Rule::Deny);
+    let has_forbids = shape.root.is_some_and(limits_records)
+        || shape.exceptions.iter().any(|exception| exception.rule == Rule::Deny);
     match (shape.rule, applies) {
         (Rule::Permit | Rule::Deny, Match::Yes) => Issue::Token,
         (Rule::Permit | Rule::Deny, Match::No) => Issue::Refused(Outcome::NotApplicable),
-        // The root may apply, and with it what its exceptions forbid.
+        // The root may apply, and with it what it forbids: all beyond its limits, and exceptions.
         (Rule::Permit, Match::Unknown | Match::UnknownCode) if has_forbids => {
             Issue::Refused(Outcome::Indeterminate)
         }

@@ -277,7 +277,7 @@ pub(crate) fn any_directive(random: &mut Random) -> Directive {
     made
 }
 
-fn fit_profile(provision: &mut Provision, dialect: Dialect) {
+pub(crate) fn fit_profile(provision: &mut Provision, dialect: Dialect) {
     provision.actions.clear();
     provision.classes.clear();
     provision.codes.clear();
@@ -339,11 +339,20 @@ pub(crate) fn record(random: &mut Random) -> RecordFacts {
 }
 
 /// A directive, a request and a record.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) directive: Directive,
     pub(crate) request: RequestFacts,
     pub(crate) record: RecordFacts,
+}
+
+impl core::fmt::Debug for World {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let text = |value: Result<alloc::string::String, serde_json::Error>| value.unwrap();
+        writeln!(f, "{}", text(serde_json::to_string(&self.directive)))?;
+        writeln!(f, "{}", text(serde_json::to_string(&self.request)))?;
+        writeln!(f, "{}", text(serde_json::to_string(&self.record)))
+    }
 }
 
 impl World {
