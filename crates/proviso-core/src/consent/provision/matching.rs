@@ -161,7 +161,7 @@ pub(super) fn attributes(
             found.push((attribute, matched));
         }
     };
-    any(Attribute::Actor, &mut provision.actors.iter().map(|it| actor(it, request, record)));
+    any(Attribute::Actor, &mut actors(provision, request, record).into_iter());
     any(Attribute::Action, &mut provision.actions.iter().map(|it| action(it, request)));
     any(
         Attribute::Label,
@@ -204,6 +204,27 @@ pub(super) fn is_one_of(who: &Who, identities: &Identities) -> Match {
         Match::Unknown
     } else {
         Match::No
+    }
+}
+
+/// Whether the actors are the ones named.
+///
+/// Values of one role are alternatives. FHIR does not say what several roles mean together, and its
+/// own example names a custodian and a recipient in one permit; read as alternatives, that would
+/// open the custodian's records to everyone. So a permit requires each role that it names, and a
+/// deny is content with any.
+fn actors(provision: &Provision, request: &RequestFacts, record: &RecordFacts) -> Option<Match> {
+    let one = |clause: &ActorClause| actor(clause, request, record);
+    match provision.rule {
+        Rule::Deny => provision.actors.iter().map(one).reduce(Match::or),
+        Rule::Permit => provision
+            .actors
+            .iter()
+            .map(|clause| {
+                let same_role = provision.actors.iter().filter(|it| it.role == clause.role);
+                same_role.map(one).fold(Match::No, Match::or)
+            })
+            .reduce(Match::and),
     }
 }
 

@@ -326,7 +326,17 @@ impl Asked<'_> {
                 all.push(any_of(&values));
             }
         };
-        list(it.actors.iter().map(|clause| actor(clause, self)).collect());
+        if it.rule == Rule::Deny {
+            list(it.actors.iter().map(|clause| actor(clause, self)).collect());
+        } else {
+            // Each role is asked about by itself.
+            let mut roles: Vec<&ActorRole> = it.actors.iter().map(|clause| &clause.role).collect();
+            roles.dedup();
+            for role in roles {
+                let of_role = it.actors.iter().filter(|clause| clause.role == *role);
+                list(of_role.map(|clause| actor(clause, self)).collect());
+            }
+        }
         list(it.actions.iter().map(|named| action(named, self.request)).collect());
         list(it.purposes.iter().map(|named| purpose(named, self.request)).collect());
         let places = || self.request.locations.known().map(|all| all.iter().collect());
