@@ -181,6 +181,45 @@ pub(super) fn attributes(
     found
 }
 
+/// What a provision asks of the request, actors apart.
+pub(super) fn asked(provision: &Provision, request: &RequestFacts) -> Match {
+    let any = |matches: &mut dyn Iterator<Item = Match>| matches.reduce(Match::or);
+    [
+        provision.period.map(|period| Match::of(period.contains(request.at))),
+        any(&mut provision.actions.iter().map(|it| action(it, request))),
+        any(&mut provision.purposes.iter().map(|it| purpose(it, request))),
+        any(&mut provision.locations.iter().map(|it| named_in(it, &request.locations))),
+    ]
+    .into_iter()
+    .flatten()
+    .fold(Match::Yes, Match::and)
+}
+
+/// What a provision asks of actors in the request's roles, and the clauses about a record's roles
+/// that are left: `(asked, may_match, left)`.
+///
+/// A permit requires each role, so the request's roles are settled by themselves. A deny is content
+/// with any, so where records are left to ask, what the request gave is one more alternative.
+pub(super) fn actors_by_request(
+    provision: &Provision,
+    request: &RequestFacts,
+) -> (Match, Match, Vec<ActorClause>) {
+    let about_record =
+        |clause: &ActorClause| matches!(clause.role, ActorRole::Custodian | ActorRole::Author);
+    let nobody = RecordFacts::UNKNOWN;
+    let (left, settled): (Vec<ActorClause>, Vec<ActorClause>) =
+        provision.actors.iter().cloned().partition(about_record);
+    let by_request =
+        actors(&Provision { actors: settled, ..Provision::new(provision.rule) }, request, &nobody);
+    match (provision.rule, by_request) {
+        (_, None) => (Match::Yes, Match::No, left),
+        (Rule::Permit, Some(asked)) => (asked, Match::No, left),
+        (Rule::Deny, Some(asked)) if left.is_empty() => (asked, Match::No, left),
+        (Rule::Deny, Some(Match::Yes)) => (Match::Yes, Match::No, Vec::new()),
+        (Rule::Deny, Some(asked)) => (Match::Yes, asked, left),
+    }
+}
+
 /// Clinical time: inside, outside, or, when it is absent or overlaps a bound, unknown.
 pub(super) fn clinical(period: &Period, clinical: &Fact<Period>) -> Match {
     let Fact::Known(clinical) = clinical else { return Match::Unknown };

@@ -20,7 +20,9 @@ mod flat;
 mod label;
 mod matching;
 mod pcf;
+mod plan;
 mod purpose;
+mod residual;
 mod sensitivity;
 mod tree;
 
@@ -44,7 +46,9 @@ pub use facts::{Fact, Identities, RecordFacts, RequestFacts};
 pub use label::{Label, LabelSet, SensitivitySet, is_handling};
 pub use matching::{ACTION_SYSTEM, Attribute, Match, PermitReach, Reading, RelatedMeaning};
 pub use pcf::{PcfAnswer, PcfToken, ResidualEntry, ResidualType, issue as issue_pcf_token};
+pub use plan::{ATOMS_MAX, Plan, PlanError, RecordView};
 pub use purpose::{PURPOSE_SYSTEM, Purpose, PurposeCode};
+pub use residual::{Readability, Residual, ResidualProvision};
 pub use sensitivity::{SENSITIVITY_SYSTEM, Sensitivity};
 
 /// A code with the system that defines it (FHIR `Coding`, without display and version).

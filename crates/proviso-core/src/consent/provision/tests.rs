@@ -2,8 +2,12 @@
 
 extern crate std;
 
+use alloc::vec::Vec;
+
 use super::oracle::naive;
-use super::worlds::World;
+use super::worlds::{Random, World, any_directive, record, request};
+use super::*;
+use crate::time::At;
 
 /// How many worlds the long comparison looks at: `PROVISO_FUZZ_CASES=10000000 cargo test --release`.
 const CASES: Option<&str> = option_env!("PROVISO_FUZZ_CASES");
@@ -28,8 +32,49 @@ fn engine_and_naive_evaluator_agree() {
     if let Some(cases) = CASES {
         let cases: u64 = cases.parse().unwrap();
         for seed in 0..cases {
-            agree(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            agree(seed);
+            plan_agrees(seed);
         }
         std::eprintln!("compared {cases} worlds with the naive evaluator: all agree");
+    }
+}
+
+/// Whether a plan of one directive says what the directive says.
+fn plan_agrees(seed: u64) {
+    let world = World::of_seed(seed);
+    let consents = [(At::from_secs(0), &world.directive)];
+    let plan = Plan::compile(&consents, Combination::DenyOverrides, &world.request).unwrap();
+    let got = plan.decide(&plan.view(&world.record));
+    assert_eq!(got, world.outcome(), "seed {seed}: {world:?}");
+}
+
+/// Whether a plan of several directives says what they say together.
+fn joint_plan_agrees(seed: u64) {
+    let mut random = Random::new(seed);
+    let directives: Vec<Directive> =
+        (0..=random.below(6)).map(|_| any_directive(&mut random)).collect();
+    let (request, record) = (request(&mut random), record(&mut random));
+    let consents: Vec<(At, &Directive)> =
+        (0..).map(|second| At::from_secs(second / 2)).zip(&directives).collect();
+    let evaluations: Vec<Evaluation> =
+        directives.iter().map(|one| evaluate(one, &request, &record)).collect();
+    let voices: Vec<Voice<'_>> = consents
+        .iter()
+        .zip(&evaluations)
+        .map(|((recorded_at, _), evaluation)| Voice { recorded_at: *recorded_at, evaluation })
+        .collect();
+    for how in [Combination::DenyOverrides, Combination::LatestWins] {
+        let plan = Plan::compile(&consents, how, &request).unwrap();
+        let wanted = combine(&voices, how, &record.labels).outcome;
+        assert_eq!(plan.decide(&plan.view(&record)), wanted, "seed {seed}, {how:?}");
+    }
+}
+
+#[test]
+fn a_plan_says_what_its_directives_say() {
+    for seed in 0..4096 {
+        plan_agrees(seed);
+        joint_plan_agrees(seed);
     }
 }
