@@ -206,9 +206,8 @@ pub enum JointAnswer {
 pub fn joint_rule(voices: &JointVoices<'_>) -> JointAnswer {
     let denies = |outcome: Outcome| matches!(outcome, Outcome::Deny | Outcome::Indeterminate);
     match voices.existence {
-        Existence::MissingOfPatientType => JointAnswer::Deny,
         Existence::MissingOther if voices.admin == Outcome::Permit => JointAnswer::NotFound,
-        Existence::MissingOther => JointAnswer::Deny,
+        Existence::MissingOfPatientType | Existence::MissingOther => JointAnswer::Deny,
         Existence::Exists => {
             let any_deny = denies(voices.admin)
                 || denies(voices.cascade)

@@ -253,10 +253,10 @@ impl LabelSet {
     pub fn effective_confidentiality(&self) -> Confidentiality {
         let sensitive =
             !self.sensitivity.is_empty() || self.foreign.iter().any(|coding| !is_handling(coding));
-        self.confidentiality.unwrap_or(if !sensitive {
-            Confidentiality::Normal
-        } else {
+        self.confidentiality.unwrap_or(if sensitive {
             Confidentiality::Restricted
+        } else {
+            Confidentiality::Normal
         })
     }
 

@@ -17,6 +17,7 @@ mod directive;
 mod evaluation;
 mod facts;
 mod flat;
+mod grid;
 mod label;
 mod matching;
 mod pcf;
@@ -43,6 +44,7 @@ pub use directive::{
 };
 pub use evaluation::{Evaluation, Step, Trace, evaluate};
 pub use facts::{Fact, Identities, RecordFacts, RequestFacts};
+pub use grid::{CASES_MAX, Comparison, DIFFERENCES_MAX, Difference, compare};
 pub use label::{Label, LabelSet, SensitivitySet, is_handling};
 pub use matching::{ACTION_SYSTEM, Attribute, Match, PermitReach, Reading, RelatedMeaning};
 pub use pcf::{PcfAnswer, PcfToken, ResidualEntry, ResidualType, issue as issue_pcf_token};

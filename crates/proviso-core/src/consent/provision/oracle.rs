@@ -202,7 +202,7 @@ fn purpose(named: &Purpose, request: &RequestFacts) -> Truth {
     }
     match &request.purpose {
         Fact::Known(asked) if !strange(asked) => NO,
-        _ => MAYBE,
+        Fact::Known(_) | Fact::Unknown => MAYBE,
     }
 }
 
@@ -219,7 +219,7 @@ fn action(named: &Coding, request: &RequestFacts) -> Truth {
     }
     match &request.action {
         Fact::Known(asked) if !strange(asked) => NO,
-        _ => MAYBE,
+        Fact::Known(_) | Fact::Unknown => MAYBE,
     }
 }
 
@@ -279,7 +279,8 @@ fn data(clause: &DataClause, world: &Asked<'_>) -> Truth {
 
 fn clinical(wanted: &Period, record: &RecordFacts) -> Truth {
     let Fact::Known(actual) = &record.clinical else { return MAYBE };
-    let micros = |at: Option<crate::time::At>, open: i64| at.map_or(open, |at| at.as_micros());
+    let micros =
+        |at: Option<crate::time::At>, open: i64| at.map_or(open, crate::time::At::as_micros);
     let (from, until) = (micros(wanted.start, i64::MIN), micros(wanted.end, i64::MAX));
     let (start, end) = (micros(actual.start, i64::MIN), micros(actual.end, i64::MAX));
     if start >= end {
@@ -420,7 +421,7 @@ fn path_covers(path: &[&Provision], needed: &Needed, exact: bool) -> bool {
 fn names_restricted(labels: &[Label]) -> bool {
     labels.iter().any(|label| match label {
         Label::Confidentiality(level) => ["R", "V"].contains(&level.code()),
-        _ => false,
+        Label::Sensitivity(_) | Label::Foreign(_) => false,
     })
 }
 
@@ -454,7 +455,7 @@ impl Tree<'_> {
         let permits = |of: Rule| {
             children.iter().filter_map(move |(rule, said)| match said {
                 World::Permit { covers } if *rule == of => Some(*covers),
-                _ => None,
+                World::Permit { .. } | World::Deny | World::Unread | World::Silent => None,
             })
         };
         let by_permit = permits(Rule::Permit).any(|covers| covers);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::{ATOMS_MAX, Atoms, Bitcover, Group, LabelTest, Node, PlanError, Program};
 use crate::consent::provision::matching::{
-    Match, PermitReach, Reading, RelatedMeaning, deny_may_reach, deny_reach, permit_reach,
+    Match, Reading, RelatedMeaning, deny_may_reach, deny_reach, permit_reach,
 };
 use crate::consent::provision::residual::{Readability, ResidualProvision};
 use crate::consent::provision::{

@@ -88,7 +88,12 @@ impl Siblings {
     fn settle(self, rule: Rule, matched: Match, own: Bitcover) -> Said {
         let permit = |cover| Said { outcome: Outcome::Permit, cover, may_lift: None };
         match (self.outcome, matched, rule) {
-            (_, Match::No, _) => Said::only(Outcome::NotApplicable),
+            (_, Match::No, _)
+            | (
+                Outcome::Permit | Outcome::NotApplicable,
+                Match::Unknown | Match::UnknownCode,
+                Rule::Permit,
+            ) => Said::only(Outcome::NotApplicable),
             (Outcome::Deny, _, _) => Said::only(Outcome::Deny),
             (Outcome::Indeterminate, _, _) => Said::only(Outcome::Indeterminate),
             (Outcome::Permit | Outcome::NotApplicable, Match::Yes, Rule::Permit) => {
@@ -104,11 +109,6 @@ impl Siblings {
             (Outcome::Permit, Match::Unknown | Match::UnknownCode, Rule::Deny) => {
                 Said { may_lift: Some(self.cover_alone()), ..Said::only(Outcome::NotApplicable) }
             }
-            (
-                Outcome::Permit | Outcome::NotApplicable,
-                Match::Unknown | Match::UnknownCode,
-                Rule::Permit,
-            ) => Said::only(Outcome::NotApplicable),
         }
     }
 }
