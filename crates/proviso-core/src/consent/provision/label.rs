@@ -129,6 +129,35 @@ pub fn is_handling(coding: &Coding) -> bool {
         || (coding.system == SENSITIVITY_SYSTEM && HANDLING_CODES.contains(&coding.code.as_str()))
 }
 
+/// The tree as bits: for each code, what stands at or below it, and what strictly above.
+struct Family {
+    below: [u64; Sensitivity::ALL.len()],
+    above: [u64; Sensitivity::ALL.len()],
+}
+
+const FAMILY: Family = family();
+
+#[expect(clippy::indexing_slicing, reason = "runs at build time, where a wrong index is an error")]
+const fn family() -> Family {
+    const CODES: &[Sensitivity] = Sensitivity::ALL;
+    let mut family = Family { below: [0; CODES.len()], above: [0; CODES.len()] };
+    let mut one = 0;
+    while one < CODES.len() {
+        let mut other = 0;
+        while other < CODES.len() {
+            if CODES[other].is_a(CODES[one]) {
+                family.below[one] |= CODES[other].bit();
+                if one != other {
+                    family.above[other] |= CODES[one].bit();
+                }
+            }
+            other += 1;
+        }
+        one += 1;
+    }
+    family
+}
+
 /// A set of sensitivity codes, as bits.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -181,25 +210,17 @@ impl SensitivitySet {
     /// Every code that stands at or below a member: what a permit or a deny of the members reaches.
     #[must_use]
     pub fn with_descendants(self) -> Self {
-        Sensitivity::ALL
-            .iter()
-            .copied()
-            .filter(|code| self.iter().any(|member| code.is_a(member)))
-            .collect()
+        self.iter().fold(self, |all, member| all.union(Self::at_or_below(member)))
     }
 
-    /// Every code that stands strictly above a member.
-    #[must_use]
-    pub fn ancestors(self) -> Self {
-        let mut above = Self::EMPTY;
-        for member in self.iter() {
-            let mut next = member.parent();
-            while let Some(code) = next {
-                above = above.with(code);
-                next = code.parent();
-            }
-        }
-        above
+    /// The code and every code that stands under it.
+    pub fn at_or_below(code: Sensitivity) -> Self {
+        Self(FAMILY.below.get(code as usize).copied().unwrap_or(code.bit()))
+    }
+
+    /// Every code that stands strictly above this one.
+    pub fn above(code: Sensitivity) -> Self {
+        Self(FAMILY.above.get(code as usize).copied().unwrap_or(0))
     }
 
     /// Whether the set has no member.

@@ -195,29 +195,38 @@ pub(super) fn asked(provision: &Provision, request: &RequestFacts) -> Match {
     .fold(Match::Yes, Match::and)
 }
 
-/// What a provision asks of actors in the request's roles, and the clauses about a record's roles
-/// that are left: `(asked, may_match, left)`.
+/// What a provision asks of actors in the request's roles: `(asked, may_match)`.
 ///
 /// A permit requires each role, so the request's roles are settled by themselves. A deny is content
-/// with any, so where records are left to ask, what the request gave is one more alternative.
-pub(super) fn actors_by_request(
-    provision: &Provision,
-    request: &RequestFacts,
-) -> (Match, Match, Vec<ActorClause>) {
-    let about_record =
-        |clause: &ActorClause| matches!(clause.role, ActorRole::Custodian | ActorRole::Author);
-    let nobody = RecordFacts::UNKNOWN;
-    let (left, settled): (Vec<ActorClause>, Vec<ActorClause>) =
-        provision.actors.iter().cloned().partition(about_record);
-    let by_request =
-        actors(&Provision { actors: settled, ..Provision::new(provision.rule) }, request, &nobody);
-    match (provision.rule, by_request) {
-        (_, None) => (Match::Yes, Match::No, left),
-        (Rule::Permit, Some(asked)) => (asked, Match::No, left),
-        (Rule::Deny, Some(asked)) if left.is_empty() => (asked, Match::No, left),
-        (Rule::Deny, Some(Match::Yes)) => (Match::Yes, Match::No, Vec::new()),
-        (Rule::Deny, Some(asked)) => (Match::Yes, asked, left),
+/// with any, so where clauses about a record's roles are left, what the request gave is one more
+/// alternative to them; `asked` is then yes, and `may_match` that alternative.
+pub(super) fn actors_by_request(provision: &Provision, request: &RequestFacts) -> (Match, Match) {
+    let nobody = &RecordFacts::UNKNOWN;
+    let by_request = |clause: &&ActorClause| !is_about_record(&clause.role);
+    let settled = || provision.actors.iter().filter(by_request);
+    let left = provision.actors.iter().any(|clause| is_about_record(&clause.role));
+    let one = |clause: &ActorClause| actor(clause, request, nobody);
+    match provision.rule {
+        Rule::Permit => {
+            let asked = settled()
+                .map(|clause| {
+                    let same_role = settled().filter(|it| it.role == clause.role);
+                    same_role.map(one).fold(Match::No, Match::or)
+                })
+                .fold(Match::Yes, Match::and);
+            (asked, Match::No)
+        }
+        Rule::Deny => match (settled().map(one).reduce(Match::or), left) {
+            (None, _) => (Match::Yes, Match::No),
+            (Some(asked), false) => (asked, Match::No),
+            (Some(asked), true) => (Match::Yes, asked),
+        },
     }
+}
+
+/// Whether a role is held with respect to a record, and not to a request.
+pub(super) const fn is_about_record(role: &ActorRole) -> bool {
+    matches!(role, ActorRole::Custodian | ActorRole::Author)
 }
 
 /// Clinical time: inside, outside, or, when it is absent or overlaps a bound, unknown.
@@ -324,21 +333,20 @@ fn purpose(named: &Purpose, request: &RequestFacts) -> Match {
 /// HL7's tree keeps substance abuse (`ETH`) apart from substance use disorder (`SUD`), while IHE
 /// PCF lists the disorders under `ETH`. A patient who denies one of the two denies both.
 pub(super) fn deny_reach(code: Sensitivity) -> SensitivitySet {
-    let substance = SensitivitySet::EMPTY
-        .with(Sensitivity::SubstanceUse)
-        .with_descendants()
-        .with(Sensitivity::SubstanceAbuse);
-    if code == Sensitivity::SubstanceAbuse || code == Sensitivity::SubstanceUse {
-        substance
+    let below = SensitivitySet::at_or_below(code);
+    if code == Sensitivity::SubstanceAbuse {
+        below.union(SensitivitySet::at_or_below(Sensitivity::SubstanceUse))
+    } else if code == Sensitivity::SubstanceUse {
+        below.with(Sensitivity::SubstanceAbuse)
     } else {
-        SensitivitySet::EMPTY.with(code).with_descendants()
+        below
     }
 }
 
 /// The codes that a deny of this one may reach: a record that is only known to be specially
 /// protected may be about what is denied.
 pub(super) fn deny_may_reach(code: Sensitivity) -> SensitivitySet {
-    let above = SensitivitySet::EMPTY.with(code).ancestors();
+    let above = SensitivitySet::above(code);
     if code.is_a(Sensitivity::SubstanceUse) {
         above.with(Sensitivity::SubstanceAbuse)
     } else {
@@ -348,10 +356,9 @@ pub(super) fn deny_may_reach(code: Sensitivity) -> SensitivitySet {
 
 /// The codes that a permit of this one reaches.
 pub(super) fn permit_reach(code: Sensitivity, reach: PermitReach) -> SensitivitySet {
-    let alone = SensitivitySet::EMPTY.with(code);
     match reach {
-        PermitReach::Tree => alone.with_descendants(),
-        PermitReach::Exact => alone,
+        PermitReach::Tree => SensitivitySet::at_or_below(code),
+        PermitReach::Exact => SensitivitySet::EMPTY.with(code),
     }
 }
 

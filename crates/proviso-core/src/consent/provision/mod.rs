@@ -84,6 +84,8 @@ pub enum Outcome {
 }
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
 mod laws;

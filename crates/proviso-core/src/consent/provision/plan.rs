@@ -5,6 +5,7 @@
 //! atoms that hold for it, and each provision compares bits. The answers are those of
 //! [`super::evaluate`] and [`super::combine`], which a law holds it to.
 
+mod index;
 mod lower;
 mod run;
 
@@ -13,6 +14,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::matching::Match;
+use super::residual::left_of;
 use super::{
     Coding, Combination, CombiningCode, Confidentiality, Directive, Outcome, Readability,
     RequestFacts, Residual, Rule, SensitivitySet, Who,
@@ -40,6 +42,7 @@ pub enum PlanError {
 pub struct Plan {
     programs: Vec<Program>,
     atoms: Atoms,
+    index: index::Index,
 }
 
 /// What can be asked of a record by name, and the bit of each.
@@ -202,28 +205,33 @@ impl Plan {
             Combination::DenyOverrides => None,
             Combination::LatestWins => consents.iter().map(|(at, _)| *at).max(),
         };
-        let heard = consents
-            .iter()
-            .filter(|(at, _)| latest.is_none_or(|latest| *at == latest))
-            .map(|(_, directive)| Residual::of(directive, request));
-        Self::of_residuals(heard, request)
+        let mut lowering = lower::Lowering::new(request);
+        let mut programs = Vec::with_capacity(consents.len());
+        for (at, directive) in consents {
+            if latest.is_none_or(|latest| *at == latest) {
+                programs.push(lowering.program(left_of(directive, request))?);
+            }
+        }
+        Ok(Self::made_of(programs, lowering))
     }
 
     /// Compiles what is left of directives, for the request that it was left by.
     ///
     /// # Errors
     /// As [`Self::compile`].
-    pub fn of_residuals(
-        residuals: impl Iterator<Item = Residual>,
-        request: &RequestFacts,
-    ) -> Result<Self, PlanError> {
+    pub fn of_residuals(residuals: &[Residual], request: &RequestFacts) -> Result<Self, PlanError> {
         let mut lowering = lower::Lowering::new(request);
         let programs = residuals
-            .map(|residual| lowering.program(residual))
-            .collect::<Result<Vec<Program>, PlanError>>()?
-            .into_iter()
-            .filter(|program| !program.is_silent())
-            .collect();
-        Ok(Self { programs, atoms: lowering.into_atoms() })
+            .iter()
+            .map(|residual| lowering.program(residual.left()))
+            .collect::<Result<Vec<Program>, PlanError>>()?;
+        Ok(Self::made_of(programs, lowering))
+    }
+
+    fn made_of(mut programs: Vec<Program>, lowering: lower::Lowering<'_>) -> Self {
+        programs.retain(|program| !program.is_silent());
+        let atoms = lowering.into_atoms();
+        let index = index::Index::of(&programs, usize::from(atoms.count), atoms.labels.len());
+        Self { programs, atoms, index }
     }
 }

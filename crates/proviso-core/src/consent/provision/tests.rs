@@ -47,6 +47,12 @@ fn plan_agrees(seed: u64) {
     let plan = Plan::compile(&consents, Combination::DenyOverrides, &world.request).unwrap();
     let got = plan.decide(&plan.view(&world.record));
     assert_eq!(got, world.outcome(), "seed {seed}: {world:?}");
+    // What is left of a directive is all that a plan needs, also after it was written and read.
+    let residual = Residual::of(&world.directive, &world.request);
+    let text = serde_json::to_string(&residual).unwrap();
+    let residual: Residual = serde_json::from_str(&text).unwrap();
+    let plan = Plan::of_residuals(&[residual], &world.request).unwrap();
+    assert_eq!(plan.decide(&plan.view(&world.record)), got, "seed {seed}: {text}");
 }
 
 /// Whether a plan of several directives says what they say together.

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 
 use super::{ATOMS_MAX, Atoms, Bitcover, Group, LabelTest, Node, PlanError, Program};
 use crate::consent::provision::matching::{
-    Match, Reading, RelatedMeaning, deny_may_reach, deny_reach, permit_reach,
+    Match, Reading, RelatedMeaning, deny_may_reach, deny_reach, is_about_record, permit_reach,
 };
-use crate::consent::provision::residual::{Readability, ResidualProvision};
+use crate::consent::provision::residual::{Exceptions, Left, Readability, Reduced};
 use crate::consent::provision::{
-    ActorRole, Confidentiality, Cover, DataMeaning, Label, Outcome, Provision, RequestFacts,
-    Residual, ResidualType, Rule, SensitivitySet, is_handling,
+    ActorRole, Confidentiality, DataMeaning, Label, Outcome, Provision, RequestFacts, ResidualType,
+    Rule, SensitivitySet, is_handling,
 };
 
 pub(super) struct Lowering<'a> {
@@ -50,38 +50,39 @@ impl<'a> Lowering<'a> {
         self.atoms
     }
 
-    pub(super) fn program(&mut self, residual: Residual) -> Result<Program, PlanError> {
-        Ok(match residual {
-            Residual::Settled(outcome) => Program::Settled(outcome),
-            Residual::Tree { base, provisions } => Program::Tree {
+    pub(super) fn program(&mut self, left: Left<'_>) -> Result<Program, PlanError> {
+        Ok(match left {
+            Left::Settled(outcome) => Program::Settled(outcome),
+            Left::Tree { base, provisions } => Program::Tree {
                 base,
-                nodes: self.nodes(&provisions, Reading::HL7, Bitcover::Everything)?,
+                nodes: self.nodes(provisions, Reading::HL7, Bitcover::Everything)?,
             },
-            Residual::Rules { code, reach, base, provisions } => {
+            Left::Rules { code, reach, base, provisions } => {
                 let reading = Reading { permits_reach: reach, ..Reading::HL7 };
-                let nodes = self.nodes(&provisions, reading, Bitcover::Everything)?;
+                let nodes = self.nodes(provisions, reading, Bitcover::Everything)?;
                 Program::Rules { code, base, nodes }
             }
-            Residual::Token(token) => {
+            Left::Token(token) => {
                 let mut entries = Vec::with_capacity(token.residual.len());
                 for entry in token.residual {
                     let rule = match entry.rule {
                         ResidualType::Forbid => Rule::Deny,
                         ResidualType::Permit => Rule::Permit,
                     };
-                    let residual = ResidualProvision {
+                    let record = Provision {
+                        labels: entry.labels,
+                        data_period: entry.data_period,
+                        data: entry.data,
+                        ..Provision::new(rule)
+                    };
+                    let reduced = Reduced {
                         asked: Match::Yes,
                         actor_may_match: Match::No,
-                        record: Provision {
-                            labels: entry.labels,
-                            data_period: entry.data_period,
-                            data: entry.data,
-                            ..Provision::new(rule)
-                        },
                         readable: Readability::Readable,
-                        exceptions: Vec::new(),
+                        record: &record,
+                        exceptions: Exceptions::Left(&[]),
                     };
-                    entries.push(self.node(&residual, Reading::PCF, Bitcover::Everything)?);
+                    entries.push(self.node(&reduced, Reading::PCF, Bitcover::Everything)?);
                 }
                 Program::Token { entries: entries.into() }
             }
@@ -90,56 +91,70 @@ impl<'a> Lowering<'a> {
 
     fn nodes(
         &mut self,
-        provisions: &[ResidualProvision],
+        provisions: Exceptions<'_>,
         reading: Reading,
         inherited: Bitcover,
     ) -> Result<Box<[Node]>, PlanError> {
-        provisions.iter().map(|one| self.node(one, reading, inherited)).collect()
+        provisions.iter().map(|one| self.node(&one, reading, inherited)).collect()
     }
 
     fn node(
         &mut self,
-        provision: &ResidualProvision,
+        reduced: &Reduced<'_>,
         reading: Reading,
         inherited: Bitcover,
     ) -> Result<Node, PlanError> {
-        let record = &provision.record;
-        let labels = self.label_test(record, reading)?;
-        let cover = match Cover::of_labels(&record.labels, reading.permits_reach) {
-            Some(cover) => self.bitcover(cover)?,
-            None => inherited,
+        let record = reduced.record;
+        let unreadable = reduced.readable == Readability::Unreadable;
+        let labels = if unreadable { None } else { self.label_test(record, reading)? };
+        let categories = self.categories(&record.labels, reading)?;
+        let cover = match (record.labels.is_empty(), categories) {
+            (true, _) => inherited,
+            (false, Some(categories)) => categories,
+            (false, None) if names_restricted(&record.labels) => Bitcover::Everything,
+            (false, None) => Bitcover::NOTHING,
         };
         let passed = match record.rule {
             Rule::Permit => cover,
-            Rule::Deny => {
-                let named = Cover::categories(&record.labels, reading.permits_reach);
-                inherited.or(self.bitcover(named)?)
-            }
+            Rule::Deny => categories.map_or(inherited, |named| inherited.or(named)),
+        };
+        let groups = if unreadable {
+            Box::default()
+        } else {
+            self.groups(record, reduced.actor_may_match, reading)?
         };
         Ok(Node {
             rule: record.rule,
-            readable: provision.readable,
-            asked: provision.asked,
+            readable: reduced.readable,
+            asked: reduced.asked,
             period: record.data_period,
             labels,
-            groups: self.groups(record, provision.actor_may_match, reading)?,
+            groups,
             cover,
-            children: self.nodes(&provision.exceptions, reading, passed)?,
+            children: self.nodes(reduced.exceptions, reading, passed)?,
         })
     }
 
-    fn bitcover(&mut self, cover: Cover) -> Result<Bitcover, PlanError> {
-        Ok(match cover {
-            Cover::Everything => Bitcover::Everything,
-            Cover::Nothing => Bitcover::NOTHING,
-            Cover::Only(codes, foreign) => {
-                let mut bits = 0;
-                for coding in &foreign {
-                    bits |= self.label_bit(coding)?;
+    /// The labels that say what makes a record sensitive, as a permit of them covers it.
+    fn categories(
+        &mut self,
+        labels: &[Label],
+        reading: Reading,
+    ) -> Result<Option<Bitcover>, PlanError> {
+        let mut codes = SensitivitySet::EMPTY;
+        let mut bits = 0;
+        for label in labels {
+            match label {
+                Label::Confidentiality(_) => {}
+                Label::Sensitivity(code) => {
+                    codes = codes.union(permit_reach(*code, reading.permits_reach));
                 }
-                Bitcover::Only { codes, foreign: bits }
+                Label::Foreign(coding) if is_handling(coding) => {}
+                Label::Foreign(coding) => bits |= self.label_bit(coding)?,
             }
-        })
+        }
+        let named = !codes.is_empty() || bits != 0;
+        Ok(named.then_some(Bitcover::Only { codes, foreign: bits }))
     }
 
     fn label_bit(&mut self, coding: &super::Coding) -> Result<u64, PlanError> {
@@ -226,7 +241,7 @@ impl<'a> Lowering<'a> {
             push(Match::No, atoms);
         }
         let mut by_role = [Vec::new(), Vec::new()];
-        for clause in &record.actors {
+        for clause in record.actors.iter().filter(|clause| is_about_record(&clause.role)) {
             let count = &mut self.atoms.count;
             let [custodians, authors] = &mut by_role;
             let (list, map, any) = if clause.role == ActorRole::Custodian {
@@ -276,6 +291,14 @@ impl<'a> Lowering<'a> {
         }
         Ok(found)
     }
+}
+
+/// Whether a permit of these labels reaches restricted records, and with them every category.
+fn names_restricted(labels: &[Label]) -> bool {
+    labels.iter().any(|label| match label {
+        Label::Confidentiality(level) => *level >= Confidentiality::Restricted,
+        Label::Sensitivity(_) | Label::Foreign(_) => false,
+    })
 }
 
 impl Program {

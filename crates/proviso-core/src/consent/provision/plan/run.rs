@@ -14,15 +14,42 @@ use crate::consent::provision::{
 
 /// What one provision says to the one above it, in bits.
 #[derive(Clone, Copy)]
-struct Said {
-    outcome: Outcome,
-    cover: Bitcover,
+pub(super) struct Said {
+    pub(super) outcome: Outcome,
+    pub(super) cover: Bitcover,
     may_lift: Option<Bitcover>,
 }
 
 impl Said {
     const fn only(outcome: Outcome) -> Self {
         Self { outcome, cover: Bitcover::NOTHING, may_lift: None }
+    }
+}
+
+/// What directives say together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) outcome: Outcome,
+    pub(super) cover: Bitcover,
+}
+
+impl Heard {
+    pub(super) const NOTHING: Self =
+        Self { outcome: Outcome::NotApplicable, cover: Bitcover::NOTHING };
+
+    fn add(&mut self, said: Said) {
+        self.add_outcome(said.outcome);
+        self.cover = self.cover.or(said.cover);
+    }
+
+    /// Deny decides, then what cannot be read, then a permit.
+    pub(super) fn add_outcome(&mut self, outcome: Outcome) {
+        self.outcome = match (self.outcome, outcome) {
+            (Outcome::Deny, _) | (_, Outcome::Deny) => Outcome::Deny,
+            (Outcome::Indeterminate, _) | (_, Outcome::Indeterminate) => Outcome::Indeterminate,
+            (Outcome::Permit, _) | (_, Outcome::Permit) => Outcome::Permit,
+            (Outcome::NotApplicable, Outcome::NotApplicable) => Outcome::NotApplicable,
+        };
     }
 }
 
@@ -114,7 +141,7 @@ impl Siblings {
 }
 
 impl LabelTest {
-    fn matches(&self, rule: Rule, labels: Option<ViewedLabels>) -> Match {
+    pub(super) fn matches(&self, rule: Rule, labels: Option<ViewedLabels>) -> Match {
         let Some(labels) = labels else {
             return self.unlabelled;
         };
@@ -134,7 +161,7 @@ impl LabelTest {
 }
 
 impl Group {
-    fn matches(&self, view: &RecordView) -> Match {
+    pub(super) fn matches(&self, view: &RecordView) -> Match {
         let mut found = self.given;
         for atom in &self.atoms {
             if view.holds.has(*atom) {
@@ -267,7 +294,7 @@ impl Tally {
 }
 
 impl Program {
-    fn said(&self, view: &RecordView) -> Said {
+    pub(super) fn said(&self, view: &RecordView) -> Said {
         match self {
             Self::Settled(outcome) => Said::only(*outcome),
             Self::Tree { base, nodes } => {
@@ -292,23 +319,26 @@ impl Program {
 
 impl Plan {
     /// What the directives say together of a record, labels included.
+    ///
+    /// Most directives are untouched by most records: what those say was settled when the plan was
+    /// made, and only the others are run.
     pub fn decide(&self, view: &RecordView) -> Outcome {
-        let mut outcome = Outcome::NotApplicable;
-        let mut cover = Bitcover::NOTHING;
-        for program in &self.programs {
-            let said = program.said(view);
-            match (said.outcome, outcome) {
-                (Outcome::Deny, _) => return Outcome::Deny,
-                (Outcome::Indeterminate, _) => outcome = Outcome::Indeterminate,
-                (Outcome::Permit, Outcome::NotApplicable) => outcome = Outcome::Permit,
-                (Outcome::Permit | Outcome::NotApplicable, _) => {}
-            }
-            cover = cover.or(said.cover);
-        }
-        if outcome == Outcome::Permit && !cover.covers(view.labels) {
+        let touched = self.index.touched(view);
+        let mut heard = Heard::NOTHING;
+        self.index.hear_untouched(&touched, &mut heard);
+        if heard.outcome == Outcome::Deny {
             return Outcome::Deny;
         }
-        outcome
+        for program in touched.programs(&self.programs) {
+            heard.add(program.said(view));
+            if heard.outcome == Outcome::Deny {
+                return Outcome::Deny;
+            }
+        }
+        if heard.outcome == Outcome::Permit && !heard.cover.covers(view.labels) {
+            return Outcome::Deny;
+        }
+        heard.outcome
     }
 
     /// The bits of a record: one look-up for each name that the record carries.
