@@ -24,20 +24,19 @@ fn agree(seed: u64) {
     );
 }
 
-#[test]
-fn engine_and_naive_evaluator_agree() {
-    for seed in 0..4096 {
-        agree(seed);
-    }
+/// A few thousand worlds, and as many more as the long comparison asks for.
+fn over_worlds(what: &str, check: fn(u64)) {
+    (0..4096).for_each(check);
     if let Some(cases) = CASES {
         let cases: u64 = cases.parse().unwrap();
-        for seed in 0..cases {
-            let seed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            agree(seed);
-            plan_agrees(seed);
-        }
-        std::eprintln!("compared {cases} worlds with the naive evaluator: all agree");
+        (0..cases).for_each(|seed| check(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        std::eprintln!("{cases} worlds: {what}");
     }
+}
+
+#[test]
+fn engine_and_naive_evaluator_agree() {
+    over_worlds("the engine and the naive evaluator agree", agree);
 }
 
 /// Whether a plan of one directive says what the directive says.
@@ -47,12 +46,6 @@ fn plan_agrees(seed: u64) {
     let plan = Plan::compile(&consents, Combination::DenyOverrides, &world.request).unwrap();
     let got = plan.decide(&plan.view(&world.record));
     assert_eq!(got, world.outcome(), "seed {seed}: {world:?}");
-    // What is left of a directive is all that a plan needs, also after it was written and read.
-    let residual = Residual::of(&world.directive, &world.request);
-    let text = serde_json::to_string(&residual).unwrap();
-    let residual: Residual = serde_json::from_str(&text).unwrap();
-    let plan = Plan::of_residuals(&[residual], &world.request).unwrap();
-    assert_eq!(plan.decide(&plan.view(&world.record)), got, "seed {seed}: {text}");
 }
 
 /// Whether a plan of several directives says what they say together.
@@ -79,8 +72,24 @@ fn joint_plan_agrees(seed: u64) {
 
 #[test]
 fn a_plan_says_what_its_directives_say() {
+    over_worlds("the plan and the engine agree", plan_agrees);
+}
+
+#[test]
+fn a_plan_of_several_says_what_they_say_together() {
+    (0..4096).for_each(joint_plan_agrees);
+}
+
+/// What is left of a directive is all that a plan needs, also after it was written and read.
+#[test]
+fn a_residual_is_the_whole_of_what_is_left() {
     for seed in 0..4096 {
-        plan_agrees(seed);
-        joint_plan_agrees(seed);
+        let world = World::of_seed(seed);
+        let residual = Residual::of(&world.directive, &world.request);
+        let text = serde_json::to_string(&residual).unwrap();
+        let residual: Residual = serde_json::from_str(&text).unwrap();
+        let plan = Plan::of_residuals(&[residual], &world.request).unwrap();
+        let got = plan.decide(&plan.view(&world.record));
+        assert_eq!(got, world.outcome(), "seed {seed}: {text}");
     }
 }
