@@ -128,3 +128,16 @@ fn the_joint_rule_hears_its_voices_in_order() {
     });
     assert_eq!(cases, 1_008);
 }
+
+#[path = "../examples/consent_disagreements/page.rs"]
+mod disagreements;
+
+// A change to what a reading says shows as a change of this page.
+#[test]
+fn the_page_of_disagreements_is_current() {
+    let page = include_str!("../../../docs/src/reference/consent-disagreements.md");
+    assert!(
+        page == disagreements::page(),
+        "write it anew: cargo run -p proviso-core --example consent_disagreements"
+    );
+}
