@@ -96,15 +96,26 @@ impl Cover {
 
     /// Whether every sensitive label of the record is covered.
     pub fn covers(&self, labels: &Fact<LabelSet>) -> bool {
-        let Fact::Known(labels) = labels else { return *self == Self::Everything };
-        let mut foreign = labels.foreign.iter().filter(|coding| !is_handling(coding));
-        match self {
-            Self::Everything => true,
-            Self::Only(codes, named) => {
-                labels.sensitivity.is_subset_of(*codes)
-                    && foreign.all(|coding| named.contains(coding))
-            }
-            Self::Nothing => labels.sensitivity.is_empty() && foreign.next().is_none(),
+        match labels {
+            Fact::Known(labels) => self.missing(labels).next().is_none(),
+            Fact::Unknown => *self == Self::Everything,
         }
+    }
+
+    /// The sensitive labels of a record that no permit covers: why a permit was not enough.
+    pub fn missing<'a>(&'a self, labels: &'a LabelSet) -> impl Iterator<Item = Label> + 'a {
+        let covered = move |label: &Label| match (self, label) {
+            (Self::Everything, _) | (_, Label::Confidentiality(_)) => true,
+            (Self::Only(codes, _), Label::Sensitivity(code)) => codes.contains(*code),
+            (Self::Only(_, named), Label::Foreign(coding)) => named.contains(coding),
+            (Self::Nothing, Label::Sensitivity(_) | Label::Foreign(_)) => false,
+        };
+        let sensitive = labels.foreign.iter().filter(|coding| !is_handling(coding));
+        labels
+            .sensitivity
+            .iter()
+            .map(Label::Sensitivity)
+            .chain(sensitive.cloned().map(Label::Foreign))
+            .filter(move |label| !covered(label))
     }
 }

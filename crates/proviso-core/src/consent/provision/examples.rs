@@ -171,6 +171,11 @@ fn every_sensitive_label_must_be_covered() {
     let psychiatry = Provision { labels: vec![sensitive("PSY")], ..permit() };
     check(&psychiatry, &record(&[level("R"), sensitive("PSY")]), Outcome::Permit);
     check(&psychiatry, &record(&[level("R"), sensitive("PSY"), sensitive("HIV")]), Outcome::Deny);
+    let hiv = record(&[sensitive("PSY"), sensitive("HIV")]);
+    let tree = directive(Dialect::FhirTree, psychiatry.clone());
+    let evaluation = evaluate(&tree, &request(purpose("TREAT")), &hiv);
+    let missing: Vec<Label> = evaluation.cover.missing(hiv.labels.known().unwrap()).collect();
+    assert_eq!((evaluation.said, missing), (Outcome::Permit, vec![sensitive("HIV")]));
     // Including sensitive: R alone covers every category, R beside a category only that one.
     let restricted = Provision { labels: vec![level("R")], ..permit() };
     check(&restricted, &record(&[level("R"), sensitive("HIV")]), Outcome::Permit);
@@ -310,6 +315,20 @@ fn a_plan_says_when_its_bits_are_used_up() {
     };
     assert_eq!(compile(64, &label), None);
     assert_eq!(compile(65, &label), Some(PlanError::TooManyLabels));
+}
+
+/// Found by the long comparison: a plan asked for cover of a label that says only how to handle.
+#[test]
+fn a_plan_asks_for_no_cover_of_a_handling_label_that_a_provision_names() {
+    let test = Label::Foreign(Coding::new(PURPOSE_SYSTEM, "HTEST"));
+    let root = Provision { labels: vec![level("N"), test.clone()], ..permit() };
+    let directive = directive(Dialect::FhirTree, root);
+    let asked = request(purpose("TREAT"));
+    let consents = [(At::from_secs(0), &directive)];
+    let plan = Plan::compile(&consents, Combination::DenyOverrides, &asked).unwrap();
+    let decide = |labels: &[Label]| plan.decide(&plan.view(&record(labels)));
+    assert_eq!(decide(&[level("N"), test.clone()]), Outcome::Permit);
+    assert_eq!(decide(&[level("N"), test, sensitive("HIV")]), Outcome::Deny);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! What a tree says depends on its shape, its rules and whether each provision applies. So the
 //! alphabet of conditions is one of each kind: applies, does not apply, not known, unknown code,
-//! and applies to a label; records carry no label, one that is named, and one that is not.
+//! unreadable, and applies to a label or a level; records carry no label, one that is named, one
+//! that is not, one below its level, and none that is known.
 
 extern crate std;
 
@@ -29,6 +30,7 @@ fn alphabet(conditions: usize) -> Vec<Provision> {
             Provision { purposes: vec![purpose("HPAYMT")], ..bare() },
             Provision { classes: vec![Coding::new(OURS, "class")], ..bare() },
             Provision { labels: vec![Label::Sensitivity(Sensitivity::Psychiatry)], ..bare() },
+            Provision { labels: vec![Label::Confidentiality(Confidentiality::Normal)], ..bare() },
             Provision { purposes: vec![Purpose::Foreign(Coding::new(THEIRS, "zap"))], ..bare() },
             Provision { unreadable: vec![Unreadable::Element("expression".into())], ..bare() },
         ];
@@ -71,9 +73,11 @@ fn request() -> RequestFacts {
 fn records() -> Vec<RecordFacts> {
     let psychiatry = Label::Sensitivity(Sensitivity::Psychiatry);
     let hiv = Label::Sensitivity(Sensitivity::Hiv);
+    let normal = Label::Confidentiality(Confidentiality::Normal);
     [
         Fact::Known(LabelSet::default()),
         Fact::Known(LabelSet::default().with(psychiatry.clone())),
+        Fact::Known(LabelSet::default().with(normal).with(hiv.clone())),
         Fact::Known(LabelSet::default().with(psychiatry).with(hiv)),
         Fact::Unknown,
     ]
@@ -106,12 +110,22 @@ fn check(dialects: &[Dialect], base: Option<Rule>, roots: &[Provision]) -> usize
 #[test]
 fn every_small_tree_is_read_as_the_text_says() {
     let flat = Dialect::Permission(CombiningCode::PermitOverrides);
-    let leaves = alphabet(6);
+    // The others read one consent as one of these does.
+    let dialects = [
+        Dialect::FhirTree,
+        Dialect::PcfAdvanced,
+        Dialect::Fast,
+        Dialect::Joint,
+        flat,
+        Dialect::Permission(CombiningCode::DenyUnlessPermit),
+        Dialect::Permission(CombiningCode::PermitUnlessDeny),
+    ];
+    let leaves = alphabet(7);
     let mut checked = 0;
     // Depth two with pairs of siblings, under every dialect and every base.
     for tree in over(&leaves, &leaves, true) {
         for base in [None, Some(Rule::Permit), Some(Rule::Deny)] {
-            checked += check(Dialect::ALL, base, core::slice::from_ref(&tree));
+            checked += check(&dialects, base, core::slice::from_ref(&tree));
         }
     }
     // Depth three, with pairs of siblings at both levels over the conditions that interact.

@@ -21,6 +21,8 @@ use crate::time::{At, Period};
 
 /// LIMIT: cases looked at for one directive. Beyond it, every pair of values is still tried.
 pub const CASES_MAX: usize = 8192;
+/// LIMIT: provisions looked at under one reading, so that a large directive tries fewer cases.
+const WORK_MAX: usize = CASES_MAX * 8;
 /// LIMIT: differences told. One for each way in which the readings part is enough for a warning.
 pub const DIFFERENCES_MAX: usize = 16;
 /// LIMIT: values tried for one attribute, the first that are named.
@@ -98,6 +100,8 @@ struct Grid {
     relations: Vec<Relation>,
     custodians: Vec<Option<Who>>,
     understood: BTreeSet<String>,
+    /// How many cases to look at.
+    cases: usize,
 }
 
 const AXES: usize = 11;
@@ -180,6 +184,7 @@ impl Grid {
             ),
             custodians: some_or_none(who(ActorRole::Custodian).into_iter()),
             understood: systems(&all),
+            cases: CASES_MAX.min(WORK_MAX / all.len().max(1)),
         }
     }
 
@@ -204,7 +209,7 @@ impl Grid {
         let sizes = self.sizes();
         let product = sizes.iter().try_fold(1usize, |all, one| all.checked_mul(*one));
         let mut points = vec![[0; AXES]];
-        if product.is_some_and(|product| product <= CASES_MAX) {
+        if product.is_some_and(|product| product <= self.cases) {
             for (axis, size) in sizes.iter().enumerate() {
                 points = points.iter().flat_map(|point| along(*point, axis, *size)).collect();
             }
@@ -218,7 +223,7 @@ impl Grid {
                 }
             }
         }
-        pairs.into_iter().take(CASES_MAX).collect()
+        pairs.into_iter().take(self.cases).collect()
     }
 
     fn facts(&self, point: &Point) -> (RequestFacts, RecordFacts) {

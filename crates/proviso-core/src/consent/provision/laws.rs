@@ -157,7 +157,7 @@ fn narrow(it: &mut Provision, random: &mut Random) {
 fn forget(world: &World, random: &mut Random) -> World {
     let mut world = world.clone();
     let record = &mut world.record;
-    match random.below(11) {
+    match random.below(12) {
         0 => record.instance = Fact::Unknown,
         1 => record.labels = Fact::Unknown,
         2 => record.clinical = Fact::Unknown,
@@ -168,6 +168,13 @@ fn forget(world: &World, random: &mut Random) -> World {
         7 => record.classes = Fact::Unknown,
         8 => record.codes = Fact::Unknown,
         9 => world.request.purpose = Fact::Unknown,
+        10 => {
+            let asker = &mut world.request.asker;
+            if let Some(kind) = asker.known.first().map(Who::kind) {
+                asker.known.retain(|who| who.kind() != kind);
+                asker.unresolved.insert(kind);
+            }
+        }
         _ => world.request.locations = Fact::Unknown,
     }
     world
@@ -189,6 +196,48 @@ fn name_no_category(provisions: &mut [Provision]) {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    /// Nothing said is nothing released, whatever is asked.
+    #[test]
+    fn default_deny((world, _) in worlds()) {
+        let silent = combine(&[], Combination::DenyOverrides, &world.record.labels);
+        prop_assert_eq!(silent.outcome, Outcome::NotApplicable);
+        let shipped = Fallback::Deny.rule(&world.request, &world.record);
+        prop_assert_eq!(decide(silent.outcome, shipped), Rule::Deny);
+    }
+
+    #[test]
+    fn deny_overrides_permit((world, choice) in worlds()) {
+        let other = World {
+            directive: super::worlds::any_directive(&mut Random::new(choice)),
+            ..world.clone()
+        };
+        let said = [world.evaluation(), other.evaluation()];
+        let voices = said.each_ref().map(|evaluation| Voice {
+            recorded_at: At::from_secs(0),
+            evaluation,
+        });
+        let together = combine(&voices, Combination::DenyOverrides, &world.record.labels);
+        if said.iter().any(|one| one.said == Outcome::Deny) {
+            prop_assert_eq!(together.outcome, Outcome::Deny);
+        }
+    }
+
+    /// A permit names the consents it rests on, and in each the provision or step that gave it.
+    #[test]
+    fn permit_names_its_basis((world, _) in worlds()) {
+        fn permits(traces: &[Trace]) -> bool {
+            traces.iter().any(|it| it.outcome == Outcome::Permit || permits(&it.exceptions))
+        }
+        let evaluation = world.evaluation();
+        let voice = Voice { recorded_at: At::from_secs(0), evaluation: &evaluation };
+        let told = combine(&[voice], Combination::DenyOverrides, &world.record.labels);
+        prop_assert_eq!(&told.deciding, &vec![0]);
+        if told.outcome == Outcome::Permit {
+            let by_default = matches!(evaluation.step, Step::Base | Step::NothingForbids | Step::OwnRule);
+            prop_assert!(by_default || permits(&evaluation.provisions), "{evaluation:#?}");
+        }
+    }
 
     #[test]
     fn adding_a_deny_never_permits((world, choice) in worlds()) {

@@ -5,6 +5,11 @@
 //! form, the clock, scopes or organisation rules: a reader turns a resource into a [`Directive`],
 //! and the decision function asks for an [`Outcome`] and intersects it with everything else.
 //!
+//! A decision takes the consents of a patient that are in force and goes: [`Plan::compile`] once for
+//! a request; [`Plan::view`] and [`Plan::decide`] for each record; [`decide`] with the
+//! [`Fallback`]; [`across_patients`] where a record names several. Directives that do not fit a plan
+//! are evaluated directly, by [`evaluate`] and [`combine`], which also explain an answer.
+//!
 //! Source: FHIR R4 and R5 Consent, IHE Privacy Consent on FHIR (PCF), HL7 FAST Consent Management,
 //! HL7 Permission.
 

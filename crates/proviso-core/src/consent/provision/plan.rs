@@ -80,6 +80,8 @@ struct ViewedLabels {
     level: Confidentiality,
     codes: SensitivitySet,
     foreign: u64,
+    /// Of these, the ones that a permit has to cover: handling labels ask for nothing.
+    sensitive: u64,
     /// A sensitive label of another system that no directive names, so that only a permit of
     /// everything covers it.
     unnamed: Unnamed,
@@ -170,7 +172,7 @@ impl Bitcover {
             (Self::Only { .. }, None) => false,
             (Self::Only { codes, foreign }, Some(labels)) => {
                 labels.codes.is_subset_of(codes)
-                    && labels.foreign & !foreign == 0
+                    && labels.sensitive & !foreign == 0
                     && labels.unnamed == Unnamed::None
             }
         }

@@ -91,6 +91,7 @@ fn blank() -> RecordView {
             level: Confidentiality::Normal,
             codes: SensitivitySet::EMPTY,
             foreign: 0,
+            sensitive: 0,
             unnamed: Unnamed::None,
         }),
         clinical: None,
@@ -150,13 +151,13 @@ impl Index {
             if let Some(test) = labels
                 && test.matches(node.rule, blank.labels) == Match::No
             {
-                return self.learn_labels(test, node, program);
+                return self.learn_labels(test, node, program, blank);
             }
             if let Some(group) = node.groups.iter().find(|it| it.matches(blank) == Match::No) {
                 return self.learn_group(group, program);
             }
             if let Some(test) = labels {
-                self.learn_labels(test, node, program);
+                self.learn_labels(test, node, program, blank);
             }
             for group in &node.groups {
                 self.learn_group(group, program);
@@ -170,16 +171,11 @@ impl Index {
         }
     }
 
-    fn learn_labels(&mut self, test: &LabelTest, node: &Node, program: usize) {
+    fn learn_labels(&mut self, test: &LabelTest, node: &Node, program: usize, blank: &RecordView) {
         self.unlabelled.add(program);
         let says = |level| {
-            let labels = ViewedLabels {
-                level,
-                codes: SensitivitySet::EMPTY,
-                foreign: 0,
-                unnamed: Unnamed::None,
-            };
-            test.matches(node.rule, Some(labels))
+            let labels = blank.labels.map(|labels| ViewedLabels { level, ..labels });
+            test.matches(node.rule, labels)
         };
         let normal = says(Confidentiality::Normal);
         for (level, programs) in Confidentiality::ALL.iter().zip(&mut self.levels) {

@@ -371,13 +371,18 @@ impl Plan {
             level: labels.effective_confidentiality(),
             codes: labels.sensitivity,
             foreign: 0,
+            sensitive: 0,
             unnamed: Unnamed::None,
         };
         for coding in &labels.foreign {
-            match self.atoms.labels.get(coding) {
-                Some(bit) => viewed.foreign |= 1 << bit,
-                None if is_handling(coding) => {}
-                None => viewed.unnamed = Unnamed::Some,
+            let bit = self.atoms.labels.get(coding).map_or(0, |bit| 1 << bit);
+            viewed.foreign |= bit;
+            if is_handling(coding) {
+                continue;
+            }
+            viewed.sensitive |= bit;
+            if bit == 0 {
+                viewed.unnamed = Unnamed::Some;
             }
         }
         viewed
