@@ -6,6 +6,7 @@
 
 mod canonical;
 mod lifecycle;
+pub mod provision;
 
 use alloc::string::String;
 use alloc::vec::Vec;
