@@ -14,6 +14,7 @@ pub mod consent;
 pub mod failure;
 pub mod introspect;
 pub mod keys;
+pub mod labels;
 pub mod launch;
 pub mod live;
 pub mod open;
@@ -34,6 +35,7 @@ pub mod visits;
 use std::sync::Arc;
 
 use proviso_core::time::At;
+use proviso_fhir::label::RuleSet;
 use proviso_store::Store;
 
 use crate::keys::Keys;
@@ -75,6 +77,11 @@ impl App {
     /// What the operator decided.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// By which rules records are labelled.
+    pub fn labels(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.settings.labels)
     }
 
     /// The store, for reads that no use case covers; every write goes through [`App`].

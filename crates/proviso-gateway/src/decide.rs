@@ -3,6 +3,8 @@
 //! What a resource that is not here yet looks like is judged later, one by one, in `filter`; what
 //! would be written is here already and is judged now. Only this module makes a [`Permitted`].
 
+use std::sync::Arc;
+
 use proviso_app::caller::Caller;
 use proviso_core::decision::{AccessPlan, Decision};
 use proviso_core::interaction::Interaction;
@@ -11,6 +13,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, ScopeSyntax};
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
+use proviso_fhir::label::RuleSet;
 
 use crate::classify::{Asked, Classified, Conditions, Together, Which};
 use crate::gateway::Gateway;
@@ -141,7 +144,7 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
     let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
         classified;
     let view = match gateway.app.plan_access(&caller, trail.at) {
-        Ok(plan) => View::new(plan),
+        Ok(plan) => View::new(plan, gateway.app.labels()),
         Err(denial) => {
             let needed = needed_scope(&caller, &interaction, resource_type);
             return Err(Stopped::new(denied(&denial).needing(needed), trail));
@@ -184,10 +187,11 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
 /// token takes part, and nothing is written.
 pub(crate) fn decide_visits(
     plan: Result<AccessPlan, Decision>,
+    labels: Arc<RuleSet>,
     interaction: &Interaction,
     trail: &mut Trail,
 ) -> Result<(View, Permit), Refusal> {
-    let view = View::new(plan.map_err(|denial| denied(&denial))?);
+    let view = View::new(plan.map_err(|denial| denied(&denial))?, labels);
     trail.planned(view.plan());
     if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
         return Err(Refusal::from(Problem::AccessRefused).because(&[ReasonCode::ScopeMissing]));

@@ -1,12 +1,15 @@
 //! The authorized view: what one caller may see, as a judgement on one resource at a time.
 
-use proviso_core::category::SensitiveSet;
+use std::sync::Arc;
+
+use proviso_core::category::{SensitiveKind, SensitiveSet};
 use proviso_core::decision::{AccessPlan, Decision, Effect, Labels, PatientReach, ResourceFacts};
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_fhir::facts::resource_facts;
 use proviso_fhir::json::Node;
+use proviso_fhir::label::RuleSet;
 use proviso_fhir::search::matches_scope_filter;
 use sha2::{Digest as _, Sha256};
 
@@ -16,6 +19,7 @@ use crate::upstream::Stored;
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     plan: AccessPlan,
+    labels: Arc<RuleSet>,
 }
 
 /// One resource, judged.
@@ -38,8 +42,9 @@ impl Judged {
 }
 
 impl View {
-    pub(crate) fn new(plan: AccessPlan) -> Self {
-        Self { plan }
+    /// A plan that judges resources by what this rule set labels them.
+    pub(crate) fn new(plan: AccessPlan, labels: Arc<RuleSet>) -> Self {
+        Self { plan, labels }
     }
 
     pub(crate) fn plan(&self) -> &AccessPlan {
@@ -82,10 +87,15 @@ impl View {
         root: Node<'_>,
         around: SensitiveSet,
     ) -> Judged {
-        let Some(mut facts) = resource_facts(root) else { return Judged::unknown() };
-        if let Labels::Known(kinds) = facts.labels {
-            facts.labels = Labels::Known(kinds.union(around));
-        }
+        let Some(mut facts) = resource_facts(root, &self.labels) else {
+            return Judged::unknown();
+        };
+        facts.labels = match facts.labels {
+            Labels::Known(kinds) => Labels::Known(kinds.union(around)),
+            Labels::Unclassified if around.is_empty() => Labels::Unclassified,
+            // What cannot be read is as if restricted; what it has from elsewhere counts besides.
+            Labels::Unclassified => Labels::Known(around.with(SensitiveKind::Restricted)),
+        };
         let decision = self.plan.decide(interaction, &facts, &|filter| {
             matches_scope_filter(root, &filter.param, &filter.value)
         });
@@ -100,11 +110,15 @@ impl View {
         }
     }
 
-    /// A hash of everything that makes this view what it is, except the instant.
+    /// A hash of everything that makes this view what it is, except the instant: the plan, and the
+    /// rule set by which resources are labelled.
     pub(crate) fn fingerprint(&self) -> Option<[u8; 32]> {
         let mut plan = self.plan.clone();
         plan.at = proviso_core::time::At::from_micros(0);
         let bytes = serde_json::to_vec(&plan).ok()?;
-        Some(Sha256::digest(&bytes).into())
+        let mut hash = Sha256::new();
+        hash.update(self.labels.version().as_str().as_bytes());
+        hash.update(&bytes);
+        Some(hash.finalize().into())
     }
 }

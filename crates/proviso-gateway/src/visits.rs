@@ -81,7 +81,8 @@ impl<'a> Walk<'a> {
     fn decide(&mut self) -> Result<(View, Permit), Refusal> {
         let (person, patient) = (&self.look.person.account.id, self.look.patient);
         let plan = self.gateway.app.plan_visits(person, patient, self.trail.at);
-        let (view, permit) = decide_visits(plan, &self.interaction, &mut self.trail)?;
+        let (view, permit) =
+            decide_visits(plan, self.gateway.app.labels(), &self.interaction, &mut self.trail)?;
         self.plan = Some(view.plan().clone());
         Ok((view, permit))
     }

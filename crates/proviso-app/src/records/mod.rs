@@ -30,6 +30,7 @@ use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::json::Doc;
+use proviso_fhir::label::RuleSet;
 use proviso_fhir::search::{Context, Indexer};
 use proviso_store::{Store, StoredRecord};
 
@@ -54,6 +55,7 @@ pub struct Records {
     entropy: Arc<dyn Entropy>,
     base: String,
     around: Arc<Around>,
+    labels: Arc<RuleSet>,
 }
 
 /// One live version of a resource.
@@ -102,19 +104,22 @@ impl App {
             entropy: Arc::clone(&self.entropy),
             base: self.settings.fhir_base(),
             around: Arc::clone(&self.around),
+            labels: self.labels(),
         }
     }
 }
 
 impl Records {
-    /// The records of a store; `base` is the FHIR base URL without a slash at the end.
+    /// The records of a store, labelled by these rules; `base` is the FHIR base URL without a slash
+    /// at the end.
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         base: impl Into<String>,
+        labels: Arc<RuleSet>,
     ) -> Self {
-        Self { store, clock, entropy, base: base.into(), around: Arc::default() }
+        Self { store, clock, entropy, base: base.into(), around: Arc::default(), labels }
     }
 
     /// What queries depend on besides their text.

@@ -10,87 +10,36 @@
 //! LIMIT: nothing here infers (a drug combination that only one disease explains, a laboratory
 //! pattern); what no code and no word says is not found.
 
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
 use proviso_core::category::SensitiveKind;
 use proviso_core::category::SensitiveKind::{
     Adolescent, Genetics, Hiv, MentalHealth, PsychotherapyNotes, Reproductive, Restricted, Sti,
     SubstanceUse, Violence,
 };
 
-/// A code system, under any of the names that resources use for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CodeSystem {
-    /// ICD-10-CM, and WHO ICD-10, which shares its chapters.
-    Icd10,
-    /// ICD-9-CM.
-    Icd9,
-    /// LOINC.
-    Loinc,
-    /// SNOMED CT.
-    Snomed,
-    /// RxNorm.
-    RxNorm,
-    /// HCPCS level II.
-    Hcpcs,
-}
+use proviso_core::label::Confidence;
+use proviso_core::resource_type::ResourceType;
 
-impl CodeSystem {
-    /// Reads a `Coding.system`; `None` for a system that no rule uses.
-    ///
-    /// What names the same system in another way is the same system: `https`, a slash at the end,
-    /// a version behind `|`, an edition of SNOMED CT, a national modification of ICD-10.
-    pub fn from_uri(uri: &str) -> Option<Self> {
-        let uri = uri.trim().to_ascii_lowercase();
-        let uri = uri.split('|').next().unwrap_or_default().trim_end_matches('/');
-        let uri = uri.strip_prefix("https://").or(uri.strip_prefix("http://")).unwrap_or(uri);
-        let uri = uri.strip_prefix("www.").unwrap_or(uri);
-        Some(match uri {
-            "hl7.org/fhir/sid/icd-10"
-            | "hl7.org/fhir/sid/icd-10-cm"
-            | "hl7.org/fhir/sid/icd-10-us"
-            | "hl7.org/fhir/sid/icd-10-gm"
-            | "hl7.org/fhir/sid/icd-10-ca"
-            | "hl7.org/fhir/sid/icd-10-au"
-            | "hl7.org/fhir/sid/icd-10-nl"
-            | "fhir.de/codesystem/bfarm/icd-10-gm"
-            | "terminology.hl7.org/codesystem/icd10"
-            | "terminology.hl7.org/codesystem/icd10cm"
-            | "urn:oid:2.16.840.1.113883.6.90"
-            | "urn:oid:2.16.840.1.113883.6.3" => Self::Icd10,
-            "hl7.org/fhir/sid/icd-9-cm"
-            | "hl7.org/fhir/sid/icd-9-cm/diagnosis"
-            | "terminology.hl7.org/codesystem/icd9"
-            | "terminology.hl7.org/codesystem/icd9cm"
-            | "urn:oid:2.16.840.1.113883.6.103" => Self::Icd9,
-            "loinc.org" | "urn:oid:2.16.840.1.113883.6.1" => Self::Loinc,
-            "snomed.info/sct" | "urn:oid:2.16.840.1.113883.6.96" => Self::Snomed,
-            "nlm.nih.gov/research/umls/rxnorm" | "urn:oid:2.16.840.1.113883.6.88" => Self::RxNorm,
-            "terminology.hl7.org/codesystem/hcpcs"
-            | "cms.gov/medicare/coding/hcpcsreleasecodesets"
-            | "urn:oid:2.16.840.1.113883.6.285" => Self::Hcpcs,
-            edition if edition.starts_with("snomed.info/sct/") => Self::Snomed,
-            _ => return None,
-        })
-    }
-}
+use super::set::{CodeList, EdgeRule, LabelRule, Rules};
+use super::system::CodeSystem;
 
 /// Codes of one system that mean one kind.
 #[derive(Debug, Clone, Copy)]
-pub struct CodeRule {
-    /// The stable id, as shown in explanations.
-    pub id: &'static str,
-    /// What it means.
-    pub kind: SensitiveKind,
-    /// The system.
-    pub system: CodeSystem,
-    /// Which codes.
-    pub codes: Codes,
-    /// What the rule was written from.
-    pub source: &'static str,
+struct CodeRule {
+    id: &'static str,
+    kind: SensitiveKind,
+    system: CodeSystem,
+    codes: Codes,
+    source: &'static str,
 }
 
 /// A set of codes.
 #[derive(Debug, Clone, Copy)]
-pub enum Codes {
+enum Codes {
     /// Exactly these.
     Exact(&'static [&'static str]),
     /// Every code that starts with one of these, dots left out.
@@ -99,20 +48,13 @@ pub enum Codes {
     Between(&'static [(&'static str, &'static str)]),
 }
 
-/// Words that mean one kind, wherever a text for humans says them.
+/// Words that mean one kind, wherever a text for humans says them ([`LabelRule::words`]).
 #[derive(Debug, Clone, Copy)]
-pub struct WordRule {
-    /// The stable id, as shown in explanations.
-    pub id: &'static str,
-    /// What it means.
-    pub kind: SensitiveKind,
-    /// Phrases: stems of neighbouring words, lower case, separated by one space. A stem matches
-    /// every word that starts with it; a stem that ends in `=` matches only the whole word, one
-    /// that ends in `^` only the whole word in capitals. The first stem has three letters or more.
-    /// Letters with accents part words, here as in the text.
-    pub phrases: &'static [&'static str],
-    /// What the rule was written from.
-    pub source: &'static str,
+struct WordRule {
+    id: &'static str,
+    kind: SensitiveKind,
+    phrases: &'static [&'static str],
+    source: &'static str,
 }
 
 const ICD10: &str = "ICD-10-CM tabular list, FY2026 (CDC NCHS, public domain)";
@@ -134,7 +76,7 @@ const fn rule(
 }
 
 /// Rules over codes.
-pub const CODE_RULES: &[CodeRule] = &[
+const CODE_RULES: &[CodeRule] = &[
     // ----- mental health
     rule(
         "mental-icd10-chapter",
@@ -570,7 +512,7 @@ const fn words(
 }
 
 /// Rules over texts for humans: displays, titles, narratives, notes.
-pub const WORD_RULES: &[WordRule] = &[
+const WORD_RULES: &[WordRule] = &[
     words(
         "mental-words",
         MentalHealth,
@@ -954,3 +896,155 @@ pub const WORD_RULES: &[WordRule] = &[
         ],
     ),
 ];
+
+/// Codes that mean one kind only in some elements of some types.
+#[derive(Debug, Clone, Copy)]
+struct PlacedRule {
+    rule: CodeRule,
+    /// The system, where it is none that codes everywhere are looked up in.
+    system: &'static str,
+    on: &'static [ResourceType],
+    at: &'static [&'static str],
+}
+
+const V2_SERVICE: &str = "http://terminology.hl7.org/CodeSystem/v2-0074";
+const DOCUMENTS: &[ResourceType] = &[
+    ResourceType::DOCUMENT_REFERENCE,
+    ResourceType::COMPOSITION,
+    ResourceType::DIAGNOSTIC_REPORT,
+    ResourceType::DOCUMENT_MANIFEST,
+];
+
+/// Rules over categories and kinds of document.
+const PLACED_RULES: &[PlacedRule] = &[PlacedRule {
+    rule: rule(
+        "genetics-report-category",
+        Genetics,
+        CodeSystem::Loinc,
+        Codes::Exact(&["GE"]),
+        "HL7 v2 table 0074, diagnostic service section (HL7/UTG, CC0)",
+    ),
+    system: V2_SERVICE,
+    on: DOCUMENTS,
+    at: &["category"],
+}];
+
+const HL7_R4: &str = "reference elements of FHIR R4 4.0.1 (HL7, CC0)";
+
+/// What labels travel along. Every reference counts for one step; the chains below say why a record
+/// is there at all, and a reason told by reference must be no way out for a reason told by code.
+fn edge_rules() -> Vec<EdgeRule> {
+    use ResourceType as T;
+    let edge = |id, from: &[T], elements: &[&'static str], steps| EdgeRule {
+        id: Cow::Borrowed(id),
+        source: Cow::Borrowed(HL7_R4),
+        from: from.to_vec(),
+        elements: elements.iter().map(|path| Cow::Borrowed(*path)).collect(),
+        to: Vec::new(),
+        steps,
+    };
+    vec![
+        edge("refers-to", &[], &[], 1),
+        // Everything recorded at a visit counts as what the visit was for.
+        edge(
+            "visit-reason",
+            &[T::ENCOUNTER],
+            &["reasonReference", "diagnosis.condition", "partOf", "basedOn", "episodeOfCare"],
+            3,
+        ),
+        edge("episode-reason", &[T::EPISODE_OF_CARE], &["diagnosis.condition"], 4),
+        // A dispense, an administration, a result or a report counts as what was ordered, and the
+        // order as what it was for.
+        edge(
+            "order-reason",
+            &[
+                T::MEDICATION_REQUEST,
+                T::MEDICATION_DISPENSE,
+                T::MEDICATION_ADMINISTRATION,
+                T::MEDICATION_STATEMENT,
+                T::SERVICE_REQUEST,
+                T::DEVICE_REQUEST,
+                T::PROCEDURE,
+                T::OBSERVATION,
+                T::DIAGNOSTIC_REPORT,
+                T::APPOINTMENT,
+                T::CARE_PLAN,
+                T::GOAL,
+            ],
+            &[
+                "reasonReference",
+                "medicationReference",
+                "authorizingPrescription",
+                "request",
+                "basedOn",
+                "partOf",
+                "addresses",
+            ],
+            3,
+        ),
+        // An explanation of benefits counts as its claim, and the claim as what was done and why.
+        edge(
+            "claim-reason",
+            &[T::CLAIM, T::CLAIM_RESPONSE, T::EXPLANATION_OF_BENEFIT],
+            &[
+                "claim",
+                "request",
+                "prescription",
+                "originalPrescription",
+                "diagnosis.diagnosisReference",
+                "procedure.procedureReference",
+                "item.encounter",
+            ],
+            3,
+        ),
+    ]
+}
+
+/// The rules as they are shipped.
+pub(super) fn shipped() -> Rules {
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+    let list = |system: &str, codes: &Codes| {
+        let mut list = CodeList { system: system.to_owned(), ..CodeList::default() };
+        match codes {
+            Codes::Exact(codes) => list.exact = texts(codes),
+            Codes::Under(stems) => list.under = texts(stems),
+            Codes::Between(ranges) => {
+                list.between =
+                    ranges.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            }
+        }
+        list
+    };
+    let plain = |rule: &CodeRule, system: &str| LabelRule {
+        id: Cow::Borrowed(rule.id),
+        kind: rule.kind,
+        confidence: Confidence::Certain,
+        source: Cow::Borrowed(rule.source),
+        on: Vec::new(),
+        at: Vec::new(),
+        codes: vec![list(system, &rule.codes)],
+        words: Vec::new(),
+    };
+    let coded = CODE_RULES.iter().map(|rule| plain(rule, rule.system.uri()));
+    let placed = PLACED_RULES.iter().map(|placed| LabelRule {
+        on: placed.on.to_vec(),
+        at: placed.at.iter().map(|path| Cow::Borrowed(*path)).collect(),
+        ..plain(&placed.rule, placed.system)
+    });
+    let worded = WORD_RULES.iter().map(|rule| LabelRule {
+        id: Cow::Borrowed(rule.id),
+        kind: rule.kind,
+        confidence: Confidence::Likely,
+        source: Cow::Borrowed(rule.source),
+        on: Vec::new(),
+        at: Vec::new(),
+        codes: Vec::new(),
+        words: rule.phrases.iter().map(|phrase| Cow::Borrowed(*phrase)).collect(),
+    });
+    Rules {
+        labels: coded.chain(placed).chain(worded).collect(),
+        edges: edge_rules(),
+        known: Vec::new(),
+        systems: Vec::new(),
+    }
+}
