@@ -81,6 +81,7 @@ impl App {
             visits,
         });
         app.log_start(first_start).await?;
+        app.adopt_labels().await?;
         Ok(app)
     }
 

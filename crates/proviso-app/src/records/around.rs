@@ -49,6 +49,13 @@ impl Default for Around {
     }
 }
 
+impl Around {
+    /// Forgets what records give, when they are labelled anew.
+    pub(super) fn forget(&self) {
+        self.0.clear();
+    }
+}
+
 impl Records {
     /// Looks at what a record refers to and notes the sensitive kinds it has from there.
     ///
@@ -92,7 +99,7 @@ impl Records {
                 let root = record.doc.root();
                 let beyond = self.labels.reach(root, &self.base);
                 Given {
-                    kinds: self.labels.label_for_referrers(root).union(record.around),
+                    kinds: self.labels.label_for_referrers(root).union(record.given),
                     // The first step is in the record that is labelled, never in this one.
                     beyond: beyond.into_iter().filter(|(_, steps)| *steps > 1).collect(),
                 }

@@ -13,6 +13,7 @@ mod history;
 mod import;
 mod include;
 mod links;
+mod relabel;
 mod search;
 mod terms;
 mod transaction;
@@ -42,6 +43,7 @@ pub use fault::RecordFault;
 pub use history::{HistoryPage, HistoryScope, Version};
 pub use import::{ImportError, ImportProgress, ImportReport, NotCommitted, Rejection};
 pub use proviso_store::{Op, RecordMethod};
+pub use relabel::{LabelProgress, RelabelError};
 pub use search::{Hit, Page, PageStart, Search};
 pub use transaction::{PreparedEntry, PreparedTransaction, patch_of};
 pub use view::{View, WholeStore};
@@ -73,8 +75,11 @@ pub struct Record {
     pub method: RecordMethod,
     /// The resource.
     pub doc: Doc,
-    /// The sensitive kinds that it has from what it refers to, as far as that was looked at.
+    /// The sensitive kinds that it has besides those that it is labelled with now: from what it was
+    /// labelled when it was written, and from what it refers to, as far as that was looked at.
     pub around: SensitiveSet,
+    /// The kinds that it gave to its referrers when it was labelled last.
+    given: SensitiveSet,
 }
 
 /// What a read found, before any decision.
@@ -186,10 +191,11 @@ impl Records {
 
 impl Record {
     pub(crate) fn from_stored(stored: StoredRecord) -> Result<Self, RecordFault> {
-        let StoredRecord { resource_type, id, version, at, method, body, .. } = stored;
+        let StoredRecord { resource_type, id, version, at, method, body, labels, .. } = stored;
         let doc = body.and_then(|body| Doc::parse(body).ok()).ok_or(RecordFault::Corrupt)?;
-        let around = SensitiveSet::EMPTY;
-        Ok(Self { resource_type, id, version, at, method, doc, around })
+        // What it was labelled once counts until it is labelled anew, whatever the rules say now.
+        let (around, given) = (labels.kinds(), labels.given);
+        Ok(Self { resource_type, id, version, at, method, doc, around, given })
     }
 
     /// The type and id.

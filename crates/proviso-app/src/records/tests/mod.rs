@@ -2,6 +2,7 @@
 
 mod history;
 mod import;
+mod relabel;
 mod search;
 mod terms;
 mod transaction;
