@@ -50,6 +50,15 @@ struct Mark {
     changed: u64,
 }
 
+/// Labels to be written.
+#[derive(Debug)]
+pub struct Relabelled {
+    /// The labels, and how far the job is with them.
+    pub batch: Batch,
+    /// How many versions they are of.
+    pub count: usize,
+}
+
 /// Why records could not be labelled anew.
 #[derive(Debug, thiserror::Error)]
 pub enum RelabelError {
@@ -95,18 +104,15 @@ impl Records {
         }
     }
 
-    /// Labels one batch of versions anew and says how many; 0 when all are labelled by the rules in
-    /// effect. `commit` writes the batch.
+    /// Labels the next versions anew and lays out what to write; `None` when all are labelled by
+    /// the rules in effect. Whoever commits it says so with [`Self::relabelled`].
     ///
     /// CRASH: labels and how far the job has come are one commit. A stop loses the batch at hand,
     /// which comes again.
     ///
     /// # Errors
-    /// The store cannot be read or written. Nothing of the batch counts then.
-    pub async fn relabel_batch<C>(&self, commit: &C) -> Result<usize, RelabelError>
-    where
-        C: AsyncFn(Batch) -> Result<(), CommitError>,
-    {
+    /// The store cannot be read.
+    pub async fn relabel_next(&self) -> Result<Option<Relabelled>, RelabelError> {
         let set = self.labels.version();
         let old = self.mark().await?;
         // Under other rules the job begins anew.
@@ -117,7 +123,7 @@ impl Records {
         });
         let stale = self.store.stale_labels(set, mark.seq, BATCH).await?;
         let count = stale.len();
-        let Some(last) = stale.last() else { return Ok(0) };
+        let Some(last) = stale.last() else { return Ok(None) };
         mark.seq = last.seq;
         let rules = Arc::clone(&self.labels);
         // Labelling a batch takes long enough to hold up a thread that answers requests.
@@ -127,9 +133,12 @@ impl Records {
         let value = serde_json::to_string(&mark).map_err(|_| RelabelError::Progress)?;
         let key = PROGRESS.to_owned();
         batch.push(Op::PutSetting { key, value, expect: ExpectSetting::Any });
-        commit(batch).await?;
+        Ok(Some(Relabelled { batch, count }))
+    }
+
+    /// Notes that labels were written: what records give to others is looked up anew.
+    pub fn relabelled(&self) {
         self.around.forget();
-        Ok(count)
     }
 
     /// Every label of a record with its rule, its place and the way to it.
@@ -186,8 +195,11 @@ impl App {
     /// # Errors
     /// The store cannot be read or written; the same batch comes again next time.
     pub async fn relabel_batch(&self) -> Result<usize, RelabelError> {
-        let commit = async |batch: Batch| self.live.commit(&self.store, batch).await.map(drop);
-        self.records().relabel_batch(&commit).await
+        let records = self.records();
+        let Some(next) = records.relabel_next().await? else { return Ok(0) };
+        self.live.commit(&self.store, next.batch).await?;
+        records.relabelled();
+        Ok(next.count)
     }
 
     /// Notes which rules are in effect. Other rules than last time are a change that decisions
