@@ -196,9 +196,22 @@ fn said(error: &CommitError) -> String {
     format!("{error:?}")
 }
 
+/// What can be read about labels, as text.
+async fn labelled(store: &Store) -> Vec<String> {
+    let mut seen = Vec::new();
+    for number in [0, 1, 9] {
+        let set = set(number);
+        seen.push(format!("{:?}", store.label_counts(&set).await.unwrap()));
+        for (after, limit) in [(0, 50), (2, 2)] {
+            seen.push(format!("{:?}", store.stale_labels(&set, after, limit).await.unwrap()));
+        }
+    }
+    seen
+}
+
 /// Everything that can be read, as text.
 async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<String> {
-    let mut seen = Vec::new();
+    let mut seen = labelled(store).await;
     macro_rules! see {
         ($($call:expr),* $(,)?) => { $(seen.push(format!("{:?}", $call.await.unwrap()));)* };
     }
@@ -214,11 +227,6 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         store.epoch(),
         store.latest_seq(),
         store.count_records(),
-        store.label_counts(&set(0)),
-        store.label_counts(&set(9)),
-        store.stale_labels(&set(1), 0, 50),
-        store.stale_labels(&set(1), 2, 2),
-        store.stale_labels(&set(9), 0, 50),
         store.checkpoint(),
         store.audit_page(AuditQuery { limit: 50, ..AuditQuery::default() }),
     );

@@ -9,7 +9,7 @@ use proviso_core::label::Confidence;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::json::Doc;
 use proviso_fhir::label::{
-    Changes, CodeList, EdgeRule, KnownLabel, LabelRule, RuleFault, RuleProblem, RuleSet, Rules,
+    Changes, CodeList, EdgeRule, KnownLabel, LabelRule, RuleFault, RuleProblem, RuleSet,
 };
 use serde::Deserialize;
 use toml::Spanned;
@@ -217,7 +217,7 @@ impl RulesFile {
         let mut reader = Reader { text, faults: Vec::new(), lines: BTreeMap::new() };
         let read = reader.read();
         let mut faults = reader.faults;
-        faults.sort_by_key(|fault| fault.line);
+        faults.sort_by_key(|fault| fault.line.unwrap_or(usize::MAX));
         match read {
             Some(file) if faults.is_empty() => Ok(file),
             Some(_) | None => Err(faults),
@@ -243,11 +243,11 @@ impl Reader<'_> {
         if file.name.get_ref().trim().is_empty() {
             self.fault(Some(file.name.span().start), None, FileProblem::NoName);
         }
-        let changes = self.changes(&file);
-        let is_empty = changes.off.is_empty() && changes.rules == Rules::default();
-        if is_empty {
+        let is_empty = file.rules.is_empty() && file.references.is_empty();
+        if is_empty && file.labels.is_empty() && file.switch_off.is_empty() {
             self.fault(None, None, FileProblem::Empty);
         }
+        let changes = self.changes(&file);
         let trials = file.tests.iter().filter_map(|test| self.trial(test)).collect();
         match RuleSet::shipped_with(changes) {
             Ok(set) => Some(RulesFile { name: file.name.into_inner(), set, trials }),

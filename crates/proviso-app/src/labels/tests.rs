@@ -243,6 +243,10 @@ fn each_mistake_is_named_with_its_line_and_rule() {
     );
     let empty = RulesFile::parse("name = \"x\"").unwrap_err();
     assert_eq!(empty[0].problem, FileProblem::Empty);
+    // One mistake is told once.
+    let one =
+        RulesFile::parse("name = \"x\"\n[[rule]]\nid = \"r\"\nkind = \"aids\"\nwords = [\"abc\"]");
+    assert_eq!(one.unwrap_err().len(), 1);
 }
 
 #[test]

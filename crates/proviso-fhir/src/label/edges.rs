@@ -77,10 +77,18 @@ impl RuleSet {
     /// The rule that lets labels travel farthest along a reference.
     fn edge_rule(&self, reference: Node<'_>, to: ResourceType) -> Option<&EdgeRule> {
         let mut best: Option<&EdgeRule> = None;
+        let mut place: Option<Place<'_>> = None;
         for rule in &self.rules.edges {
             let reaches_farther = best.is_none_or(|best| best.steps < rule.steps);
-            let leads_there = rule.to.is_empty() || rule.to.contains(&to);
-            if reaches_farther && leads_there && stands_at(reference, &rule.from, &rule.elements) {
+            if !reaches_farther || !(rule.to.is_empty() || rule.to.contains(&to)) {
+                continue;
+            }
+            let is_anywhere = rule.from.is_empty() && rule.elements.is_empty();
+            if is_anywhere
+                || place
+                    .get_or_insert_with(|| Place::of(reference))
+                    .is_within(&rule.from, &rule.elements)
+            {
                 best = Some(rule);
             }
         }
@@ -93,34 +101,42 @@ impl RuleSet {
     }
 }
 
-/// The resource that a value is part of, and the names on the way to it, innermost first.
-fn surroundings(node: Node<'_>) -> (Option<ResourceType>, Vec<&str>) {
-    let mut names = Vec::new();
-    let mut at = Some(node);
-    while let Some(here) = at {
-        if let Some(kind) = here.resource_type() {
-            return (Some(kind), names);
-        }
-        names.extend(here.key());
-        at = here.parent();
-    }
-    (None, names)
+/// Where a value stands: the resource that it is part of, and the names on the way up to it.
+struct Place<'a> {
+    kind: Option<ResourceType>,
+    names: Vec<&'a str>,
 }
 
-/// Whether a value stands in a resource of one of these types, inside one of these elements; no
-/// types and no elements are every type and element.
-pub(super) fn stands_at(node: Node<'_>, types: &[ResourceType], elements: &[Text]) -> bool {
-    if types.is_empty() && elements.is_empty() {
-        return true;
+impl<'a> Place<'a> {
+    fn of(node: Node<'a>) -> Self {
+        let mut names = Vec::new();
+        let mut at = Some(node);
+        while let Some(here) = at {
+            if let Some(kind) = here.resource_type() {
+                return Self { kind: Some(kind), names };
+            }
+            names.extend(here.key());
+            at = here.parent();
+        }
+        Self { kind: None, names }
     }
-    let (kind, names) = surroundings(node);
-    let is_of_type = types.is_empty() || kind.is_some_and(|kind| types.contains(&kind));
-    is_of_type
-        && (elements.is_empty()
-            || elements.iter().any(|path| {
-                let mut names = names.iter().rev();
-                path.split('.').all(|wanted| names.next() == Some(&wanted))
-            }))
+
+    /// Whether that is a resource of one of these types, inside one of these elements; no types and
+    /// no elements are every type and element.
+    fn is_within(&self, types: &[ResourceType], elements: &[Text]) -> bool {
+        let is_of_type = types.is_empty() || self.kind.is_some_and(|kind| types.contains(&kind));
+        is_of_type
+            && (elements.is_empty()
+                || elements.iter().any(|path| {
+                    let mut names = self.names.iter().rev();
+                    path.split('.').all(|wanted| names.next() == Some(&wanted))
+                }))
+    }
+}
+
+/// As [`Place::is_within`], of a value.
+pub(super) fn stands_at(node: Node<'_>, types: &[ResourceType], elements: &[Text]) -> bool {
+    (types.is_empty() && elements.is_empty()) || Place::of(node).is_within(types, elements)
 }
 
 /// A walk from one record along references, breadth first: nothing is visited twice, so a cycle

@@ -356,4 +356,6 @@ fn may_hold_words(node: Node<'_>) -> bool {
 }
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;

@@ -125,7 +125,7 @@ fn sensitive_kinds() -> String {
          A record also carries the kinds of what it refers to; how far is at the end of this page. \
          [Labels](../concepts/labels.md) tells the whole story and what an organisation can \
          change.\n\n\
-         Codes are compared without dots. `A-B` is every category from A to B; `A*` every code \
+         Codes of ICD and HCPCS are compared without dots. `A-B` is every category from A to B; `A*` every code \
          that begins with A. A word stands for every word that begins with it; `word=` only for \
          itself, `WORD^` only for itself in capitals.\n\n\
          These rules together are version `{}`.\n",
@@ -171,7 +171,8 @@ fn describe_rule(page: &mut String, rule: &LabelRule) {
     };
     let tail = format!("{} | {}", rule.confidence, rule.source);
     for list in &rule.codes {
-        let system = CodeSystem::from_uri(&list.system).map_or(&*list.system, CodeSystem::name);
+        let known = CodeSystem::from_uri(&list.system);
+        let system = known.map_or(list.system.as_str(), |known| known.name());
         let _ = writeln!(page, "| `{}` | {system} | {}{only} | {tail} |", rule.id, codes(list));
     }
     if !rule.words.is_empty() {

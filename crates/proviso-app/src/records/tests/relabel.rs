@@ -182,3 +182,34 @@ async fn the_way_of_a_label_is_told() {
         assert_eq!(way[0].id.as_str(), "place");
     }
 }
+
+/// The process ends between two batches; another one opens the same file.
+#[tokio::test]
+async fn a_job_goes_on_in_the_next_process() {
+    use proviso_store::{OpenOptions, Store};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let open = || {
+        let options = OpenOptions::new(proviso_core::id::TenantId::default_tenant());
+        super::world(Store::open_sqlite(&path, options).unwrap(), None)
+    };
+    let mut first = open();
+    let notes: Vec<String> =
+        (0..450).map(|n| NOTE.replace("\"note\"", &format!("\"n{n}\""))).collect();
+    first.put(&notes.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    first.records.labels = rules("starflower", &["hiv-words"]);
+    assert_eq!(relabel(&first).await, 200);
+    drop(first);
+    let mut second = open();
+    second.records.labels = rules("starflower", &["hiv-words"]);
+    assert_eq!(counts(&second).await, (200, 250));
+    // Done and not yet done: each is what it must be.
+    assert_eq!(kinds(&second, ResourceType::BASIC, "n0").await, [Genetics]);
+    assert_eq!(kinds(&second, ResourceType::BASIC, "n449").await, [Hiv, Genetics]);
+    assert_eq!(relabel(&second).await, 200);
+    assert_eq!(relabel(&second).await, 50);
+    assert_eq!(relabel(&second).await, 0);
+    assert_eq!(second.records.label_progress().await.unwrap().changed, 450);
+    assert_eq!(kinds(&second, ResourceType::BASIC, "n449").await, [Genetics]);
+}
