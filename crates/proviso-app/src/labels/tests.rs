@@ -231,6 +231,11 @@ fn each_mistake_is_named_with_its_line_and_rule() {
         3,
         "`HIV` has its meaning from HL7",
     );
+}
+
+#[test]
+fn what_is_no_file_of_rules_is_refused_with_its_line() {
+    let hiv = |tail: &str| format!("[[rule]]\nid = \"r\"\nkind = \"hiv\"\n{tail}");
     check_refused("nonsense = 1", 2, "unknown field `nonsense`");
     check_refused("[[rule]]\nid = \"r\"\nkind = 5", 4, "invalid type");
     let test = |tail: &str| format!("{}\n[[test]]\nname = \"t\"\n{tail}", hiv("words = [\"abc\"]"));
