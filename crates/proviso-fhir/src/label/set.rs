@@ -197,7 +197,7 @@ pub enum RuleProblem {
     TooMany,
 }
 
-/// A set of rules, ready to label: see [`super::Findings`] and the methods of labelling.
+/// A set of rules, ready to label.
 #[derive(Debug, Clone)]
 pub struct RuleSet {
     pub(super) rules: Rules,
