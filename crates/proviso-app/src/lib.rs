@@ -15,6 +15,7 @@ pub mod evaluation;
 pub mod failure;
 pub mod introspect;
 pub mod keys;
+pub mod labels;
 pub mod launch;
 pub mod live;
 pub mod open;
@@ -35,6 +36,7 @@ pub mod visits;
 use std::sync::Arc;
 
 use proviso_core::time::At;
+use proviso_fhir::label::RuleSet;
 use proviso_store::Store;
 
 use crate::keys::Keys;
@@ -77,6 +79,11 @@ impl App {
     /// What the operator decided.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// By which rules records are labelled.
+    pub fn labels(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.settings.labels)
     }
 
     /// The store, for reads that no use case covers; every write goes through [`App`].

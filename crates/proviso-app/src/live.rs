@@ -91,6 +91,8 @@ enum Change {
     Consent(Arc<NamedConsent>),
     Relationship(Relationship),
     Objection(Objection),
+    /// What records are labelled: nothing of it is kept here, but the epoch counts it.
+    Labels,
 }
 
 fn change_of(op: &Op) -> Option<Change> {
@@ -105,6 +107,7 @@ fn change_of(op: &Op) -> Option<Change> {
         }
         Op::PutRelationship(relationship) => Some(Change::Relationship(relationship.clone())),
         Op::PutObjection(objection) => Some(Change::Objection(objection.clone())),
+        Op::PutLabels { .. } => Some(Change::Labels),
         Op::PutSession(_)
         | Op::TouchSession { .. }
         | Op::EndSession { .. }
@@ -324,7 +327,7 @@ impl State {
             }
             Change::GrantEnd(id) => put(&mut self.grants, id, epoch, None),
             // Resolved by the caller, which has the receipt.
-            Change::GrantsEnd => {}
+            Change::GrantsEnd | Change::Labels => {}
             Change::Consent(named) => {
                 // Versions count up by one, so their numbers are the order.
                 let id = &named.version().consent;

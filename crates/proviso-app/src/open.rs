@@ -84,6 +84,7 @@ impl App {
             evaluations,
         });
         app.log_start(first_start).await?;
+        app.adopt_labels().await?;
         Ok(app)
     }
 

@@ -1,6 +1,9 @@
 //! What the operator decided, once parsed and checked.
 
+use std::sync::Arc;
+
 use proviso_core::id::TenantId;
+use proviso_fhir::label::RuleSet;
 
 /// Settings that use cases depend on. Built once at start; everything in it has been checked.
 #[derive(Debug, Clone)]
@@ -23,6 +26,8 @@ pub struct Settings {
     pub policy_uri: String,
     /// The name of the organisation, as pages show it.
     pub organization_name: String,
+    /// By which rules records are labelled.
+    pub labels: Arc<RuleSet>,
 }
 
 /// Who may register apps (RFC 7591).
@@ -58,6 +63,7 @@ impl Settings {
             session_absolute_secs: 12 * 3600,
             refresh_token_ttl_days: 180,
             organization_name: "Riverside Health (demo)".to_owned(),
+            labels: Arc::new(RuleSet::shipped()),
         }
     }
 }

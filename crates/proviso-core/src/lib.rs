@@ -14,6 +14,7 @@ pub mod consent;
 pub mod decision;
 pub mod id;
 pub mod interaction;
+pub mod label;
 pub mod reason;
 pub mod resource_type;
 pub mod scope;

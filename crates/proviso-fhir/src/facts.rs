@@ -9,17 +9,17 @@ use proviso_core::time::{At, Period};
 use crate::category::categories;
 use crate::compartment::belonging;
 use crate::json::Node;
-use crate::label::label;
+use crate::label::RuleSet;
 
-/// Reads the facts of a resource; `None` when it is none of FHIR R4.
-pub fn resource_facts(resource: Node<'_>) -> Option<ResourceFacts> {
+/// Reads the facts of a resource, labelled by a rule set; `None` when it is none of FHIR R4.
+pub fn resource_facts(resource: Node<'_>, rules: &RuleSet) -> Option<ResourceFacts> {
     let resource_type = resource.resource_type()?;
     Some(ResourceFacts {
         resource_type,
         id: resource.get("id").and_then(Node::as_str).and_then(|id| id.parse().ok()),
         belonging: belonging(resource),
         categories: categories(resource),
-        labels: label(resource),
+        labels: rules.label(resource),
         clinical_period: clinical_period(resource),
     })
 }

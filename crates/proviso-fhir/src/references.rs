@@ -25,18 +25,24 @@ use crate::search::{Target, read_reference};
 /// assert_eq!(found.len(), 1);
 /// ```
 pub fn references(resource: Node<'_>, own_base: &str) -> BTreeSet<(ResourceType, ResourceId)> {
+    targets(resource, own_base).map(|(_, target)| target).collect()
+}
+
+/// As [`references`], in reading order, each with the text that names it.
+pub(crate) fn targets<'a>(
+    resource: Node<'a>,
+    own_base: &str,
+) -> impl Iterator<Item = (Node<'a>, (ResourceType, ResourceId))> {
     resource
         .descendants()
         .filter(|node| matches!(node.key(), Some("reference" | "url")) || is_listed_url(*node))
-        .filter_map(Node::as_str)
-        .filter_map(|text| match read_reference(text, own_base) {
-            Some(Target::Local { resource_type, id, .. }) => Some((resource_type, id)),
+        .filter_map(move |node| match read_reference(node.as_str()?, own_base) {
+            Some(Target::Local { resource_type, id, .. }) => Some((node, (resource_type, id))),
             Some(Target::Url { .. } | Target::Contained(_)) | None => None,
         })
-        .filter(|(resource_type, _)| {
+        .filter(|(_, (resource_type, _))| {
             !matches!(*resource_type, ResourceType::PATIENT | ResourceType::PERSON)
         })
-        .collect()
 }
 
 /// Elements of type `uri` and `canonical` may name a resource too: `valueUri`, `instantiatesUri`.

@@ -3,6 +3,8 @@
 //! What a resource that is not here yet looks like is judged later, one by one, in `filter`; what
 //! would be written is here already and is judged now. Only this module makes a [`Permitted`].
 
+use std::sync::Arc;
+
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::{Asker, EvaluationError};
@@ -13,6 +15,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, ScopeSyntax};
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
+use proviso_fhir::label::RuleSet;
 
 use crate::classify::{Asked, Classified, Conditions, Together, Which};
 use crate::gateway::Gateway;
@@ -145,7 +148,7 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
     let planned = gateway.app.plan_recorded(&caller, trail.at);
     trail.asked_of(&planned);
     let view = match planned.plan {
-        Ok(plan) => View::new(plan),
+        Ok(plan) => View::new(plan, gateway.app.labels()),
         Err(denial) => {
             let needed = needed_scope(&caller, &interaction, resource_type);
             return Err(Stopped::new(denied(&denial).needing(needed), trail));
@@ -191,11 +194,12 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
 /// token takes part, and nothing is written.
 pub(crate) fn decide_visits(
     planned: Planned,
+    labels: Arc<RuleSet>,
     interaction: &Interaction,
     trail: &mut Trail,
 ) -> Result<(View, Permit), Refusal> {
     trail.asked_of(&planned);
-    let view = View::new(planned.plan.map_err(|denial| denied(&denial))?);
+    let view = View::new(planned.plan.map_err(|denial| denied(&denial))?, labels);
     trail.planned(view.plan());
     if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
         trail.not_offered(interaction, ResourceType::ENCOUNTER);

@@ -18,7 +18,7 @@ use proviso_core::decision::explain::{CallerTold, Explanation};
 use proviso_core::decision::{Belonging, Decision};
 use proviso_core::id::PatientId;
 use proviso_core::reason::ReasonCode;
-use proviso_fhir::facts::resource_facts;
+use proviso_fhir::compartment::belonging;
 use proviso_fhir::search::{Context, Query, SearchScope};
 
 use crate::audit::record_decisions;
@@ -114,13 +114,14 @@ async fn decide_one(
     };
     let patients = stored.as_ref().map(patients_of).unwrap_or_default();
     let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, trail.at);
-    let mut decided = judge_ways(question, ways, stored.as_ref(), &mut trail);
+    let mut decided = judge_ways(gateway, question, ways, stored.as_ref(), &mut trail);
     decided.explanation = trail.explanation(&gateway.app);
     Ok((decided, trail))
 }
 
 /// The first way that permits; otherwise the way in which least stood against it.
 fn judge_ways(
+    gateway: &Gateway,
     question: &Question,
     ways: Vec<Planned>,
     stored: Option<&Stored>,
@@ -129,7 +130,7 @@ fn judge_ways(
     let mut closest: Option<(Decided, Trail)> = None;
     for way in ways {
         let mut own = trail.clone();
-        let decided = judge_way(question, way, stored, &mut own);
+        let decided = judge_way(gateway, question, way, stored, &mut own);
         let nearer = closest.as_ref().is_none_or(|(known, _)| {
             decided.decision.is_permit()
                 || decided.decision.reasons.len() < known.decision.reasons.len()
@@ -156,6 +157,7 @@ fn judge_ways(
 }
 
 fn judge_way(
+    gateway: &Gateway,
     question: &Question,
     way: Planned,
     stored: Option<&Stored>,
@@ -188,7 +190,7 @@ fn judge_way(
             explanation: None,
         };
     }
-    let view = View::new(plan);
+    let view = View::new(plan, gateway.app.labels());
     let Some(stored) = stored else {
         trail.withhold(&[ReasonCode::FactMissing]);
         let decision = Decision::deny(vec![ReasonCode::FactMissing]);
@@ -204,9 +206,9 @@ fn judge_way(
 }
 
 fn patients_of(stored: &Stored) -> BTreeSet<PatientId> {
-    match resource_facts(stored.doc.root()).map(|facts| facts.belonging) {
-        Some(Belonging::Patients(patients)) => patients,
-        Some(Belonging::Directory | Belonging::Unknown) | None => BTreeSet::new(),
+    match belonging(stored.doc.root()) {
+        Belonging::Patients(patients) => patients,
+        Belonging::Directory | Belonging::Unknown => BTreeSet::new(),
     }
 }
 
@@ -241,7 +243,7 @@ async fn find(
             && plan.offers(&question.interaction, question.resource_type)
         {
             trail.planned(&plan);
-            let view = View::new(plan);
+            let view = View::new(plan, gateway.app.labels());
             let found =
                 find_in(gateway, asker, question, &view, &permit, (start, cursor), &mut trail);
             let (ids, more) = found.await?;

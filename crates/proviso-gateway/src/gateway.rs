@@ -56,7 +56,7 @@ impl Gateway {
         let upstream = match &settings.upstream {
             UpstreamSettings::Embedded => Upstream::Embedded(Arc::clone(&app)),
             UpstreamSettings::Http(http) => {
-                let http = HttpUpstream::new(http).map_err(GatewayError::Upstream)?;
+                let http = HttpUpstream::new(http, app.labels()).map_err(GatewayError::Upstream)?;
                 Upstream::Http(Box::new(http))
             }
         };

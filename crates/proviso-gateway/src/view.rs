@@ -1,6 +1,8 @@
 //! The authorized view: what one caller may see, as a judgement on one resource at a time.
 
-use proviso_core::category::SensitiveSet;
+use std::sync::Arc;
+
+use proviso_core::category::{SensitiveKind, SensitiveSet};
 use proviso_core::decision::record::JudgedResource;
 use proviso_core::decision::{AccessPlan, Decision, Effect, Labels, PatientReach, ResourceFacts};
 use proviso_core::id::PatientId;
@@ -9,6 +11,7 @@ use proviso_core::reason::ReasonCode;
 use proviso_core::scope::ScopeFilter;
 use proviso_fhir::facts::resource_facts;
 use proviso_fhir::json::Node;
+use proviso_fhir::label::RuleSet;
 use proviso_fhir::search::matches_scope_filter;
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +21,7 @@ use crate::upstream::Stored;
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     plan: AccessPlan,
+    labels: Arc<RuleSet>,
 }
 
 /// One resource, judged.
@@ -88,8 +92,9 @@ impl Judged {
 }
 
 impl View {
-    pub(crate) fn new(plan: AccessPlan) -> Self {
-        Self { plan }
+    /// A plan that judges resources by what this rule set labels them.
+    pub(crate) fn new(plan: AccessPlan, labels: Arc<RuleSet>) -> Self {
+        Self { plan, labels }
     }
 
     pub(crate) fn plan(&self) -> &AccessPlan {
@@ -132,10 +137,15 @@ impl View {
         root: Node<'_>,
         around: SensitiveSet,
     ) -> Judged {
-        let Some(mut facts) = resource_facts(root) else { return Judged::unknown(interaction) };
-        if let Labels::Known(kinds) = facts.labels {
-            facts.labels = Labels::Known(kinds.union(around));
-        }
+        let Some(mut facts) = resource_facts(root, &self.labels) else {
+            return Judged::unknown(interaction);
+        };
+        facts.labels = match facts.labels {
+            Labels::Known(kinds) => Labels::Known(kinds.union(around)),
+            Labels::Unclassified if around.is_empty() => Labels::Unclassified,
+            // What cannot be read is as if restricted; what it has from elsewhere counts besides.
+            Labels::Unclassified => Labels::Known(around.with(SensitiveKind::Restricted)),
+        };
         let filters: Vec<ScopeFilter> = self
             .plan
             .scope_filters()
@@ -154,11 +164,15 @@ impl View {
         }
     }
 
-    /// A hash of everything that makes this view what it is, except the instant.
+    /// A hash of everything that makes this view what it is, except the instant: the plan, and the
+    /// rule set by which resources are labelled.
     pub(crate) fn fingerprint(&self) -> Option<[u8; 32]> {
         let mut plan = self.plan.clone();
         plan.at = proviso_core::time::At::from_micros(0);
         let bytes = serde_json::to_vec(&plan).ok()?;
-        Some(Sha256::digest(&bytes).into())
+        let mut hash = Sha256::new();
+        hash.update(self.labels.version().as_str().as_bytes());
+        hash.update(&bytes);
+        Some(hash.finalize().into())
     }
 }

@@ -82,7 +82,8 @@ impl<'a> Walk<'a> {
         let (person, patient) = (&self.look.person.account.id, self.look.patient);
         let planned = self.gateway.app.plan_visits(person, patient, self.trail.at);
         let planned = planned.map_err(|_| Problem::Unavailable)?;
-        let (view, permit) = decide_visits(planned, &self.interaction, &mut self.trail)?;
+        let labels = self.gateway.app.labels();
+        let (view, permit) = decide_visits(planned, labels, &self.interaction, &mut self.trail)?;
         self.plan = Some(view.plan().clone());
         Ok((view, permit))
     }

@@ -12,7 +12,7 @@ use proviso_oauth::record::{
 use crate::choice::Objection;
 use crate::error::Inconsistency;
 use crate::log::SealedAudit;
-use crate::record::{Expect, RecordVersion};
+use crate::record::{Expect, RecordLabels, RecordVersion};
 
 /// Whether a row must be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,6 +175,13 @@ pub enum Op {
         /// What must be there now.
         expect: Expect,
     },
+    /// Replaces what a version was labelled; the version must exist and be no deletion.
+    PutLabels {
+        /// Its sequence number.
+        seq: u64,
+        /// What it is labelled from now on.
+        labels: RecordLabels,
+    },
     /// Appends a sealed entry to the audit log.
     AppendAudit(SealedAudit),
     /// Forgets sessions, launch tickets, requests, codes of ended grants and assertions that ended
@@ -198,7 +205,8 @@ impl Op {
             | Self::PutConsentVersion { .. }
             | Self::PutRelationship(_)
             | Self::PutObjection(_)
-            | Self::PutSetting { .. } => true,
+            | Self::PutSetting { .. }
+            | Self::PutLabels { .. } => true,
             Self::PutSession(_)
             | Self::TouchSession { .. }
             | Self::EndSession { .. }

@@ -23,11 +23,11 @@ pub use log::{
 pub use model::ModelStore;
 pub use options::{Faults, OpenOptions};
 pub use record::{
-    CandidateQuery, Clause, Expect, HistoryQuery, RangeKey, RecordMethod, RecordVersion,
-    StoredRecord,
+    CandidateQuery, Clause, Expect, FoundLabels, HistoryQuery, LabelCounts, RangeKey, RecordLabels,
+    RecordMethod, RecordVersion, StoredRecord,
 };
 pub use sqlite::{
     AuditLogReader, RawAuditEntry, RawCheckpoint, SchemaHealth, SqliteStore, StoreHealth,
-    store_health,
+    store_health, stored_label_counts,
 };
 pub use store::Store;

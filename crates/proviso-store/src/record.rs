@@ -3,9 +3,12 @@
 //! Every version written gets the next sequence number; it is the current one for sequence numbers
 //! in `[from, to)`. A reader that fixes `as_of` once sees the same store on every page.
 
+use proviso_core::category::SensitiveSet;
 use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::label::{Label, LabelSetVersion};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
+use serde::{Deserialize, Serialize};
 
 /// How a version came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +32,45 @@ pub struct RangeKey {
     pub high: i64,
 }
 
+/// What the rules of one set found in a version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundLabels {
+    /// Its own labels: of each rule the first place at which it found its kind.
+    pub own: Vec<Label>,
+    /// The kinds that it gives to what refers to it.
+    pub given: SensitiveSet,
+}
+
+impl FoundLabels {
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.given.is_empty()
+    }
+
+    /// The kinds of its own labels.
+    pub fn kinds(&self) -> SensitiveSet {
+        self.own.iter().map(|label| label.kind).collect()
+    }
+}
+
+/// What was found in a version, and by which rule set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordLabels {
+    /// The rule set.
+    pub set: LabelSetVersion,
+    /// What its rules found.
+    pub found: FoundLabels,
+}
+
+/// How far the stored versions are labelled by one rule set. Deletions have no labels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LabelCounts {
+    /// Versions labelled by it.
+    pub labelled: u64,
+    /// Versions labelled by another one, or by none.
+    pub stale: u64,
+}
+
 /// A version to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordVersion {
@@ -50,6 +92,8 @@ pub struct RecordVersion {
     pub keys: Vec<i64>,
     /// Range keys. Order and repetition do not matter.
     pub ranges: Vec<RangeKey>,
+    /// What it was labelled, and under which rule set; `None` when it was not.
+    pub labels: Option<RecordLabels>,
 }
 
 /// What must be there before a version is written.
@@ -82,6 +126,8 @@ pub struct StoredRecord {
     pub method: RecordMethod,
     /// The bytes as they came; `None` when deleted.
     pub body: Option<Vec<u8>>,
+    /// What it was labelled when it was written or last gone over; nothing for one that never was.
+    pub labels: FoundLabels,
 }
 
 /// One condition on a version; several must all hold.

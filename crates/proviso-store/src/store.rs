@@ -7,6 +7,7 @@ use proviso_core::id::{
     AccountId, AuthorizationRequestId, ClientId, ConsentId, GrantId, PatientId, ResourceId,
     SessionId,
 };
+use proviso_core::label::LabelSetVersion;
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, LaunchTicket, RefreshToken, SealedKey,
@@ -20,7 +21,7 @@ use crate::error::{OpenError, ReadError};
 use crate::log::{AuditQuery, SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::model::ModelStore;
 use crate::options::OpenOptions;
-use crate::record::{CandidateQuery, HistoryQuery, StoredRecord};
+use crate::record::{CandidateQuery, HistoryQuery, LabelCounts, StoredRecord};
 use crate::sqlite::SqliteStore;
 
 /// Durable storage. Clones share it.
@@ -286,6 +287,22 @@ impl Store {
     /// The current, not deleted versions that fit every clause, ordered by id.
     pub async fn candidates(&self, query: CandidateQuery) -> Result<Vec<StoredRecord>, ReadError> {
         read!(self, [], |db| db.candidates(&query), |state| state.candidates(&query))
+    }
+
+    /// Versions that are not labelled by a rule set, after a sequence number, in its order.
+    pub async fn stale_labels(
+        &self,
+        set: &LabelSetVersion,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        read!(self, [set], |db| db.stale_labels(&set, after, limit), |state| state
+            .stale_labels(set, after, limit))
+    }
+
+    /// How many versions are labelled by a rule set, and how many are not.
+    pub async fn label_counts(&self, set: &LabelSetVersion) -> Result<LabelCounts, ReadError> {
+        read!(self, [set], |db| db.label_counts(&set), |state| state.label_counts(set))
     }
 
     /// How many records there are now, deleted ones not counted.

@@ -4,12 +4,14 @@
 mod world;
 
 use proptest::prelude::*;
+use proviso_core::category::SensitiveKind;
 use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::label::{Confidence, Label, LabelSetVersion, Origin};
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::TokenHash;
 use proviso_store::{
-    AuditQuery, Batch, CandidateQuery, Clause, CommitError, Expect, ExpectSetting, HistoryQuery,
-    Op, Presence, RangeKey, RecordMethod, RecordVersion, Store,
+    AuditQuery, Batch, CandidateQuery, Clause, CommitError, Expect, ExpectSetting, FoundLabels,
+    HistoryQuery, Op, Presence, RangeKey, RecordLabels, RecordMethod, RecordVersion, Store,
 };
 use world::{
     account, at, audit, client, code, consent, end, grant, refresh_token, session, stores, ticket,
@@ -114,30 +116,59 @@ fn record() -> impl Strategy<Value = Op> {
     let keys = prop::collection::vec(-2_i64..3, 0..40);
     let ranges = prop::collection::vec((0_u32..2, 0_i64..9, 0_i64..4), 0..3);
     let patients = prop::collection::vec(name(), 0..3);
-    (kind, name(), 1_u64..4, method, expect, keys, ranges, patients).prop_map(
-        |(resource_type, id, version, method, expect, keys, ranges, patients)| Op::PutRecord {
-            record: RecordVersion {
-                resource_type,
-                id: id.parse().unwrap(),
-                version,
-                at: at(i64::try_from(version).unwrap()),
-                method,
-                body: (method != RecordMethod::Delete)
-                    .then(|| format!("{id} {version} {keys:?}").into_bytes()),
-                patients: patients.into_iter().map(|id| id.parse().unwrap()).collect(),
-                keys,
-                ranges: ranges
-                    .into_iter()
-                    .map(|(param, low, length)| RangeKey { param, low, high: low + length })
-                    .collect(),
-            },
-            expect,
+    let rest = (ranges, patients, prop::option::of(labels()));
+    (kind, name(), 1_u64..4, method, expect, keys, rest).prop_map(
+        |(resource_type, id, version, method, expect, keys, (ranges, patients, labels))| {
+            Op::PutRecord {
+                record: RecordVersion {
+                    resource_type,
+                    id: id.parse().unwrap(),
+                    version,
+                    at: at(i64::try_from(version).unwrap()),
+                    method,
+                    body: (method != RecordMethod::Delete)
+                        .then(|| format!("{id} {version} {keys:?}").into_bytes()),
+                    patients: patients.into_iter().map(|id| id.parse().unwrap()).collect(),
+                    keys,
+                    ranges: ranges
+                        .into_iter()
+                        .map(|(param, low, length)| RangeKey { param, low, high: low + length })
+                        .collect(),
+                    labels: labels.filter(|_| method != RecordMethod::Delete),
+                },
+                expect,
+            }
         },
     )
 }
 
+fn set(number: u8) -> LabelSetVersion {
+    LabelSetVersion::from_digest(&[number; 32])
+}
+
+fn labels() -> impl Strategy<Value = RecordLabels> {
+    let kind = prop::sample::select(SensitiveKind::ALL.to_vec());
+    (0_u8..3, prop::collection::vec(kind, 0..2)).prop_map(|(number, kinds)| RecordLabels {
+        set: set(number),
+        found: FoundLabels {
+            given: kinds.iter().copied().collect(),
+            own: kinds
+                .into_iter()
+                .map(|kind| Label {
+                    kind,
+                    rule: "rule".to_owned(),
+                    confidence: Confidence::Certain,
+                    origin: Origin::OwnContent,
+                    element: "code".to_owned(),
+                })
+                .collect(),
+        },
+    })
+}
+
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
+        2 => (0_u64..8, labels()).prop_map(|(seq, labels)| Op::PutLabels { seq, labels }),
         2 => people(),
         3 => grants(),
         4 => record(),
@@ -165,9 +196,22 @@ fn said(error: &CommitError) -> String {
     format!("{error:?}")
 }
 
+/// What can be read about labels, as text.
+async fn labelled(store: &Store) -> Vec<String> {
+    let mut seen = Vec::new();
+    for number in [0, 1, 9] {
+        let set = set(number);
+        seen.push(format!("{:?}", store.label_counts(&set).await.unwrap()));
+        for (after, limit) in [(0, 50), (2, 2)] {
+            seen.push(format!("{:?}", store.stale_labels(&set, after, limit).await.unwrap()));
+        }
+    }
+    seen
+}
+
 /// Everything that can be read, as text.
 async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<String> {
-    let mut seen = Vec::new();
+    let mut seen = labelled(store).await;
     macro_rules! see {
         ($($call:expr),* $(,)?) => { $(seen.push(format!("{:?}", $call.await.unwrap()));)* };
     }

@@ -54,6 +54,9 @@ pub enum Command {
     /// About the configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// About the rules by which records are labelled.
+    #[command(subcommand)]
+    Labels(LabelsCommand),
 }
 
 /// Arguments of `demo`.
@@ -223,4 +226,46 @@ pub enum ConfigCommand {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+}
+
+/// About the rules by which records are labelled.
+#[derive(Debug, Subcommand)]
+pub enum LabelsCommand {
+    /// Check a file of label rules: every mistake with its line and rule.
+    Check(LabelFileArgs),
+    /// Run the tests that a file of label rules brings.
+    ///
+    /// The server does the same when it starts, and refuses to start when one fails.
+    Test(LabelFileArgs),
+    /// Say why a resource is labelled as it is: which rules fired, where, and along which
+    /// references.
+    Explain(ExplainArgs),
+}
+
+/// Arguments of `labels check` and `labels test`.
+#[derive(Debug, Args)]
+pub struct LabelFileArgs {
+    /// File of label rules, as `labels.rules_file` names it.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `labels explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// File with one resource, or a Bundle whose entries are explained one by one.
+    #[arg(value_name = "RESOURCE")]
+    pub resource: PathBuf,
+    /// File of label rules; the shipped rules when left out.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// File with what the resource refers to: a resource or a Bundle. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub with: Vec<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
 }

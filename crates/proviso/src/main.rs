@@ -56,5 +56,6 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             runtime.block_on(commands::keys::run(&command))
         }
         Command::Config(command) => commands::config::run(&command),
+        Command::Labels(command) => commands::labels::run(&command),
     }
 }

@@ -3,24 +3,25 @@
 //! A reference tells of its target. A Provenance that lists a withheld diagnosis, a prescription
 //! whose medicine stands in the directory, a visit to a recovery program: each says by its edge
 //! what its target says in words. So a record has, besides its own labels, those of everything it
-//! refers to, one step far (design §6).
+//! refers to, as far as the rules over references lead (design §6).
 //!
 //! An old version of a record is seen only by whoever sees the newest: what a patient restricted,
 //! or what turned out to be another's, is not left open in the past.
+
+use std::sync::Arc;
 
 use proviso_core::category::SensitiveSet;
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
-use proviso_fhir::label::{label_for_referrers, takes_labels};
-use proviso_fhir::references::references;
+use proviso_fhir::label::{Walk, takes_labels};
 use proviso_fhir::search::ResourceKey;
 use quick_cache::sync::Cache;
 
 use super::{Reading, Record, RecordFault, Records, View};
 
-/// LIMIT: a record that refers to more is treated as if each kind were among them.
-const REFERENCES_MAX: usize = 1000;
+/// LIMIT: a record that leads to more is treated as if each kind were among them.
+pub(super) const REFERENCES_MAX: usize = 1000;
 
 /// Which state of the store a read looks at. Pages after the first look at the state of the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +32,27 @@ pub(super) enum State {
 
 /// What records give to those that refer to them, and at which state of the store that was so.
 #[derive(Debug)]
-pub(crate) struct Around(Cache<ResourceKey, (u64, SensitiveSet)>);
+pub(crate) struct Around(Cache<ResourceKey, (u64, Given)>);
+
+/// What one record gives to those that refer to it.
+#[derive(Debug, Clone)]
+struct Given {
+    kinds: SensitiveSet,
+    /// Where labels may come from beyond it, each with the greatest step at which it counts.
+    beyond: Arc<[(ResourceKey, u8)]>,
+}
 
 impl Default for Around {
     fn default() -> Self {
-        // LIMIT: about 100 bytes each.
+        // LIMIT: about 200 bytes each.
         Self(Cache::new(50_000))
+    }
+}
+
+impl Around {
+    /// Forgets what records give, when they are labelled anew.
+    pub(super) fn forget(&self) {
+        self.0.clear();
     }
 }
 
@@ -49,37 +65,51 @@ impl Records {
         if !takes_labels(record.resource_type) {
             return Ok(());
         }
-        let edges = references(record.doc.root(), &self.base);
-        if edges.is_empty() {
-            return Ok(());
-        }
-        if edges.len() > REFERENCES_MAX {
-            record.around = SensitiveSet::all();
+        let mut walk = Walk::new(Some(record.key()), REFERENCES_MAX);
+        walk.go(None, self.labels.reach(record.doc.root(), &self.base));
+        let mut ring = walk.next_ring();
+        if ring.is_empty() {
             return Ok(());
         }
         let now = self.store.latest_seq().await?;
-        for key in edges {
-            record.around = record.around.union(self.given_by(key, now).await?);
+        while !ring.is_empty() && !walk.is_cut() {
+            for key in ring {
+                let given = self.given_by(&key, now).await?;
+                record.around = record.around.union(given.kinds);
+                walk.go(Some(&key), given.beyond.iter().cloned());
+            }
+            ring = walk.next_ring();
+        }
+        if walk.is_cut() {
+            record.around = SensitiveSet::all();
         }
         Ok(())
     }
 
     /// What a record gives to those that refer to it; one that was deleted still gives what it
     /// last gave, since those that refer to it still do.
-    async fn given_by(&self, key: ResourceKey, now: u64) -> Result<SensitiveSet, RecordFault> {
-        if let Some((seq, kinds)) = self.around.0.get(&key)
+    async fn given_by(&self, key: &ResourceKey, now: u64) -> Result<Given, RecordFault> {
+        if let Some((seq, given)) = self.around.0.get(key)
             && seq == now
         {
-            return Ok(kinds);
+            return Ok(given);
         }
-        let kinds = match self.read(key.0, &key.1).await? {
+        let given = match self.read(key.0, &key.1).await? {
             Reading::Live(record) | Reading::Deleted { last: Some(record), .. } => {
-                label_for_referrers(record.doc.root())
+                let root = record.doc.root();
+                let beyond = self.labels.reach(root, &self.base);
+                Given {
+                    kinds: self.labels.label_for_referrers(root).union(record.given),
+                    // The first step is in the record that is labelled, never in this one.
+                    beyond: beyond.into_iter().filter(|(_, steps)| *steps > 1).collect(),
+                }
             }
-            Reading::Deleted { last: None, .. } | Reading::Absent => SensitiveSet::EMPTY,
+            Reading::Deleted { last: None, .. } | Reading::Absent => {
+                Given { kinds: SensitiveSet::EMPTY, beyond: Arc::default() }
+            }
         };
-        self.around.0.insert(key, (now, kinds));
-        Ok(kinds)
+        self.around.0.insert(key.clone(), (now, given.clone()));
+        Ok(given)
     }
 
     /// Whether the view sees a record together with what it refers to.

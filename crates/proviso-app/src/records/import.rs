@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 
 use super::links::{conditional, with_texts};
 use super::transaction::Rules;
-use super::write::{is_same, version_of};
+use super::write::{Writing, is_same, version_of};
 use super::{NewIds, Reading, RecordFault, Records, WholeStore};
 
 /// Lines per batch.
@@ -180,8 +180,8 @@ impl Records {
     }
 
     fn work_on(&self, chunk: Chunk, resolved: &Resolved) -> JoinHandle<Worked> {
-        let (base, resolved) = (self.base.clone(), Arc::clone(resolved));
-        tokio::task::spawn_blocking(move || work(chunk, &base, &resolved))
+        let (writing, resolved) = (self.writing(), Arc::clone(resolved));
+        tokio::task::spawn_blocking(move || work(chunk, &writing, &resolved))
     }
 
     async fn import_progress(&self, key: &str) -> Result<ImportProgress, ImportError> {
@@ -273,7 +273,8 @@ impl Records {
                 (version + 1, RecordMethod::Create, Expect::AbsentOrDeleted)
             }
         };
-        let (record, _) = version_of(doc, &record.id, (version, record.at, method), &self.base)?;
+        let (record, _) =
+            version_of(doc, &record.id, (version, record.at, method), &self.writing())?;
         Ok(Some(Op::PutRecord { record, expect }))
     }
 
@@ -312,7 +313,7 @@ fn progress_op(key: &str, progress: ImportProgress) -> Result<Op, ImportError> {
     Ok(Op::PutSetting { key: key.to_owned(), value, expect: ExpectSetting::Any })
 }
 
-fn work(chunk: Chunk, base: &str, resolved: &Resolved) -> Worked {
+fn work(chunk: Chunk, writing: &Writing, resolved: &Resolved) -> Worked {
     let mut parsed = Parsed { lines: 0, ready: Vec::new(), rejections: Vec::new() };
     let mut missing = BTreeSet::new();
     for (line, bytes) in (chunk.first..).zip(&chunk.lines) {
@@ -320,7 +321,7 @@ fn work(chunk: Chunk, base: &str, resolved: &Resolved) -> Worked {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match parse_line(bytes.clone(), chunk.at, base, resolved, &mut missing) {
+        match parse_line(bytes.clone(), chunk.at, writing, resolved, &mut missing) {
             Ok(Some(ready)) => parsed.ready.push(ready),
             Ok(None) => {}
             Err(reason) => parsed.rejections.push(Rejection { line, reason }),
@@ -333,7 +334,7 @@ fn work(chunk: Chunk, base: &str, resolved: &Resolved) -> Worked {
 fn parse_line(
     bytes: Vec<u8>,
     at: At,
-    base: &str,
+    writing: &Writing,
     resolved: &Resolved,
     missing: &mut BTreeSet<String>,
 ) -> Result<Option<(RecordVersion, Doc)>, String> {
@@ -364,7 +365,7 @@ fn parse_line(
     if let Some(fault) = faults.first() {
         return Err(format!("{}: {}", fault.path, fault.text()));
     }
-    version_of(&doc, &id, (1, at, RecordMethod::Create), base)
+    version_of(&doc, &id, (1, at, RecordMethod::Create), writing)
         .map(|(record, _)| Some((record, doc)))
         .map_err(|fault| fault.to_string())
 }

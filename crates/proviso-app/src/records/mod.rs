@@ -13,6 +13,7 @@ mod history;
 mod import;
 mod include;
 mod links;
+mod relabel;
 mod search;
 mod terms;
 mod transaction;
@@ -30,6 +31,7 @@ use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::json::Doc;
+use proviso_fhir::label::RuleSet;
 use proviso_fhir::search::{Context, Indexer};
 use proviso_store::{Store, StoredRecord};
 
@@ -41,6 +43,7 @@ pub use fault::RecordFault;
 pub use history::{HistoryPage, HistoryScope, Version};
 pub use import::{ImportError, ImportProgress, ImportReport, NotCommitted, Rejection};
 pub use proviso_store::{Op, RecordMethod};
+pub use relabel::{LabelProgress, RelabelError, Relabelled};
 pub use search::{Hit, Page, PageStart, Search};
 pub use transaction::{PreparedEntry, PreparedTransaction, patch_of};
 pub use view::{View, WholeStore};
@@ -54,6 +57,7 @@ pub struct Records {
     entropy: Arc<dyn Entropy>,
     base: String,
     around: Arc<Around>,
+    labels: Arc<RuleSet>,
 }
 
 /// One live version of a resource.
@@ -71,8 +75,11 @@ pub struct Record {
     pub method: RecordMethod,
     /// The resource.
     pub doc: Doc,
-    /// The sensitive kinds that it has from what it refers to, as far as that was looked at.
+    /// The sensitive kinds that it has besides those that it is labelled with now: from what it was
+    /// labelled when it was written, and from what it refers to, as far as that was looked at.
     pub around: SensitiveSet,
+    /// The kinds that it gave to its referrers when it was labelled last.
+    given: SensitiveSet,
 }
 
 /// What a read found, before any decision.
@@ -102,19 +109,22 @@ impl App {
             entropy: Arc::clone(&self.entropy),
             base: self.settings.fhir_base(),
             around: Arc::clone(&self.around),
+            labels: self.labels(),
         }
     }
 }
 
 impl Records {
-    /// The records of a store; `base` is the FHIR base URL without a slash at the end.
+    /// The records of a store, labelled by these rules; `base` is the FHIR base URL without a slash
+    /// at the end.
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         base: impl Into<String>,
+        labels: Arc<RuleSet>,
     ) -> Self {
-        Self { store, clock, entropy, base: base.into(), around: Arc::default() }
+        Self { store, clock, entropy, base: base.into(), around: Arc::default(), labels }
     }
 
     /// What queries depend on besides their text.
@@ -181,10 +191,11 @@ impl Records {
 
 impl Record {
     pub(crate) fn from_stored(stored: StoredRecord) -> Result<Self, RecordFault> {
-        let StoredRecord { resource_type, id, version, at, method, body, .. } = stored;
+        let StoredRecord { resource_type, id, version, at, method, body, labels, .. } = stored;
         let doc = body.and_then(|body| Doc::parse(body).ok()).ok_or(RecordFault::Corrupt)?;
-        let around = SensitiveSet::EMPTY;
-        Ok(Self { resource_type, id, version, at, method, doc, around })
+        // What it was labelled once counts until it is labelled anew, whatever the rules say now.
+        let (around, given) = (labels.kinds(), labels.given);
+        Ok(Self { resource_type, id, version, at, method, doc, around, given })
     }
 
     /// The type and id.

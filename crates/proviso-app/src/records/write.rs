@@ -5,18 +5,21 @@
 //! between fails the batch instead of being lost.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_fhir::json::Doc;
+use proviso_fhir::label::RuleSet;
 use proviso_fhir::meta::{Stamp, stamp, without_server_fields};
 use proviso_fhir::patch::Patch;
 use proviso_fhir::search::{Query, SearchScope};
 use proviso_fhir::validate::validate;
 use proviso_store::{Expect, Op, RangeKey, RecordMethod, RecordVersion};
 
+use super::relabel::labels_of;
 use super::turn::Turn;
 use super::{PageStart, Reading, Record, RecordFault, Records, Search, View, indexer, patients_of};
 
@@ -466,6 +469,7 @@ impl Records {
             patients: patients_of(&before.doc, &self.base),
             keys: Vec::new(),
             ranges: Vec::new(),
+            labels: None,
         };
         let expect = Expect::Version(before.version);
         Ok(Prepared {
@@ -507,7 +511,7 @@ impl Records {
         let Layout { change, version, expect } = layout;
         let method =
             if change == Change::Created { RecordMethod::Create } else { RecordMethod::Update };
-        let (record, after) = version_of(doc, &id, (version, at, method), &self.base)?;
+        let (record, after) = version_of(doc, &id, (version, at, method), &self.writing())?;
         Ok(Prepared {
             change,
             resource_type,
@@ -539,13 +543,27 @@ pub(super) fn acceptable(resource_type: ResourceType, body: Vec<u8>) -> Result<D
     if faults.is_empty() { Ok(doc) } else { Err(RecordFault::Invalid(faults)) }
 }
 
-/// One version as the store keeps it: stamped, indexed, and with the patients it names.
+/// What a version is written with, besides itself.
+#[derive(Debug, Clone)]
+pub(super) struct Writing {
+    pub(super) own_base: String,
+    pub(super) labels: Arc<RuleSet>,
+}
+
+impl Records {
+    pub(super) fn writing(&self) -> Writing {
+        Writing { own_base: self.base.clone(), labels: Arc::clone(&self.labels) }
+    }
+}
+
+/// One version as the store keeps it: stamped, indexed, labelled, and with the patients it names.
 pub(super) fn version_of(
     doc: &Doc,
     id: &ResourceId,
     (version, at, method): (u64, At, RecordMethod),
-    own_base: &str,
+    writing: &Writing,
 ) -> Result<(RecordVersion, Doc), RecordFault> {
+    let own_base = &writing.own_base;
     let bytes =
         stamp(doc, &Stamp { id, version, last_updated: at }).map_err(|_| RecordFault::WrongType)?;
     let stamped = Doc::parse(bytes)?;
@@ -566,6 +584,7 @@ pub(super) fn version_of(
         patients: patients_of(&stamped, own_base),
         keys: index.keys,
         ranges: index.ranges.iter().map(range).collect(),
+        labels: Some(labels_of(&stamped, &writing.labels)),
     };
     Ok((record, stamped))
 }

@@ -10,87 +10,36 @@
 //! LIMIT: nothing here infers (a drug combination that only one disease explains, a laboratory
 //! pattern); what no code and no word says is not found.
 
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
 use proviso_core::category::SensitiveKind;
 use proviso_core::category::SensitiveKind::{
     Adolescent, Genetics, Hiv, MentalHealth, PsychotherapyNotes, Reproductive, Restricted, Sti,
     SubstanceUse, Violence,
 };
 
-/// A code system, under any of the names that resources use for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CodeSystem {
-    /// ICD-10-CM, and WHO ICD-10, which shares its chapters.
-    Icd10,
-    /// ICD-9-CM.
-    Icd9,
-    /// LOINC.
-    Loinc,
-    /// SNOMED CT.
-    Snomed,
-    /// RxNorm.
-    RxNorm,
-    /// HCPCS level II.
-    Hcpcs,
-}
+use proviso_core::label::Confidence;
+use proviso_core::resource_type::ResourceType;
 
-impl CodeSystem {
-    /// Reads a `Coding.system`; `None` for a system that no rule uses.
-    ///
-    /// What names the same system in another way is the same system: `https`, a slash at the end,
-    /// a version behind `|`, an edition of SNOMED CT, a national modification of ICD-10.
-    pub fn from_uri(uri: &str) -> Option<Self> {
-        let uri = uri.trim().to_ascii_lowercase();
-        let uri = uri.split('|').next().unwrap_or_default().trim_end_matches('/');
-        let uri = uri.strip_prefix("https://").or(uri.strip_prefix("http://")).unwrap_or(uri);
-        let uri = uri.strip_prefix("www.").unwrap_or(uri);
-        Some(match uri {
-            "hl7.org/fhir/sid/icd-10"
-            | "hl7.org/fhir/sid/icd-10-cm"
-            | "hl7.org/fhir/sid/icd-10-us"
-            | "hl7.org/fhir/sid/icd-10-gm"
-            | "hl7.org/fhir/sid/icd-10-ca"
-            | "hl7.org/fhir/sid/icd-10-au"
-            | "hl7.org/fhir/sid/icd-10-nl"
-            | "fhir.de/codesystem/bfarm/icd-10-gm"
-            | "terminology.hl7.org/codesystem/icd10"
-            | "terminology.hl7.org/codesystem/icd10cm"
-            | "urn:oid:2.16.840.1.113883.6.90"
-            | "urn:oid:2.16.840.1.113883.6.3" => Self::Icd10,
-            "hl7.org/fhir/sid/icd-9-cm"
-            | "hl7.org/fhir/sid/icd-9-cm/diagnosis"
-            | "terminology.hl7.org/codesystem/icd9"
-            | "terminology.hl7.org/codesystem/icd9cm"
-            | "urn:oid:2.16.840.1.113883.6.103" => Self::Icd9,
-            "loinc.org" | "urn:oid:2.16.840.1.113883.6.1" => Self::Loinc,
-            "snomed.info/sct" | "urn:oid:2.16.840.1.113883.6.96" => Self::Snomed,
-            "nlm.nih.gov/research/umls/rxnorm" | "urn:oid:2.16.840.1.113883.6.88" => Self::RxNorm,
-            "terminology.hl7.org/codesystem/hcpcs"
-            | "cms.gov/medicare/coding/hcpcsreleasecodesets"
-            | "urn:oid:2.16.840.1.113883.6.285" => Self::Hcpcs,
-            edition if edition.starts_with("snomed.info/sct/") => Self::Snomed,
-            _ => return None,
-        })
-    }
-}
+use super::set::{CodeList, EdgeRule, LabelRule, Rules};
+use super::system::CodeSystem;
 
 /// Codes of one system that mean one kind.
 #[derive(Debug, Clone, Copy)]
-pub struct CodeRule {
-    /// The stable id, as shown in explanations.
-    pub id: &'static str,
-    /// What it means.
-    pub kind: SensitiveKind,
-    /// The system.
-    pub system: CodeSystem,
-    /// Which codes.
-    pub codes: Codes,
-    /// What the rule was written from.
-    pub source: &'static str,
+struct CodeRule {
+    id: &'static str,
+    kind: SensitiveKind,
+    system: CodeSystem,
+    codes: Codes,
+    source: &'static str,
 }
 
 /// A set of codes.
 #[derive(Debug, Clone, Copy)]
-pub enum Codes {
+enum Codes {
     /// Exactly these.
     Exact(&'static [&'static str]),
     /// Every code that starts with one of these, dots left out.
@@ -99,20 +48,13 @@ pub enum Codes {
     Between(&'static [(&'static str, &'static str)]),
 }
 
-/// Words that mean one kind, wherever a text for humans says them.
+/// Words that mean one kind, wherever a text for humans says them ([`LabelRule::words`]).
 #[derive(Debug, Clone, Copy)]
-pub struct WordRule {
-    /// The stable id, as shown in explanations.
-    pub id: &'static str,
-    /// What it means.
-    pub kind: SensitiveKind,
-    /// Phrases: stems of neighbouring words, lower case, separated by one space. A stem matches
-    /// every word that starts with it; a stem that ends in `=` matches only the whole word, one
-    /// that ends in `^` only the whole word in capitals. The first stem has three letters or more.
-    /// Letters with accents part words, here as in the text.
-    pub phrases: &'static [&'static str],
-    /// What the rule was written from.
-    pub source: &'static str,
+struct WordRule {
+    id: &'static str,
+    kind: SensitiveKind,
+    phrases: &'static [&'static str],
+    source: &'static str,
 }
 
 const ICD10: &str = "ICD-10-CM tabular list, FY2026 (CDC NCHS, public domain)";
@@ -134,7 +76,7 @@ const fn rule(
 }
 
 /// Rules over codes.
-pub const CODE_RULES: &[CodeRule] = &[
+const CODE_RULES: &[CodeRule] = &[
     // ----- mental health
     rule(
         "mental-icd10-chapter",
@@ -150,9 +92,42 @@ pub const CODE_RULES: &[CodeRule] = &[
         MentalHealth,
         CodeSystem::Icd10,
         Codes::Under(&[
-            "R44", "R4585", "R457", "T1491", "Z046", "Z133", "Z8651", "Z8659", "Z915", "Z818",
-            "O9934", "O906", "Z69",
+            "R44", "R4585", "R4588", "R457", "T1491", "Z046", "Z133", "Z8651", "Z8659", "Z915",
+            "Z818", "O9934", "O906", "Z69",
         ]),
+        ICD10,
+    ),
+    // Psychotic, mood, amnestic, neurocognitive and anxiety disorders that a substance brought on
+    // are of both kinds.
+    rule(
+        "mental-icd10-induced",
+        MentalHealth,
+        CodeSystem::Icd10,
+        Codes::Under(&[
+            "F1014", "F1015", "F1016", "F1017", "F10180", "F1024", "F1025", "F1026", "F1027",
+            "F10280", "F1094", "F1095", "F1096", "F1097", "F10980", "F1114", "F1115", "F1116",
+            "F1117", "F11180", "F1124", "F1125", "F1126", "F1127", "F11280", "F1194", "F1195",
+            "F1196", "F1197", "F11980", "F1214", "F1215", "F1216", "F1217", "F12180", "F1224",
+            "F1225", "F1226", "F1227", "F12280", "F1294", "F1295", "F1296", "F1297", "F12980",
+            "F1314", "F1315", "F1316", "F1317", "F13180", "F1324", "F1325", "F1326", "F1327",
+            "F13280", "F1394", "F1395", "F1396", "F1397", "F13980", "F1414", "F1415", "F1416",
+            "F1417", "F14180", "F1424", "F1425", "F1426", "F1427", "F14280", "F1494", "F1495",
+            "F1496", "F1497", "F14980", "F1514", "F1515", "F1516", "F1517", "F15180", "F1524",
+            "F1525", "F1526", "F1527", "F15280", "F1594", "F1595", "F1596", "F1597", "F15980",
+            "F1614", "F1615", "F1616", "F1617", "F16180", "F1624", "F1625", "F1626", "F1627",
+            "F16280", "F1694", "F1695", "F1696", "F1697", "F16980", "F1814", "F1815", "F1816",
+            "F1817", "F18180", "F1824", "F1825", "F1826", "F1827", "F18280", "F1894", "F1895",
+            "F1896", "F1897", "F18980", "F1914", "F1915", "F1916", "F1917", "F19180", "F1924",
+            "F1925", "F1926", "F1927", "F19280", "F1994", "F1995", "F1996", "F1997", "F19980",
+        ]),
+        ICD10,
+    ),
+    // HL7 counts what takes the mind's powers (`COGN`) to behavioral health.
+    rule(
+        "mental-icd10-dementia",
+        MentalHealth,
+        CodeSystem::Icd10,
+        Codes::Under(&["G30", "G310", "G3183"]),
         ICD10,
     ),
     rule(
@@ -236,8 +211,8 @@ pub const CODE_RULES: &[CodeRule] = &[
         CodeSystem::Icd10,
         Codes::Under(&[
             "K70", "K292", "K852", "K860", "G312", "G621", "G721", "I426", "R780", "R781", "R782",
-            "R783", "R784", "T40", "T510", "Z714", "Z715", "Z811", "Z813", "Z814", "Z0283",
-            "O9931", "O9932", "P0414", "P0440", "P0441", "P0442", "P961", "Q860",
+            "R783", "R784", "T40", "T510", "Z714", "Z715", "Z811", "Z813", "Z814", "Z0283", "O354",
+            "O355", "O9931", "O9932", "P043", "P0414", "P0440", "P0441", "P0442", "P961", "Q860",
         ]),
         ICD10,
     ),
@@ -301,7 +276,9 @@ pub const CODE_RULES: &[CodeRule] = &[
         Hiv,
         CodeSystem::Icd10,
         Codes::Under(&[
-            "B20", "B9735", "Z21", "R75", "Z114", "Z206", "Z717", "O987", "Z830", "Z2981",
+            // B21 to B24 are of WHO ICD-10 and its other modifications.
+            "B20", "B21", "B22", "B23", "B24", "B9735", "Z21", "R75", "Z114", "Z206", "Z717",
+            "O987", "Z830", "Z2981",
         ]),
         ICD10,
     ),
@@ -351,7 +328,7 @@ pub const CODE_RULES: &[CodeRule] = &[
             ("Z39", "Z3A"),
             ("N46", "N46"),
             ("N96", "N98"),
-            ("N52", "N52"),
+            ("N52", "N53"),
             ("F52", "F52"),
             ("F64", "F66"),
             ("Z70", "Z70"),
@@ -438,7 +415,9 @@ pub const CODE_RULES: &[CodeRule] = &[
         "sti-icd10-related",
         Sti,
         CodeSystem::Icd10,
-        Codes::Under(&["B977", "Z113", "Z202", "O981", "O982", "O983", "R8781", "R8582", "R8762"]),
+        Codes::Under(&[
+            "B977", "Z113", "Z202", "Z224", "O981", "O982", "O983", "R8781", "R8582", "R8762",
+        ]),
         ICD10,
     ),
     rule(
@@ -494,7 +473,9 @@ pub const CODE_RULES: &[CodeRule] = &[
         "violence-icd10-related",
         Violence,
         CodeSystem::Icd10,
-        Codes::Under(&["Z044", "Z047", "Z6281", "Z9141", "O9A3", "O9A4", "O9A5", "Z654"]),
+        Codes::Under(&[
+            "Z044", "Z047", "Z5681", "Z6281", "Z9141", "Z9142", "O9A3", "O9A4", "O9A5", "Z654",
+        ]),
         ICD10,
     ),
     rule(
@@ -503,6 +484,14 @@ pub const CODE_RULES: &[CodeRule] = &[
         CodeSystem::Icd9,
         Codes::Under(&["9955", "9958", "E960", "E967", "V154", "V715"]),
         ICD9,
+    ),
+    rule(
+        "violence-loinc",
+        Violence,
+        CodeSystem::Loinc,
+        // HARK, and the item of PRAPARE that it shares.
+        Codes::Exact(&["76499-3", "76500-8", "76501-6", "76502-4", "76503-2", "76504-0"]),
+        LOINC,
     ),
     rule(
         "violence-snomed",
@@ -519,6 +508,17 @@ pub const CODE_RULES: &[CodeRule] = &[
         Codes::Under(&[
             "Z137", "Z14", "Z15", "Z3143", "Z3144", "Z315", "Z8481", "D56", "D57", "D66", "D67",
             "E84", "G10", "G710", "Q9",
+        ]),
+        ICD10,
+    ),
+    // Single-gene diseases outside the chapters above.
+    rule(
+        "genetics-icd10-hereditary",
+        Genetics,
+        CodeSystem::Icd10,
+        Codes::Under(&[
+            "D55", "D58", "D680", "D6851", "D6852", "E700", "E701", "E75", "E76", "E8301",
+            "E83110", "E8801", "G11", "G120", "G121", "G600", "G711", "Q850", "Q874",
         ]),
         ICD10,
     ),
@@ -570,7 +570,7 @@ const fn words(
 }
 
 /// Rules over texts for humans: displays, titles, narratives, notes.
-pub const WORD_RULES: &[WordRule] = &[
+const WORD_RULES: &[WordRule] = &[
     words(
         "mental-words",
         MentalHealth,
@@ -593,6 +593,40 @@ pub const WORD_RULES: &[WordRule] = &[
             "panic disorder",
             "bipolar",
             "schizo",
+            "cyclothym",
+            "mood disorder",
+            "mood affective",
+            "phobi",
+            "acrophobi",
+            "agoraphobi",
+            "claustrophobi",
+            "adjustment disorder",
+            "somatoform",
+            "dissociative",
+            "conversion disorder",
+            "kleptomani",
+            "pyromani",
+            "pathological gambling",
+            "gambling disorder",
+            "explosive disorder",
+            "conduct disorder",
+            "oppositional defian",
+            "paraphili",
+            "fetish",
+            "voyeur",
+            "exhibitionis",
+            "pedophil",
+            "frotteur",
+            "tourette",
+            "delusion",
+            "hallucination",
+            "dementia",
+            "alzheimer",
+            "intellectual disab",
+            "intellectual developmental",
+            "asperger",
+            "hypochondri",
+            "trichotilloman",
             "mania=",
             "manic",
             "suicid",
@@ -649,6 +683,10 @@ pub const WORD_RULES: &[WordRule] = &[
             "diazepam",
             "methylphenidate",
             "atomoxetine",
+            "donepezil",
+            "memantine",
+            "galantamine",
+            "rivastigmine",
             "lisdexamfetamine",
             "dextroamphetamine",
             // Spanish.
@@ -700,6 +738,24 @@ pub const WORD_RULES: &[WordRule] = &[
             "opiate abuse",
             "opiate depend",
             "heroin",
+            "hallucinogen",
+            "inhalant abuse",
+            "inhalant depend",
+            "inhalant use",
+            "inhalant induced",
+            "stimulant abuse",
+            "stimulant depend",
+            "stimulant use",
+            "stimulant induced",
+            "anxiolytic abuse",
+            "anxiolytic depend",
+            "anxiolytic use",
+            "anxiolytic induced",
+            "psychoactive substance",
+            "opioid induced",
+            "cocaine induced",
+            "alcohol induced",
+            "fetal alcohol",
             "cocaine",
             "methamphetamine",
             "amphetamine abuse",
@@ -805,6 +861,23 @@ pub const WORD_RULES: &[WordRule] = &[
             "abortive",
             "fetal",
             "fetus",
+            "eclampsia",
+            "preeclampsia",
+            "hellp=",
+            "puerper",
+            "gravid",
+            "placent",
+            "trimester",
+            "antepartum",
+            "intrapartum",
+            "stillb",
+            "live birth",
+            "ectopic",
+            "hydatidiform",
+            "oligosperm",
+            "azoosperm",
+            "maternal care",
+            "labor and delivery",
             "foetal",
             "gestation",
             "contracept",
@@ -825,6 +898,13 @@ pub const WORD_RULES: &[WordRule] = &[
             "infertil",
             "vitro fertili",
             "erectile",
+            "dyspareuni",
+            "vaginismus",
+            "sexual desire",
+            "transsexual",
+            "transgender",
+            "gender identity",
+            "gender incongru",
             "sexual orientation",
             "sexual function",
             "sexual activity",
@@ -851,7 +931,14 @@ pub const WORD_RULES: &[WordRule] = &[
             "chlamydia",
             "gonorrh",
             "neisseria gono",
-            "syphilis",
+            "syphil",
+            "neurosyphil",
+            "gonococc",
+            "chancr",
+            "lymphogranuloma vener",
+            "granuloma inguinale",
+            "tabes dorsalis",
+            "condylom",
             "treponema",
             "genital herpes",
             "anogenital",
@@ -922,6 +1009,26 @@ pub const WORD_RULES: &[WordRule] = &[
             "exome",
             "carrier screen",
             "trisomy",
+            "triploid",
+            "polyploid",
+            "aneuploid",
+            "monosomy",
+            "mosaicism",
+            "translocation",
+            "autosom",
+            "turner s syndrome",
+            "turner syndrome",
+            "klinefelter",
+            "angelman",
+            "prader willi",
+            "fragile x",
+            "marfan",
+            "neurofibromatosis",
+            "tay sachs",
+            "hemophilia",
+            "haemophilia",
+            "muscular dystrophy",
+            "phenylketonuri",
             "down syndrome",
             "sickle",
             "thalassemia",
@@ -954,3 +1061,225 @@ pub const WORD_RULES: &[WordRule] = &[
         ],
     ),
 ];
+
+/// Codes that mean one kind only in some elements of some types.
+#[derive(Debug, Clone, Copy)]
+struct PlacedRule {
+    id: &'static str,
+    kind: SensitiveKind,
+    confidence: Confidence,
+    system: &'static str,
+    codes: &'static [&'static str],
+    source: &'static str,
+    on: &'static [ResourceType],
+    at: &'static [&'static str],
+}
+
+const DOCUMENTS: &[ResourceType] = &[
+    ResourceType::DOCUMENT_REFERENCE,
+    ResourceType::COMPOSITION,
+    ResourceType::DIAGNOSTIC_REPORT,
+    ResourceType::DOCUMENT_MANIFEST,
+    ResourceType::CLINICAL_IMPRESSION,
+];
+
+/// A kind of document.
+const fn document(
+    id: &'static str,
+    kind: SensitiveKind,
+    confidence: Confidence,
+    codes: &'static [&'static str],
+) -> PlacedRule {
+    PlacedRule {
+        id,
+        kind,
+        confidence,
+        system: CodeSystem::Loinc.uri(),
+        codes,
+        source: "value set v3-LoincDocumentOntologyInternational (HL7/UTG, CC0) of LOINC",
+        on: DOCUMENTS,
+        at: &["type", "category", "code"],
+    }
+}
+
+/// A kind of insurance: one that pays for nothing else says what is paid for.
+const fn insurance(
+    id: &'static str,
+    kind: SensitiveKind,
+    codes: &'static [&'static str],
+) -> PlacedRule {
+    PlacedRule {
+        id,
+        kind,
+        confidence: Confidence::Certain,
+        system: "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+        codes,
+        source: "HL7 v3 ActCode, kinds of insurance policy (HL7/UTG, CC0)",
+        on: &[ResourceType::COVERAGE],
+        at: &["type"],
+    }
+}
+
+/// Rules over categories and kinds of document.
+const PLACED_RULES: &[PlacedRule] = &[
+    document(
+        "mental-documents",
+        MentalHealth,
+        Confidence::Certain,
+        &[
+            "11510-5", "28627-8", "28628-6", "34102-4", "34785-6", "34786-4", "34787-2", "34788-0",
+            "34790-6", "34791-4", "34792-2", "34793-0",
+        ],
+    ),
+    // 45 CFR 164.501: what was said in a counseling session, also of a group.
+    document(
+        "psychotherapy-documents",
+        PsychotherapyNotes,
+        Confidence::Possible,
+        &["34787-2", "34790-6", "34793-0"],
+    ),
+    document(
+        "reproductive-documents",
+        Reproductive,
+        Confidence::Likely,
+        &["34777-3", "34778-1", "57059-8"],
+    ),
+    document("genetics-documents", Genetics, Confidence::Certain, &["68656-8"]),
+    PlacedRule {
+        id: "genetics-report-category",
+        kind: Genetics,
+        confidence: Confidence::Certain,
+        system: "http://terminology.hl7.org/CodeSystem/v2-0074",
+        codes: &["GE"],
+        source: "HL7 v2 table 0074, diagnostic service section (HL7/UTG, CC0)",
+        on: &[ResourceType::DIAGNOSTIC_REPORT],
+        at: &["category"],
+    },
+    insurance("mental-coverage", MentalHealth, &["MENTPOL", "MENTPRG"]),
+    insurance("substance-coverage", SubstanceUse, &["SUBPOL", "SUBPRG"]),
+    insurance("hiv-coverage", Hiv, &["HIVAIDS"]),
+];
+
+const HL7_R4: &str = "reference elements of FHIR R4 4.0.1 (HL7, CC0)";
+
+/// What labels travel along. Every reference counts for one step; the chains below say why a record
+/// is there at all, and a reason told by reference must be no way out for a reason told by code.
+fn edge_rules() -> Vec<EdgeRule> {
+    use ResourceType as T;
+    let edge = |id, from: &[T], elements: &[&'static str], steps| EdgeRule {
+        id: Cow::Borrowed(id),
+        source: Cow::Borrowed(HL7_R4),
+        from: from.to_vec(),
+        elements: elements.iter().map(|path| Cow::Borrowed(*path)).collect(),
+        to: Vec::new(),
+        steps,
+    };
+    vec![
+        edge("refers-to", &[], &[], 1),
+        // Everything recorded at a visit counts as what the visit was for.
+        edge(
+            "visit-reason",
+            &[T::ENCOUNTER],
+            &["reasonReference", "diagnosis.condition", "partOf", "basedOn", "episodeOfCare"],
+            3,
+        ),
+        edge("episode-reason", &[T::EPISODE_OF_CARE], &["diagnosis.condition"], 4),
+        // A dispense, an administration, a result or a report counts as what was ordered, and the
+        // order as what it was for.
+        edge(
+            "order-reason",
+            &[
+                T::MEDICATION_REQUEST,
+                T::MEDICATION_DISPENSE,
+                T::MEDICATION_ADMINISTRATION,
+                T::MEDICATION_STATEMENT,
+                T::SERVICE_REQUEST,
+                T::DEVICE_REQUEST,
+                T::PROCEDURE,
+                T::OBSERVATION,
+                T::DIAGNOSTIC_REPORT,
+                T::APPOINTMENT,
+                T::CARE_PLAN,
+                T::GOAL,
+            ],
+            &[
+                "reasonReference",
+                "medicationReference",
+                "authorizingPrescription",
+                "request",
+                "basedOn",
+                "partOf",
+                "addresses",
+            ],
+            3,
+        ),
+        // An explanation of benefits counts as its claim, and the claim as what was done and why.
+        edge(
+            "claim-reason",
+            &[T::CLAIM, T::CLAIM_RESPONSE, T::EXPLANATION_OF_BENEFIT],
+            &[
+                "claim",
+                "request",
+                "prescription",
+                "originalPrescription",
+                "diagnosis.diagnosisReference",
+                "procedure.procedureReference",
+                "item.encounter",
+            ],
+            3,
+        ),
+    ]
+}
+
+/// The rules as they are shipped.
+pub(super) fn shipped() -> Rules {
+    let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+    let list = |system: &str, codes: &Codes| {
+        let mut list = CodeList { system: system.to_owned(), ..CodeList::default() };
+        match codes {
+            Codes::Exact(codes) => list.exact = texts(codes),
+            Codes::Under(stems) => list.under = texts(stems),
+            Codes::Between(ranges) => {
+                list.between =
+                    ranges.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+            }
+        }
+        list
+    };
+    let coded = CODE_RULES.iter().map(|rule| LabelRule {
+        id: Cow::Borrowed(rule.id),
+        kind: rule.kind,
+        confidence: Confidence::Certain,
+        source: Cow::Borrowed(rule.source),
+        on: Vec::new(),
+        at: Vec::new(),
+        codes: vec![list(rule.system.uri(), &rule.codes)],
+        words: Vec::new(),
+    });
+    let placed = PLACED_RULES.iter().map(|rule| LabelRule {
+        id: Cow::Borrowed(rule.id),
+        kind: rule.kind,
+        confidence: rule.confidence,
+        source: Cow::Borrowed(rule.source),
+        on: rule.on.to_vec(),
+        at: rule.at.iter().map(|path| Cow::Borrowed(*path)).collect(),
+        codes: vec![list(rule.system, &Codes::Exact(rule.codes))],
+        words: Vec::new(),
+    });
+    let worded = WORD_RULES.iter().map(|rule| LabelRule {
+        id: Cow::Borrowed(rule.id),
+        kind: rule.kind,
+        confidence: Confidence::Likely,
+        source: Cow::Borrowed(rule.source),
+        on: Vec::new(),
+        at: Vec::new(),
+        codes: Vec::new(),
+        words: rule.phrases.iter().map(|phrase| Cow::Borrowed(*phrase)).collect(),
+    });
+    Rules {
+        labels: coded.chain(placed).chain(worded).collect(),
+        edges: edge_rules(),
+        known: Vec::new(),
+        systems: Vec::new(),
+    }
+}

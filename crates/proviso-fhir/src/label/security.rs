@@ -25,21 +25,46 @@ pub(super) enum Meaning {
     Handling,
 }
 
-/// Reads one coding of `meta.security`.
-pub(super) fn meaning(system: &str, code: &str) -> Meaning {
-    match system {
+/// The systems whose labels have their meaning from HL7, under any of their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum System {
+    Confidentiality,
+    ActCode,
+    UsLaw,
+    /// Why something is done or how sure it is: no statement about sensitivity.
+    Circumstance,
+}
+
+fn system(uri: &str) -> Option<System> {
+    Some(match uri {
         "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
         | "http://hl7.org/fhir/v3/Confidentiality"
-        | "urn:oid:2.16.840.1.113883.5.25" => confidentiality(code),
+        | "urn:oid:2.16.840.1.113883.5.25" => System::Confidentiality,
         "http://terminology.hl7.org/CodeSystem/v3-ActCode"
         | "http://hl7.org/fhir/v3/ActCode"
-        | "urn:oid:2.16.840.1.113883.5.4" => act_code(code),
-        "http://terminology.hl7.org/CodeSystem/v3-ActUSPrivacyLaw" => us_law(code),
+        | "urn:oid:2.16.840.1.113883.5.4" => System::ActCode,
+        "http://terminology.hl7.org/CodeSystem/v3-ActUSPrivacyLaw" => System::UsLaw,
         "http://terminology.hl7.org/CodeSystem/v3-ActReason"
         | "http://hl7.org/fhir/v3/ActReason"
         | "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
-        | "http://hl7.org/fhir/v3/ObservationValue" => Meaning::Handling,
-        _ => kinds(&[Restricted]),
+        | "http://hl7.org/fhir/v3/ObservationValue" => System::Circumstance,
+        _ => return None,
+    })
+}
+
+/// Whether labels of a system have their meaning from HL7.
+pub(super) fn is_known(uri: &str) -> bool {
+    system(uri).is_some()
+}
+
+/// Reads one coding of `meta.security`.
+pub(super) fn meaning(uri: &str, code: &str) -> Meaning {
+    match system(uri) {
+        Some(System::Confidentiality) => confidentiality(code),
+        Some(System::ActCode) => act_code(code),
+        Some(System::UsLaw) => us_law(code),
+        Some(System::Circumstance) => Meaning::Handling,
+        None => kinds(&[Restricted]),
     }
 }
 

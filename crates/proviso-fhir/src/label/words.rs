@@ -1,15 +1,11 @@
 //! Finds rule words in texts for humans, in one pass and without allocating.
 
-use proviso_core::category::SensitiveKind;
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
 
-use super::rules::WORD_RULES;
-
-/// One hit: which rule and which kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hit {
-    pub(super) rule: &'static str,
-    pub(super) kind: SensitiveKind,
-}
+use super::index::RuleIndex;
 
 /// The longest word that is compared; a longer run of letters is cut, which no stem reaches.
 const WORD_MAX: usize = 32;
@@ -18,53 +14,86 @@ const WORD_MAX: usize = 32;
 /// dismissed by one look at it.
 const FILTER_BITS: usize = 4096;
 
-static FILTER: [u64; FILTER_BITS / 64] = filter();
-
-const fn slot(first: u8, second: u8, third: u8) -> usize {
-    (first as usize * 961 + second as usize * 31 + third as usize) % FILTER_BITS
+/// The phrases of a rule set.
+#[derive(Debug, Clone)]
+pub(super) struct WordIndex {
+    filter: Vec<u64>,
+    /// Sorted, so that those with one first letter stand together.
+    phrases: Vec<(Box<str>, RuleIndex)>,
 }
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, where a miss is an error")]
-const fn filter() -> [u64; FILTER_BITS / 64] {
-    let mut bits = [0_u64; FILTER_BITS / 64];
-    let mut rule = 0;
-    while rule < WORD_RULES.len() {
-        let phrases = WORD_RULES[rule].phrases;
-        let mut phrase = 0;
-        while phrase < phrases.len() {
-            let text = phrases[phrase].as_bytes();
-            let at = slot(text[0], text[1], text[2]);
-            bits[at / 64] |= 1 << (at % 64);
-            phrase += 1;
-        }
-        rule += 1;
+impl Default for WordIndex {
+    fn default() -> Self {
+        Self { filter: vec![0; FILTER_BITS / 64], phrases: Vec::new() }
     }
-    bits
 }
 
-fn may_begin_a_phrase(word: &[u8]) -> bool {
-    let [first, second, third, ..] = word else { return false };
-    let at = slot(*first, *second, *third);
-    FILTER.get(at / 64).is_some_and(|bits| bits & (1 << (at % 64)) != 0)
+fn slot(word: &[u8]) -> Option<usize> {
+    let [first, second, third, ..] = word else { return None };
+    let sum = usize::from(*first) * 961 + usize::from(*second) * 31 + usize::from(*third);
+    Some(sum % FILTER_BITS)
 }
 
-/// Calls `found` for every rule phrase in the text. Words are runs of ASCII letters and digits;
-/// everything else separates, so `PHQ-9` reads `phq 9`; the names of XHTML tags are left out.
-pub(super) fn scan(text: &[u8], found: &mut impl FnMut(Hit)) {
-    let mut words = Words { text, position: 0 };
-    while let Some(word) = words.next() {
-        if !may_begin_a_phrase(word.bytes()) {
-            continue;
+/// Whether a phrase has a form that texts can fit (see [`super::set::LabelRule::words`]).
+pub(super) fn is_phrase(phrase: &str) -> bool {
+    let plain = |stem: &str| {
+        let letters = stem.strip_suffix(['=', '^']).unwrap_or(stem);
+        (1..WORD_MAX).contains(&letters.len())
+            && letters.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    let first = phrase.split(' ').next().unwrap_or_default();
+    // The filter looks at three letters.
+    first.trim_end_matches(['=', '^']).len() >= 3 && phrase.split(' ').all(plain)
+}
+
+impl WordIndex {
+    pub(super) fn add(&mut self, phrase: &str, rule: RuleIndex) {
+        if let Some(at) = slot(phrase.as_bytes())
+            && let Some(bits) = self.filter.get_mut(at / 64)
+        {
+            *bits |= 1 << (at % 64);
         }
-        let first = word.bytes().first();
-        for rule in WORD_RULES {
-            for phrase in rule.phrases {
-                if phrase.as_bytes().first() == first && phrase_matches(phrase, word, words) {
-                    found(Hit { rule: rule.id, kind: rule.kind });
+        self.phrases.push((phrase.to_owned().into_boxed_str(), rule));
+    }
+
+    /// To be called once everything is added.
+    pub(super) fn sort(&mut self) {
+        self.phrases.sort_unstable();
+        self.phrases.dedup();
+    }
+
+    fn may_begin_a_phrase(&self, word: &[u8]) -> bool {
+        slot(word)
+            .and_then(|at| Some(self.filter.get(at / 64)? & (1 << (at % 64)) != 0))
+            .unwrap_or(false)
+    }
+
+    /// Calls `found` with the rule of every phrase in the text. Words are runs of ASCII letters and
+    /// digits; everything else separates, so `PHQ-9` reads `phq 9`; the names of XHTML tags are
+    /// left out.
+    pub(super) fn scan(&self, text: &[u8], found: &mut dyn FnMut(RuleIndex)) {
+        let mut words = Words { text, position: 0 };
+        while let Some(word) = words.next() {
+            if !self.may_begin_a_phrase(word.bytes()) {
+                continue;
+            }
+            let Some(start) = word.bytes().get(..3) else { continue };
+            let from = self.phrases.partition_point(|(phrase, _)| begins(phrase) < start);
+            for (phrase, rule) in self.phrases.get(from..).unwrap_or_default() {
+                if begins(phrase) != start {
+                    break;
+                }
+                if phrase_matches(phrase, word, words) {
+                    found(*rule);
                 }
             }
         }
     }
+}
+
+/// The first three letters of a phrase.
+fn begins(phrase: &str) -> &[u8] {
+    phrase.as_bytes().get(..3).unwrap_or_default()
 }
 
 fn phrase_matches(phrase: &str, first: Word, mut rest: Words<'_>) -> bool {
@@ -156,20 +185,22 @@ impl Words<'_> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use proviso_core::category::{SensitiveKind, SensitiveSet};
 
+    use super::super::set::RuleSet;
     use super::*;
 
-    fn kinds(text: &str) -> SensitiveSet {
-        let mut hits = Vec::new();
-        scan(text.as_bytes(), &mut |hit: Hit| hits.push(hit.kind));
-        hits.into_iter().collect()
+    fn kinds(set: &RuleSet, text: &str) -> SensitiveSet {
+        let mut kinds = SensitiveSet::EMPTY;
+        set.words.scan(text.as_bytes(), &mut |rule| {
+            kinds = kinds.with(set.rule(rule).unwrap().kind);
+        });
+        kinds
     }
 
     fn check(text: &str, expected: &[SensitiveKind]) {
-        assert_eq!(kinds(text), expected.iter().copied().collect(), "{text}");
+        let set = RuleSet::shipped();
+        assert_eq!(kinds(&set, text), expected.iter().copied().collect(), "{text}");
     }
 
     #[test]
@@ -216,15 +247,26 @@ mod tests {
 
     #[test]
     fn every_phrase_is_found_by_its_own_text() {
-        for rule in WORD_RULES {
-            for phrase in rule.phrases {
+        let set = RuleSet::shipped();
+        for rule in &set.rules().labels {
+            for phrase in &rule.words {
                 let text = phrase.replace('=', "");
                 let text = text.strip_suffix('^').map_or(text.clone(), str::to_ascii_uppercase);
-                assert!(kinds(&text).contains(rule.kind), "{} does not find `{phrase}`", rule.id);
-                // The filter looks at three letters.
-                assert!(phrase.split(' ').next().is_some_and(|stem| stem.len() >= 3), "{phrase}");
-                assert!(phrase.is_ascii() && *phrase == phrase.to_ascii_lowercase(), "{phrase}");
+                let found = kinds(&set, &text).contains(rule.kind);
+                assert!(found, "{} does not find `{phrase}`", rule.id);
             }
+        }
+    }
+
+    #[test]
+    fn a_phrase_that_fits_no_text_is_told() {
+        for phrase in ["hiv=", "audit c=", "aids^", "part 2 program", "gad7="] {
+            assert!(is_phrase(phrase), "{phrase}");
+        }
+        for phrase in
+            ["", "ab", "a b", "HIV", "hiv  test", " hiv", "depresi\u{f3}n", "hi=", "a-b c"]
+        {
+            assert!(!is_phrase(phrase), "{phrase}");
         }
     }
 }

@@ -8,7 +8,7 @@ use proviso_core::id::ResourceId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::json::{Doc, Node};
-use proviso_fhir::label::{SECURITY_LABEL, findings};
+use proviso_fhir::label::stated_kinds;
 use proviso_fhir::patch::{Patch, PatchError};
 use proviso_fhir::references::references;
 
@@ -354,11 +354,7 @@ fn keeps_labels(before: Node<'_>, after: Node<'_>) -> bool {
             .collect()
     };
     // What is labelled inside (contained resources, single elements) keeps its kinds as well.
-    let stated = |root: Node<'_>| -> SensitiveSet {
-        let own = findings(root).into_iter().filter(|finding| finding.rule == SECURITY_LABEL);
-        own.map(|finding| finding.kind).collect()
-    };
     let kept = labels(after);
     labels(before).iter().all(|label| kept.contains(label))
-        && stated(before).is_subset_of(stated(after))
+        && stated_kinds(before).is_subset_of(stated_kinds(after))
 }

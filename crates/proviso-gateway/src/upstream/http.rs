@@ -9,6 +9,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
@@ -24,6 +25,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::json::Doc;
+use proviso_fhir::label::RuleSet;
 
 use crate::settings::HttpUpstreamSettings;
 
@@ -91,6 +93,8 @@ pub(crate) struct HttpUpstream {
     authorization: Option<HeaderValue>,
     timeout: Duration,
     answer_bytes_max: usize,
+    /// By which rules what it answers is labelled.
+    pub(super) labels: Arc<RuleSet>,
 }
 
 impl fmt::Debug for HttpUpstream {
@@ -100,7 +104,10 @@ impl fmt::Debug for HttpUpstream {
 }
 
 impl HttpUpstream {
-    pub(crate) fn new(settings: &HttpUpstreamSettings) -> Result<Self, UpstreamSetupError> {
+    pub(crate) fn new(
+        settings: &HttpUpstreamSettings,
+        labels: Arc<RuleSet>,
+    ) -> Result<Self, UpstreamSetupError> {
         let base = settings.base_url.trim_end_matches('/').to_owned();
         check_base(&base)?;
         let authorization = match &settings.authorization {
@@ -132,6 +139,7 @@ impl HttpUpstream {
             authorization,
             timeout: settings.timeout,
             answer_bytes_max: settings.answer_bytes_max,
+            labels,
         })
     }
 
@@ -277,8 +285,12 @@ fn is_fhir_json(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
+    fn rules() -> Arc<RuleSet> {
+        Arc::new(RuleSet::shipped())
+    }
+
     fn upstream(base: &str) -> HttpUpstream {
-        HttpUpstream::new(&HttpUpstreamSettings::at(base)).unwrap()
+        HttpUpstream::new(&HttpUpstreamSettings::at(base), rules()).unwrap()
     }
 
     #[test]
@@ -307,7 +319,11 @@ mod tests {
             ("https://user:pw@fhir.example.org", false),
             ("https://fhir.example.org?x=1", false),
         ] {
-            assert_eq!(HttpUpstream::new(&HttpUpstreamSettings::at(base)).is_ok(), ok, "{base}");
+            assert_eq!(
+                HttpUpstream::new(&HttpUpstreamSettings::at(base), rules()).is_ok(),
+                ok,
+                "{base}"
+            );
         }
     }
 }

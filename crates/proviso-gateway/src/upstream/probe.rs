@@ -1,6 +1,9 @@
 //! Asks an upstream what it is, as whoever looks after an installation would.
 
+use std::sync::Arc;
+
 use http::StatusCode;
+use proviso_fhir::label::RuleSet;
 
 use super::http::{HttpUpstream, UpstreamError, UpstreamSetupError};
 use crate::settings::HttpUpstreamSettings;
@@ -33,7 +36,7 @@ pub enum UpstreamProbeError {
 /// # Errors
 /// When what answers, if anything, is no FHIR R4 server.
 pub async fn probe_upstream(settings: &HttpUpstreamSettings) -> Result<String, UpstreamProbeError> {
-    let upstream = HttpUpstream::new(settings)?;
+    let upstream = HttpUpstream::new(settings, Arc::new(RuleSet::shipped()))?;
     let answer = upstream.get("/metadata").await.map_err(|error| {
         UpstreamProbeError::NoAnswer(match error {
             UpstreamError::Down => "it cannot be reached",

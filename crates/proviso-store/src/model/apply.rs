@@ -100,6 +100,7 @@ impl State {
             Op::PutRecord { record, expect } => {
                 receipt.record_seqs.push(self.put_record(record, expect)?);
             }
+            Op::PutLabels { seq, labels } => self.put_labels(seq, labels)?,
             Op::AppendAudit(entry) => receipt.audit_indexes.push(self.append_audit(entry)?),
             Op::PurgeExpired { before } => self.purge(before),
         }

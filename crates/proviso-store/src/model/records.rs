@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::label::LabelSetVersion;
 use proviso_core::resource_type::ResourceType;
 
 use super::{ModelRecord, State};
 use crate::batch::Precondition;
 use crate::record::{
-    CandidateQuery, Clause, Expect, HistoryQuery, RecordMethod, RecordVersion, StoredRecord,
+    CandidateQuery, Clause, Expect, HistoryQuery, LabelCounts, RecordLabels, RecordMethod,
+    RecordVersion, StoredRecord,
 };
 
 impl ModelRecord {
@@ -39,7 +41,12 @@ impl ModelRecord {
             at: *at,
             method: *method,
             body: body.clone(),
+            labels: self.version.labels.clone().map(|labels| labels.found).unwrap_or_default(),
         }
+    }
+
+    fn is_labelled_by(&self, set: &LabelSetVersion) -> bool {
+        self.version.labels.as_ref().is_some_and(|labels| labels.set == *set)
     }
 }
 
@@ -74,6 +81,46 @@ impl State {
         self.records.push(Arc::new(ModelRecord { version: record, to: u64::MAX }));
         self.versions.entry(key).or_default().push(seq);
         Ok(seq)
+    }
+
+    pub(super) fn put_labels(
+        &mut self,
+        seq: u64,
+        labels: RecordLabels,
+    ) -> Result<(), Precondition> {
+        let slot = self.slot(seq).ok_or(Precondition::Missing)?;
+        if slot.version.body.is_none() {
+            return Err(Precondition::Missing);
+        }
+        Arc::make_mut(slot).version.labels = Some(labels);
+        Ok(())
+    }
+
+    pub(crate) fn stale_labels(
+        &self,
+        set: &LabelSetVersion,
+        after: u64,
+        limit: usize,
+    ) -> Vec<StoredRecord> {
+        let from = usize::try_from(after).unwrap_or(usize::MAX);
+        (after.saturating_add(1)..)
+            .zip(self.records.iter().skip(from))
+            .filter(|(_, record)| record.version.body.is_some() && !record.is_labelled_by(set))
+            .take(limit)
+            .map(|(seq, record)| record.stored(seq))
+            .collect()
+    }
+
+    pub(crate) fn label_counts(&self, set: &LabelSetVersion) -> LabelCounts {
+        let mut counts = LabelCounts::default();
+        for record in self.records.iter().filter(|record| record.version.body.is_some()) {
+            if record.is_labelled_by(set) {
+                counts.labelled += 1;
+            } else {
+                counts.stale += 1;
+            }
+        }
+        counts
     }
 
     pub(crate) fn latest_seq(&self) -> u64 {

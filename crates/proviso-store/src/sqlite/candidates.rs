@@ -165,8 +165,10 @@ impl Reads<'_> {
         }
         // Bodies are fetched last, for the rows of the page only.
         let mut text = format!(
-            "SELECT page.seq, page.type, page.id, page.version, page.at, page.method, b.body FROM (
-                 SELECT v.seq, v.type, v.id, v.version, v.at, v.method FROM record_version v
+            "SELECT page.seq, page.type, page.id, page.version, page.at, page.method, b.body,
+                    page.labels FROM (
+                 SELECT v.seq, v.type, v.id, v.version, v.at, v.method, v.labels
+                 FROM record_version v
                  WHERE {hint}v.tenant = ?1 AND {hint}v.type = ?2 AND {hint}v.id > {after}
                    AND +v.seq <= ?3 AND v.to_seq > ?3 AND v.method <> 3"
         );

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
-use proviso_core::id::hex;
+use proviso_core::id::{TenantId, hex};
+use proviso_core::label::LabelSetVersion;
 use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use super::connection;
 use super::migrate::MIGRATIONS;
+use super::read::Reads;
 use crate::error::OpenError;
+use crate::record::LabelCounts;
 
 /// LIMIT: one complaint is enough to know; a few help to tell what is hit.
 const COMPLAINTS_MAX: u32 = 3;
@@ -64,6 +67,26 @@ pub fn store_health(path: &Path) -> Result<StoreHealth, OpenError> {
         Err(why) => vec![why.to_string()],
     };
     Ok(StoreHealth { complaints, schema: schema(&db).ok() })
+}
+
+/// How far the versions in a database file are labelled by a rule set. A running server is not
+/// disturbed.
+///
+/// # Errors
+/// When the file cannot be opened, is no database of ours, or is of an older schema.
+pub fn stored_label_counts(
+    path: &Path,
+    tenant: &TenantId,
+    set: &LabelSetVersion,
+) -> Result<LabelCounts, OpenError> {
+    connection::check_library()?;
+    let failed = |why: rusqlite::Error| OpenError::Storage(why.to_string());
+    let db = connection::open_inspector(path)?;
+    // Index: the unique index of `tenant.id`.
+    let find = "SELECT no FROM tenant WHERE id = ?1";
+    let tenant = db.query_row(find, [tenant.as_str()], |row| row.get(0)).map_err(failed)?;
+    let counts = Reads { db: &db, tenant }.label_counts(set);
+    counts.map_err(|why| OpenError::Storage(why.to_string()))
 }
 
 fn complaints(db: &Connection) -> rusqlite::Result<Vec<String>> {

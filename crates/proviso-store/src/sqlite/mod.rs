@@ -29,7 +29,7 @@ use crate::error::{OpenError, ReadError};
 use crate::log::SharedSigner;
 use crate::options::OpenOptions;
 
-pub use health::{SchemaHealth, StoreHealth, store_health};
+pub use health::{SchemaHealth, StoreHealth, store_health, stored_label_counts};
 pub use inspect::{AuditLogReader, RawAuditEntry, RawCheckpoint};
 pub(crate) use read::Reads;
 

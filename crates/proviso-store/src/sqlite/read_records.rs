@@ -1,6 +1,7 @@
 //! Reading record versions.
 
 use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::label::LabelSetVersion;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use rusqlite::types::Value;
@@ -9,7 +10,7 @@ use rusqlite::{OptionalExtension as _, Row, params_from_iter};
 use super::codes::{bad, int, method_from_code, to_json, type_code, type_from_code, uint};
 use super::read::Reads;
 use crate::error::ReadError;
-use crate::record::{HistoryQuery, RecordMethod, StoredRecord};
+use crate::record::{FoundLabels, HistoryQuery, LabelCounts, RecordMethod, StoredRecord};
 
 /// A row of a version and its body before it has been found to make sense.
 pub(super) struct RawRecord {
@@ -20,6 +21,7 @@ pub(super) struct RawRecord {
     at: i64,
     method: i64,
     body: Option<Vec<u8>>,
+    labels: Option<String>,
 }
 
 impl RawRecord {
@@ -32,6 +34,7 @@ impl RawRecord {
             at: row.get(4)?,
             method: row.get(5)?,
             body: row.get(6)?,
+            labels: row.get(7)?,
         })
     }
 
@@ -50,6 +53,10 @@ impl RawRecord {
             at: At::from_micros(self.at),
             method,
             body: self.body,
+            labels: match self.labels {
+                None => FoundLabels::default(),
+                Some(text) => serde_json::from_str(&text).map_err(|_| unreadable("labels"))?,
+            },
         })
     }
 }
@@ -70,7 +77,7 @@ impl Reads<'_> {
     ) -> Result<Option<StoredRecord>, ReadError> {
         // Index: record_version_id, from its end. Version numbers and sequence numbers of one
         // record grow together.
-        let sql = "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body
+        let sql = "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body, v.labels
                    FROM record_version v LEFT JOIN record_body b ON b.seq = v.seq
                    WHERE v.tenant = ?1 AND v.type = ?2 AND v.id = ?3 AND v.seq <= ?4
                    ORDER BY v.version DESC LIMIT 1";
@@ -88,7 +95,7 @@ impl Reads<'_> {
         version: u64,
     ) -> Result<Option<StoredRecord>, ReadError> {
         // Index: record_version_id.
-        let sql = "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body
+        let sql = "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body, v.labels
                    FROM record_version v LEFT JOIN record_body b ON b.seq = v.seq
                    WHERE v.tenant = ?1 AND v.type = ?2 AND v.id = ?3 AND v.version = ?4";
         let params = (self.tenant, type_code(resource_type), id.as_str(), int(version));
@@ -142,8 +149,10 @@ impl Reads<'_> {
         // Bodies are fetched last, for the rows of the page only. Version numbers and sequence
         // numbers of one record grow together.
         let sql = format!(
-            "SELECT page.seq, page.type, page.id, page.version, page.at, page.method, b.body FROM (
-                 SELECT v.seq, v.type, v.id, v.version, v.at, v.method FROM record_version v
+            "SELECT page.seq, page.type, page.id, page.version, page.at, page.method, b.body,
+                    page.labels FROM (
+                 SELECT v.seq, v.type, v.id, v.version, v.at, v.method, v.labels
+                 FROM record_version v
                  WHERE {narrowed} AND v.at >= ?5 AND {of_patients}
                  ORDER BY {order} DESC LIMIT ?6
              ) page LEFT JOIN record_body b ON b.seq = page.seq ORDER BY page.seq DESC"
@@ -162,6 +171,46 @@ impl Reads<'_> {
             Value::from(patients),
         ];
         Ok((sql, values))
+    }
+
+    fn label_set(&self, version: &LabelSetVersion) -> Result<Option<i64>, ReadError> {
+        // Index: label_set_version.
+        let sql = "SELECT no FROM label_set WHERE tenant = ?1 AND version = ?2";
+        let mut statement = self.db.prepare_cached(sql)?;
+        Ok(statement.query_row((self.tenant, version.as_str()), |row| row.get(0)).optional()?)
+    }
+
+    pub(crate) fn stale_labels(
+        &self,
+        set: &LabelSetVersion,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        // A set that has no number yet has labelled nothing; no set has the number 0.
+        let set = self.label_set(set)?.unwrap_or(0);
+        // Index: the primary key, from where the last look ended.
+        let sql = "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body, v.labels
+                   FROM record_version v CROSS JOIN record_body b ON b.seq = v.seq
+                   WHERE v.seq > ?1 AND v.tenant = ?2 AND v.label_set IS NOT ?3
+                   ORDER BY v.seq LIMIT ?4";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.rows(sql, (int(after), self.tenant, set, limit), RawRecord::read)?;
+        rows.into_iter().map(RawRecord::check).collect()
+    }
+
+    pub(crate) fn label_counts(&self, set: &LabelSetVersion) -> Result<LabelCounts, ReadError> {
+        // A set that has no number yet has labelled nothing; no set has the number 0.
+        let set = self.label_set(set)?.unwrap_or(0);
+        // A scan of all versions; asked for rarely.
+        let mut statement = self.db.prepare_cached(
+            "SELECT count(*) FILTER (WHERE label_set IS ?2),
+                    count(*) FILTER (WHERE label_set IS NOT ?2)
+             FROM record_version WHERE tenant = ?1 AND method <> 3",
+        )?;
+        let counts = statement.query_row((self.tenant, set), |row| {
+            Ok(LabelCounts { labelled: uint(row.get(0)?), stale: uint(row.get(1)?) })
+        })?;
+        Ok(counts)
     }
 
     pub(crate) fn count_records(&self) -> Result<u64, ReadError> {

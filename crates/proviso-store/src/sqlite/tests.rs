@@ -24,7 +24,10 @@ fn options() -> OpenOptions {
 }
 
 /// A database as an earlier release left it: the text of its migrations, and some rows.
-const EARLIER: &[&str] = &[include_str!("../../tests/fixtures/schema_0001.sql")];
+const EARLIER: &[&str] = &[
+    include_str!("../../tests/fixtures/schema_0001.sql"),
+    include_str!("../../tests/fixtures/schema_0002.sql"),
+];
 
 #[tokio::test]
 async fn a_database_of_every_earlier_version_opens_with_its_rows() {
@@ -137,6 +140,7 @@ fn observation(number: i64) -> RecordVersion {
         patients: vec![format!("p{}", number % 50).parse().unwrap()],
         keys: vec![1, 10 + number % 2, 100 + number % 97],
         ranges: vec![RangeKey { param: 1, low: number, high: number + 3 }],
+        labels: None,
     }
 }
 

@@ -220,6 +220,7 @@ pub fn record(resource_type: ResourceType, id: &str, version: u64) -> RecordVers
         patients: vec!["maria".parse().unwrap()],
         keys: vec![],
         ranges: vec![],
+        labels: None,
     }
 }
 

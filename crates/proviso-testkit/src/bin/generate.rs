@@ -8,7 +8,7 @@ use clap::CommandFactory as _;
 use proviso_core::category::{Category, SensitiveKind};
 use proviso_core::category_rules::rules_of;
 use proviso_core::reason::{Language, ReasonCode};
-use proviso_fhir::label::rules::{CODE_RULES, Codes, WORD_RULES};
+use proviso_fhir::label::{CodeList, CodeSystem, LabelRule, RuleSet};
 use proviso_gateway::Problem;
 
 fn main() -> anyhow::Result<()> {
@@ -114,6 +114,7 @@ fn scopes_and_categories() -> String {
 }
 
 fn sensitive_kinds() -> String {
+    let set = RuleSet::shipped();
     let mut page = format!(
         "# Sensitive kinds\n\n{GENERATED}\nA record carries a sensitive kind when a security label \
          it came with says so, when a code anywhere inside it is named here, or when one of these \
@@ -121,33 +122,70 @@ fn sensitive_kinds() -> String {
          plain text). Several may apply; none takes another away. Records about people and \
          places, such as `Patient` and `Organization`, go by their security labels alone. What \
          cannot be read, such as a PDF without a label, is withheld until its source labels it. \
-         A record also carries the kinds of what it refers to, one step: everything recorded at a \
-         sensitive visit counts as sensitive.\n\n\
-         Codes are compared without dots. `A-B` is every category from A to B; `A*` every code \
+         A record also carries the kinds of what it refers to; how far is at the end of this page. \
+         [Labels](../concepts/labels.md) tells the whole story and what an organisation can \
+         change.\n\n\
+         Codes of ICD and HCPCS are compared without dots. `A-B` is every category from A to B; `A*` every code \
          that begins with A. A word stands for every word that begins with it; `word=` only for \
-         itself, `WORD^` only for itself in capitals.\n"
+         itself, `WORD^` only for itself in capitals.\n\n\
+         These rules together are version `{}`.\n",
+        set.version().short()
     );
     for kind in SensitiveKind::ALL {
-        let _ = write!(page, "\n## `{}`\n\n| rule | system | what |\n|---|---|---|\n", kind.code());
-        for rule in CODE_RULES.iter().filter(|rule| rule.kind == *kind) {
-            let codes = match rule.codes {
-                Codes::Exact(codes) => codes.join(", "),
-                Codes::Under(stems) => {
-                    stems.iter().map(|stem| format!("{stem}\\*")).collect::<Vec<_>>().join(", ")
-                }
-                Codes::Between(ranges) => ranges
-                    .iter()
-                    .map(|(first, last)| format!("{first}-{last}"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            };
-            let _ = writeln!(page, "| `{}` | {:?} | {codes} |", rule.id, rule.system);
-        }
-        for rule in WORD_RULES.iter().filter(|rule| rule.kind == *kind) {
-            let _ = writeln!(page, "| `{}` | words | {} |", rule.id, rule.phrases.join(", "));
+        let _ = write!(
+            page,
+            "\n## `{}`\n\n| rule | system | what | confidence | written from |\n\
+             |---|---|---|---|---|\n",
+            kind.code()
+        );
+        for rule in set.rules().labels.iter().filter(|rule| rule.kind == *kind) {
+            describe_rule(&mut page, rule);
         }
     }
+    page.push_str(
+        "\n## Along references\n\nThe steps say how far from a record a reference may stand: 1 is \
+         in the record itself, 2 in what the record refers to.\n\n\
+         | rule | from | elements | steps |\n|---|---|---|---|\n",
+    );
+    for rule in &set.rules().edges {
+        let from: Vec<&str> = rule.from.iter().map(|kind| kind.as_str()).collect();
+        let any = |text: String| if text.is_empty() { "any".to_owned() } else { text };
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} |",
+            rule.id,
+            any(from.join(", ")),
+            any(rule.elements.join(", ")),
+            rule.steps
+        );
+    }
     page
+}
+
+fn describe_rule(page: &mut String, rule: &LabelRule) {
+    let only = if rule.on.is_empty() {
+        String::new()
+    } else {
+        let on: Vec<&str> = rule.on.iter().map(|kind| kind.as_str()).collect();
+        format!(" in `{}` of {}", rule.at.join("`, `"), on.join(", "))
+    };
+    let tail = format!("{} | {}", rule.confidence, rule.source);
+    for list in &rule.codes {
+        let known = CodeSystem::from_uri(&list.system);
+        let system = known.map_or(list.system.as_str(), |known| known.name());
+        let _ = writeln!(page, "| `{}` | {system} | {}{only} | {tail} |", rule.id, codes(list));
+    }
+    if !rule.words.is_empty() {
+        let words = rule.words.join(", ");
+        let _ = writeln!(page, "| `{}` | words | {words}{only} | {tail} |", rule.id);
+    }
+}
+
+fn codes(list: &CodeList) -> String {
+    let under = list.under.iter().map(|stem| format!("{stem}\\*"));
+    let between = list.between.iter().map(|(first, last)| format!("{first}-{last}"));
+    let all: Vec<String> = list.exact.iter().cloned().chain(under).chain(between).collect();
+    all.join(", ")
 }
 
 fn fhir_errors() -> String {

@@ -7,6 +7,7 @@ mod doctor;
 mod help;
 mod import;
 mod keys;
+mod labels;
 mod replay;
 mod start;
 mod tls;

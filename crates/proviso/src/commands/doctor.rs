@@ -7,7 +7,7 @@ use proviso_app::audit::verify_with_master;
 use proviso_app::keys::{Keys, MasterKey};
 use proviso_app::ports::{Clock as _, SystemClock, SystemEntropy};
 use proviso_core::time::At;
-use proviso_store::{AuditLogReader, SchemaHealth};
+use proviso_store::{AuditLogReader, LabelCounts, SchemaHealth, stored_label_counts};
 
 use super::{Ending, serve};
 use crate::cli::DoctorArgs;
@@ -88,6 +88,7 @@ async fn examine(installation: &Installation) -> Vec<Finding> {
         findings.push(store(&installation.database()));
         findings.push(keys(installation));
         findings.push(log(installation));
+        findings.push(labels(installation));
     } else {
         findings.push(Finding::note("store", "nothing is there yet; the first start makes it"));
     }
@@ -173,6 +174,29 @@ fn log(installation: &Installation) -> Finding {
             ),
         },
         Err(error) => Finding::bad("audit log", format!("{error:#}")),
+    }
+}
+
+/// Whether every stored record is labelled by the rules in effect.
+fn labels(installation: &Installation) -> Finding {
+    let what = "labels";
+    let settings = &installation.settings;
+    let set = settings.labels.version();
+    let version = set.short();
+    match stored_label_counts(&installation.database(), &settings.tenant, set) {
+        Ok(LabelCounts { labelled, stale: 0 }) => Finding::good(
+            what,
+            format!("{labelled} record versions are labelled by the rules in effect, {version}"),
+        ),
+        Ok(LabelCounts { labelled, stale }) => Finding::note(
+            what,
+            format!(
+                "{stale} of {} record versions are still to be labelled by the rules in effect, \
+                 {version}; a running server does it by itself, and until then every label counts",
+                labelled.saturating_add(stale)
+            ),
+        ),
+        Err(error) => Finding::note(what, format!("cannot be counted: {error}")),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod decide;
 pub mod demo;
 pub mod doctor;
 pub mod keys;
+pub mod labels;
 pub mod replay;
 pub mod serve;
 pub mod verify;

@@ -226,6 +226,15 @@ pub const KEYS: &[Key] = &[
          are refused and an alert is logged.",
     ),
     key(
+        "labels.rules_file",
+        Kind::File,
+        Default::Absent,
+        "",
+        "TOML file with label rules of your own: what is added to the shipped rules, replaced and \
+         switched off, with its tests. A mistake in it, or a test that fails, refuses to start. \
+         `proviso labels check` and `proviso labels test` tell beforehand.",
+    ),
+    key(
         "log.format",
         Kind::OneOf(&["text", "json"]),
         Default::Text("text"),

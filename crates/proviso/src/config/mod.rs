@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use catalogue::{Default, KEYS, Key, Kind};
+use proviso_app::labels::{RuleSet, RulesFile};
 use proviso_app::settings::{Registration, Settings};
 use proviso_core::id::TenantId;
 pub use reference::reference_page;
@@ -45,6 +47,14 @@ pub enum ConfigError {
         /// The key.
         key: &'static str,
         /// What is wrong with it, without the value.
+        problem: String,
+    },
+    /// The label rules cannot be used.
+    #[error("key `labels.rules_file`: `{path}`: {problem}")]
+    LabelRules {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, line by line.
         problem: String,
     },
     /// The combination is insecure.
@@ -125,6 +135,8 @@ pub struct Config {
     pub keys: KeyProvider,
     /// How often one may ask.
     pub rates: RateConfig,
+    /// The organisation's own label rules.
+    pub label_rules_file: Option<PathBuf>,
     /// Form of the log.
     pub log_format: LogFormat,
     /// Level of the log.
@@ -165,7 +177,8 @@ impl Values {
 }
 
 impl Config {
-    /// Reads and checks a file. Relative paths in it are relative to its folder.
+    /// Reads and checks a file, and the label rules that it names. Relative paths in it are relative
+    /// to its folder.
     ///
     /// # Errors
     /// The first thing that is wrong, naming the key.
@@ -173,7 +186,15 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         let base = path.parent().unwrap_or_else(|| Path::new("."));
-        Self::parse(&text, base)
+        let mut config = Self::parse(&text, base)?;
+        if let Some(file) = &config.label_rules_file {
+            let rules = RulesFile::load_tested(file).map_err(|error| ConfigError::LabelRules {
+                path: file.clone(),
+                problem: error.to_string(),
+            })?;
+            config.settings.labels = Arc::new(rules.set);
+        }
+        Ok(config)
     }
 
     /// Checks the text of a configuration file.
@@ -198,6 +219,7 @@ impl Config {
             upstream: upstream(&values, base)?,
             keys: KeyProvider::File(master),
             rates: rates(&values)?,
+            label_rules_file: values.path("labels.rules_file", base),
             log_format: if values.text("log.format").as_deref() == Some("json") {
                 LogFormat::Json
             } else {
@@ -279,6 +301,7 @@ fn settings(values: &Values) -> Result<Settings, ConfigError> {
         session_absolute_secs: values.integer("session.absolute_secs")?,
         refresh_token_ttl_days: values.integer("oauth.refresh_token_ttl_days")?,
         organization_name: values.required("organization.name")?,
+        labels: Arc::new(RuleSet::shipped()),
     })
 }
 

@@ -9,6 +9,7 @@ use proviso_core::id::PatientId;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::facts::resource_facts;
 use proviso_fhir::json::Doc;
+use proviso_fhir::label::RuleSet;
 use proviso_fhir::validate::validate;
 
 use super::*;
@@ -58,9 +59,10 @@ fn every_record_passes_base_validation() {
 }
 
 fn facts() -> Vec<ResourceFacts> {
+    let rules = RuleSet::shipped();
     world()
         .into_iter()
-        .map(|record| resource_facts(Doc::parse(record.body).unwrap().root()).unwrap())
+        .map(|record| resource_facts(Doc::parse(record.body).unwrap().root(), &rules).unwrap())
         .collect()
 }
 

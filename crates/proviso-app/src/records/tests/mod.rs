@@ -2,6 +2,7 @@
 
 mod history;
 mod import;
+mod relabel;
 mod search;
 mod terms;
 mod transaction;
@@ -57,7 +58,13 @@ pub(super) fn sqlite() -> World {
 
 fn world(store: Store, folder: Option<tempfile::TempDir>) -> World {
     let clock = Arc::new(ManualClock::starting_at(At::parse("2026-01-01T00:00:00Z").unwrap()));
-    let records = Records::new(store, clock.clone(), Arc::new(CountingEntropy::default()), BASE);
+    let records = Records::new(
+        store,
+        clock.clone(),
+        Arc::new(CountingEntropy::default()),
+        BASE,
+        Arc::new(proviso_fhir::label::RuleSet::shipped()),
+    );
     World { records, clock, _folder: folder }
 }
 

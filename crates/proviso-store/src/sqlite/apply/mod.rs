@@ -82,6 +82,7 @@ impl Tx<'_> {
                 receipt.record_seqs.push(seq);
                 Ok(())
             }
+            Op::PutLabels { seq, labels } => self.put_labels(*seq, labels),
             Op::AppendAudit(entry) => {
                 let index = pending.next_index;
                 self.append_audit(entry, index)?;

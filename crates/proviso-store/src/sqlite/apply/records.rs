@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use proviso_core::label::LabelSetVersion;
 use rusqlite::ToSql;
 
-use super::super::codes::{int, method_code, type_code, uint};
-use super::super::tx::{OpError, Tx};
+use super::super::codes::{int, method_code, to_json, type_code, uint};
+use super::super::tx::{OpError, Tx, require};
 use crate::batch::Precondition;
-use crate::record::{Expect, RecordMethod, RecordVersion};
+use crate::record::{Expect, RecordLabels, RecordMethod, RecordVersion};
 
 /// How many keys one statement inserts: stepping a statement costs more than a row of it.
 const KEYS_AT_ONCE: usize = 16;
@@ -30,6 +31,14 @@ struct Newest {
     seq: i64,
     version: u64,
     deleted: bool,
+}
+
+/// The text of what was found; most often nothing was.
+fn text_of(labels: &RecordLabels) -> Result<Option<String>, OpError> {
+    if labels.found.is_empty() {
+        return Ok(None);
+    }
+    to_json(&labels.found).map(Some).map_err(OpError::Batch)
 }
 
 impl Tx<'_> {
@@ -89,9 +98,12 @@ impl Tx<'_> {
     }
 
     fn insert_version(&self, record: &RecordVersion, seq: u64) -> Result<(), OpError> {
+        let labels = record.labels.as_ref();
+        let set = labels.map(|labels| self.label_set(&labels.set)).transpose()?;
         self.run_one(
-            "INSERT INTO record_version (seq, tenant, type, id, version, at, method)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO record_version
+                 (seq, tenant, type, id, version, at, method, label_set, labels)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             (
                 int(seq),
                 self.tenant,
@@ -100,7 +112,36 @@ impl Tx<'_> {
                 int(record.version),
                 record.at.as_micros(),
                 method_code(record.method),
+                set,
+                labels.map(text_of).transpose()?.flatten(),
             ),
+        )
+    }
+
+    /// The number of a rule set, made if it is new.
+    fn label_set(&self, version: &LabelSetVersion) -> Result<i64, OpError> {
+        // Index: label_set_version.
+        let find = "SELECT no FROM label_set WHERE tenant = ?1 AND version = ?2";
+        let params = (self.tenant, version.as_str());
+        if let Some(known) = self.one(find, params, |row| row.get(0))? {
+            return Ok(known);
+        }
+        self.run_one("INSERT INTO label_set (tenant, version) VALUES (?1, ?2)", params)?;
+        self.one(find, params, |row| row.get(0))?.ok_or(Precondition::Missing.into())
+    }
+
+    pub(super) fn put_labels(&self, seq: u64, labels: &RecordLabels) -> Result<(), OpError> {
+        // Index: the primary key.
+        let exists = self.exists(
+            "SELECT 1 FROM record_version WHERE seq = ?1 AND tenant = ?2 AND method <> 3",
+            (int(seq), self.tenant),
+        )?;
+        require(exists, Precondition::Missing)?;
+        let set = self.label_set(&labels.set)?;
+        // Index: the primary key.
+        self.run_one(
+            "UPDATE record_version SET label_set = ?1, labels = ?2 WHERE seq = ?3",
+            (set, text_of(labels)?, int(seq)),
         )
     }
 

@@ -195,8 +195,9 @@ fn judge(inner: &Inner, bundle: &[u8]) -> anyhow::Result<usize> {
     let plan = inner.app.plan_access(&inner.caller, inner.app.now());
     let plan = plan.map_err(|denial| anyhow::anyhow!("{denial:?}"))?;
     let mut permitted = 0;
+    let labels = inner.app.labels();
     for resource in doc.root().at(&["entry", "resource"]) {
-        let Some(facts) = resource_facts(resource) else { continue };
+        let Some(facts) = resource_facts(resource, &labels) else { continue };
         let decision = plan.decide(&Interaction::Search, &facts, &|filter| {
             matches_scope_filter(resource, &filter.param, &filter.value)
         });
