@@ -5,7 +5,9 @@
 //! verb takes one by reference and yields the next.
 
 mod canonical;
+mod change;
 mod lifecycle;
+mod timeline;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,7 +15,9 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 pub use canonical::NamedConsent;
+pub use change::Change;
 pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
+pub use timeline::{ChainError, Timeline};
 
 use crate::category::{CategorySet, PurposeSet, SensitiveSet};
 use crate::decision::org_rules::proxy_sensitive;
