@@ -3,6 +3,8 @@
 //! Each change is one batch with its audit entry, durable and in force before the person is told.
 //! Nothing is changed in place: each step appends the next version.
 
+mod history;
+
 use std::sync::Arc;
 
 use proviso_core::account::Account;
@@ -17,6 +19,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::{Client, GrantEnd, GrantEndReason};
 use proviso_store::{Batch, Op, StoredConsent};
 
+pub use self::history::HistoryError;
 use crate::App;
 use crate::access::OwnStanding;
 use crate::failure::Failure;

@@ -365,6 +365,57 @@ apps-purpose = What for
 apps-activity = What { $app } did
 apps-stop = Stop sharing
 apps-stop-with = Stop sharing with { $app }
+apps-history = History and receipts of { $app }
+
+## One sharing choice
+
+choice-title = Sharing with { $app }
+choice-history = What was chosen, and when
+choice-history-intro = Each change makes a new version. No version is ever changed or deleted. For each there is a receipt that you can keep.
+choice-version = Version { $number }
+choice-began = Sharing with { $app } began.
+choice-changed = What is shared with { $app } was chosen anew.
+choice-stopped = Sharing with { $app } was stopped.
+choice-expired = Sharing with { $app } ended because its time was over.
+choice-mistake = This choice was marked as a mistake.
+choice-not-given = This choice was not made yet.
+choice-shares = Kinds of record
+choice-change-more = Shared in addition: { $what }.
+choice-change-less = No longer shared: { $what }.
+choice-change-sensitive-more = Sensitive records shared in addition: { $what }.
+choice-change-sensitive-less = Sensitive records no longer shared: { $what }.
+choice-change-purpose-more = It may also be used for this: { $what }.
+choice-change-purpose-less = It may no longer be used for this: { $what }.
+choice-change-period = The new end: { $what }.
+choice-change-data-period = Records of another time are shared.
+choice-change-offline-yes = It may now look for new records while you are away.
+choice-change-offline-no = It may no longer look for new records while you are away.
+choice-change-giver = Somebody else made the choice.
+choice-change-wording = The text of the page or its terms had changed.
+choice-receipt = Receipt for version { $number }
+
+receipt-title = Receipt: { $app }, version { $number }
+receipt-what = What was chosen
+receipt-whose = Records of
+receipt-from = Kept by
+receipt-to = Shared with
+receipt-recorded = Chosen on
+receipt-now = When this receipt was made ({ $at }), the choice was in force.
+receipt-now-other = When this receipt was made ({ $at }), a later version of the choice was in force.
+receipt-ended = When this receipt was made ({ $at }), nothing was shared by this choice any more.
+receipt-partial = The patient may have named sensitive records in confidence. They are not in this receipt, so it does not hold the whole choice.
+receipt-text = The text that was shown
+receipt-proof = How others can check this receipt
+receipt-proof-intro = The file below is signed. Whoever has it can find out that nothing in it was changed, without asking us.
+receipt-check = The command “proviso verify-receipt” checks the file. Keep the key of the log with it: then it can be checked for as long as you like.
+receipt-id = Receipt
+receipt-version-id = Version id
+receipt-text-hash = Hash of the text
+receipt-key = Signing key
+receipt-log-key = Key of the log
+receipt-log-place = Place in the log
+receipt-file = Download the signed file
+receipt-back = Back to the choice
 
 stop-title = Stop sharing with { $app }?
 stop-what = What will happen
@@ -554,6 +605,7 @@ activity-import = { $outcome ->
 }
 activity-administration = { $action ->
     [delete] Your health organization removed a record: { $kinds }.
+    [choices] Your health organization looked at sharing choices.
     [shift] A nurse’s working time with you began.
    *[other] Your health organization changed something in how this service works.
 }

@@ -364,6 +364,57 @@ apps-purpose = Para qué
 apps-activity = Lo que hizo { $app }
 apps-stop = Dejar de compartir
 apps-stop-with = Dejar de compartir con { $app }
+apps-history = Historial y comprobantes de { $app }
+
+## Una decisión de compartir
+
+choice-title = Compartir con { $app }
+choice-history = Qué se eligió y cuándo
+choice-history-intro = Cada cambio crea una versión nueva. Ninguna versión se cambia ni se borra. De cada una hay un comprobante que puede guardar.
+choice-version = Versión { $number }
+choice-began = Se empezó a compartir con { $app }.
+choice-changed = Se eligió de nuevo qué se comparte con { $app }.
+choice-stopped = Se dejó de compartir con { $app }.
+choice-expired = Se dejó de compartir con { $app } porque terminó el plazo.
+choice-mistake = Esta decisión se marcó como un error.
+choice-not-given = Esta decisión aún no se había tomado.
+choice-shares = Tipos de datos
+choice-change-more = Se comparte además: { $what }.
+choice-change-less = Ya no se comparte: { $what }.
+choice-change-sensitive-more = Datos sensibles que se comparten además: { $what }.
+choice-change-sensitive-less = Datos sensibles que ya no se comparten: { $what }.
+choice-change-purpose-more = Ahora puede usarse también para esto: { $what }.
+choice-change-purpose-less = Ya no puede usarse para esto: { $what }.
+choice-change-period = El nuevo final: { $what }.
+choice-change-data-period = Se comparten datos de otra época.
+choice-change-offline-yes = Ahora puede buscar datos nuevos mientras usted no está.
+choice-change-offline-no = Ya no puede buscar datos nuevos mientras usted no está.
+choice-change-giver = Otra persona tomó la decisión.
+choice-change-wording = El texto de la página o sus condiciones habían cambiado.
+choice-receipt = Comprobante de la versión { $number }
+
+receipt-title = Comprobante: { $app }, versión { $number }
+receipt-what = Qué se eligió
+receipt-whose = Datos de
+receipt-from = Los guarda
+receipt-to = Se comparten con
+receipt-recorded = Elegido el
+receipt-now = Cuando se hizo este comprobante ({ $at }), la decisión estaba vigente.
+receipt-now-other = Cuando se hizo este comprobante ({ $at }), estaba vigente una versión posterior de la decisión.
+receipt-ended = Cuando se hizo este comprobante ({ $at }), ya no se compartía nada por esta decisión.
+receipt-partial = Es posible que el paciente haya nombrado datos sensibles en confianza. No están en este comprobante, así que no contiene la decisión entera.
+receipt-text = El texto que se mostró
+receipt-proof = Cómo pueden comprobarlo otras personas
+receipt-proof-intro = El archivo de abajo está firmado. Quien lo tenga puede averiguar que nada se cambió en él, sin preguntarnos.
+receipt-check = El comando “proviso verify-receipt” comprueba el archivo. Guarde con él la clave del registro: así se podrá comprobar mientras quiera.
+receipt-id = Comprobante
+receipt-version-id = Nombre de la versión
+receipt-text-hash = Huella del texto
+receipt-key = Clave de firma
+receipt-log-key = Clave del registro
+receipt-log-place = Lugar en el registro
+receipt-file = Descargar el archivo firmado
+receipt-back = Volver a la decisión
 
 stop-title = ¿Dejar de compartir con { $app }?
 stop-what = Lo que pasará
@@ -553,6 +604,7 @@ activity-import = { $outcome ->
 }
 activity-administration = { $action ->
     [delete] Su organización de salud quitó un dato: { $kinds }.
+    [choices] Su organización de salud miró las decisiones de compartir.
     [shift] Empezó el turno de enfermería con usted.
    *[other] Su organización de salud cambió algo en el funcionamiento de este servicio.
 }

@@ -28,6 +28,7 @@ use crate::sign_in::{SignInPage, SignInState};
 use crate::terms::TermsPage;
 use crate::text::Language;
 
+mod choices;
 mod staff;
 
 fn at(text: &str) -> At {
@@ -292,6 +293,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     ];
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
+    pages.extend(choices::pages(language));
     pages.extend(staff::demo_pages(language));
     pages.extend(staff::chart_pages(language));
     pages

@@ -19,20 +19,26 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::choices::{self, Question, VersionRow};
+
 const SOCKET_FILE: &str = "control.sock";
-/// LIMIT: an order is a few words, its answer a few key names.
-const LINE_BYTES_MAX: u64 = 16 * 1024;
+/// LIMIT: an order is a few words.
+const ORDER_BYTES_MAX: u64 = 16 * 1024;
+/// LIMIT: the longest answer is a history with the texts that were shown, some kilobytes each.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// LIMIT: whoever connects and says nothing is not waited for.
 const ORDER_SECS_MAX: u64 = 5;
 /// LIMIT: making keys takes seconds at most.
 const ANSWER_SECS_MAX: u64 = 60;
 
 /// What can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// New signing keys, in good order.
     RotateKeys,
+    /// A look at sharing choices.
+    Choices(Question),
 }
 
 /// What came of it.
@@ -41,6 +47,8 @@ pub enum Order {
 pub enum Outcome {
     /// The names of the keys that will sign.
     Active(Vec<String>),
+    /// The sharing choices asked for.
+    Choices(Vec<VersionRow>),
     /// It was not done; why.
     Failed(String),
 }
@@ -89,13 +97,17 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
     let exchange = async {
         let (read, mut write) = stream.into_split();
         let mut line = String::new();
-        let mut reader = BufReader::new(read.take(LINE_BYTES_MAX));
+        let mut reader = BufReader::new(read.take(ORDER_BYTES_MAX));
         let reading = reader.read_line(&mut line);
         tokio::time::timeout(Duration::from_secs(ORDER_SECS_MAX), reading).await??;
         let outcome = match serde_json::from_str(line.trim()) {
             Ok(Order::RotateKeys) => match app.rotate_keys(&Via::default()).await {
                 Ok(active) => Outcome::Active(active),
                 Err(error) => Outcome::Failed(error.to_string()),
+            },
+            Ok(Order::Choices(question)) => match choices::look(app, &question).await {
+                Ok(rows) => Outcome::Choices(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Err(_) => Outcome::Failed("no such order".to_owned()),
         };
@@ -121,7 +133,7 @@ pub async fn ask(folder: &Path, order: Order) -> anyhow::Result<Option<Outcome>>
         text.push(b'\n');
         stream.write_all(&text).await?;
         let mut line = String::new();
-        BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+        BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line).await?;
         anyhow::Ok(serde_json::from_str(line.trim())?)
     };
     let answered = tokio::time::timeout(Duration::from_secs(ANSWER_SECS_MAX), exchange).await;

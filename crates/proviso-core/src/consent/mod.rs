@@ -7,6 +7,7 @@
 mod canonical;
 mod change;
 mod lifecycle;
+mod seen;
 mod timeline;
 
 use alloc::string::String;
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 pub use canonical::NamedConsent;
 pub use change::Change;
 pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
-pub use timeline::{ChainError, Timeline};
+pub use seen::{Extent, SeenVersion};
+pub use timeline::{ChainError, Timeline, follows};
 
 use crate::category::{CategorySet, PurposeSet, SensitiveSet};
 use crate::decision::org_rules::proxy_sensitive;
@@ -187,6 +189,11 @@ pub struct ConsentVersion {
 }
 
 impl ConsentVersion {
+    /// Whether the text shown is the one whose hash the version holds.
+    pub fn text_fits_hash(&self) -> bool {
+        canonical::text_hash(&self.shown_text) == self.shown_text_hash
+    }
+
     /// The sensitive kinds named, as far as a reader in this capacity may know them; `None` when
     /// not even whether there are any.
     ///

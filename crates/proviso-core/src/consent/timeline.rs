@@ -104,7 +104,7 @@ impl Timeline {
 ///
 /// # Errors
 /// When it is not; the reason names the later of the two.
-fn follows(before: &NamedConsent, next: &NamedConsent) -> Result<(), ChainError> {
+pub fn follows(before: &NamedConsent, next: &NamedConsent) -> Result<(), ChainError> {
     let (old, new): (&ConsentVersion, &ConsentVersion) = (before.version(), next.version());
     if new.consent != old.consent || new.patient != old.patient {
         return Err(ChainError::OtherConsent(new.number));

@@ -222,6 +222,11 @@ impl AuditLogReader {
         self.side.clone().map_err(ReadError::Storage)
     }
 
+    /// A setting.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, ReadError> {
+        Reads { db: &self.db, tenant: self.tenant }.setting(key)
+    }
+
     /// The server's sealed keys.
     pub fn sealed_keys(&self) -> Result<Vec<SealedKey>, ReadError> {
         Reads { db: &self.db, tenant: self.tenant }.keys()

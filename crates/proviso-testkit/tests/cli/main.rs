@@ -2,10 +2,12 @@
 //! codes, its files.
 
 mod configured;
+mod consent;
 mod doctor;
 mod help;
 mod import;
 mod keys;
+mod receipt;
 mod start;
 mod tls;
 mod verify;

@@ -1,11 +1,13 @@
 //! The subcommands, one module each.
 
 pub mod config;
+pub mod consent;
 pub mod demo;
 pub mod doctor;
 pub mod keys;
 pub mod serve;
 pub mod verify;
+pub mod verify_receipt;
 
 use std::process::ExitCode;
 

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::super::tests::{NOON, terms};
 use super::*;
-use crate::category::{Category, CategorySet, SensitiveKind};
-use crate::consent::{Change, ConsentTerms, ConsentVersion};
+use crate::category::{Category, CategorySet, SensitiveKind, SensitiveSet};
+use crate::consent::{Capacity, Change, ConsentTerms, ConsentVersion, Extent};
 use crate::time::Period;
 
 const DAY: i64 = 86_400;
@@ -91,6 +91,54 @@ fn the_differences_of_a_version_are_told_one_by_one() {
     assert_eq!(changes(1, 0), vec![Change::CategoriesRemoved(laboratory)]);
     assert_eq!(changes(0, 1), vec![Change::CategoriesAdded(laboratory)]);
     assert_eq!(changes(2, 1), vec![Change::Status]);
+}
+
+// Covers: design §5, what a teenager named in confidence; noninterference over its history
+#[test]
+fn a_proxy_sees_the_same_history_whatever_was_named_in_confidence() {
+    let seen = |second_names: &[SensitiveKind], third_names: &[SensitiveKind]| {
+        let first = recorded();
+        let mut named = first.terms();
+        named.sensitive = second_names.iter().copied().collect();
+        let second = first.amend(named.clone(), NOON.plus_days(1), None).unwrap();
+        named.sensitive = third_names.iter().copied().collect();
+        named.categories = CategorySet::EMPTY.with(Category::Medications);
+        let third = second.amend(named, NOON.plus_days(2), None).unwrap();
+        let fourth = third.revoke(NOON.plus_days(3), Some("as I said".to_string())).unwrap();
+        let all = [first, second, third, fourth].map(NamedConsent::new).to_vec();
+        let line = Timeline::new(all).unwrap();
+        assert_eq!(line.seen_by(Capacity::Patient).len(), 4);
+        let told: Vec<_> = line
+            .seen_by(Capacity::Proxy)
+            .iter()
+            .map(|seen| {
+                assert_eq!(seen.whole(), None, "a name would tell");
+                (seen.place, seen.partial(), seen.sensitive, seen.changes.clone())
+            })
+            .collect();
+        told
+    };
+    let nothing = seen(&[], &[]);
+    assert_eq!(nothing.iter().map(|one| one.0).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(seen(&[SensitiveKind::Hiv], &[SensitiveKind::Hiv]), nothing);
+    assert_eq!(seen(&[SensitiveKind::Adolescent], &[]), nothing);
+    assert_eq!(seen(&[], &[SensitiveKind::Restricted, SensitiveKind::Sti]), nothing);
+}
+
+#[test]
+fn whoever_may_know_everything_gets_whole_versions_with_their_names() {
+    let line = Timeline::new(three()).unwrap();
+    let own = line.seen_by(Capacity::Patient);
+    assert!(own.iter().zip(line.versions()).all(|(seen, named)| seen.whole() == Some(named)));
+    // What a proxy recorded within what a proxy may see hides nothing from a proxy.
+    let mut terms = terms();
+    terms.capacity = Capacity::Proxy;
+    terms.sensitive = SensitiveSet::EMPTY.with(SensitiveKind::Hiv);
+    let first = ConsentVersion::record("cns_1".parse().unwrap(), terms, NOON).unwrap();
+    let line = Timeline::new(vec![NamedConsent::new(first)]).unwrap();
+    let seen = line.seen_by(Capacity::Proxy);
+    assert_eq!(seen[0].extent, Extent::Whole);
+    assert_eq!(seen[0].sensitive, Some(SensitiveSet::EMPTY.with(SensitiveKind::Hiv)));
 }
 
 /// What may be done at a step, and to where the clock is moved before it.
