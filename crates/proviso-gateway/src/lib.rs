@@ -17,6 +17,7 @@ pub mod door;
 pub mod filter;
 pub mod forward;
 mod gateway;
+mod notice;
 pub mod pipeline;
 mod problem;
 mod query;

@@ -225,6 +225,7 @@ consent-error-duration = Choose how long to share.
 consent-error-once-away = “Just this once” and looking for records while you are away do not go together. Choose a longer time, or untick the box.
 consent-error-unknown = The form named something that the app did not ask for. Please choose again.
 consent-error-changed = Something on this page has changed since you opened it. Please read it again, then decide.
+consent-error-part2-end = Records of alcohol or drug use treatment need an end date. Choose another time, or leave them out.
 consent-error-standing = You may not share the records of this person at the moment.
 consent-who = Who is asking
 consent-who-app = App
@@ -450,6 +451,9 @@ people-acting-none = Nobody acts for the patient.
 people-acting-sees = Every kind of record, except what stays between the patient and their clinicians.
 people-acting-end = Who can end this
 people-acting-end-who = { $organization } can. Ask its privacy officer.
+people-approved = Approved on
+people-approval-due = To be approved again by
+people-of-age = Ends when the patient comes of age
 people-no-start = Not set
 people-no-end = No end is set
 stop-person-next = From then on { $app } may not look at records by this choice. This works at once.
@@ -606,6 +610,8 @@ activity-import = { $outcome ->
 activity-administration = { $action ->
     [delete] Your health organization removed a record: { $kinds }.
     [choices] Your health organization looked at sharing choices.
+    [proxy-approve] Your health organization approved that somebody acts for you.
+    [proxy-end] It ended that somebody acts for you.
     [shift] A nurse’s working time with you began.
    *[other] Your health organization changed something in how this service works.
 }

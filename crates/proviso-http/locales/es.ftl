@@ -224,6 +224,7 @@ consent-error-duration = Elija durante cuánto tiempo compartir.
 consent-error-once-away = «Solo esta vez» y buscar datos mientras usted no está no van juntos. Elija más tiempo o desmarque la casilla.
 consent-error-unknown = El formulario nombró algo que la aplicación no pidió. Elija de nuevo.
 consent-error-changed = Algo de esta página ha cambiado desde que la abrió. Léala de nuevo y después decida.
+consent-error-part2-end = Los datos de tratamiento por alcohol o drogas necesitan una fecha final. Elija otro plazo o no los marque.
 consent-error-standing = En este momento no puede compartir los datos de esta persona.
 consent-who = Quién lo pide
 consent-who-app = Aplicación
@@ -449,6 +450,9 @@ people-acting-none = Nadie actúa por el paciente.
 people-acting-sees = Todos los tipos de datos, salvo lo que queda entre el paciente y quienes le atienden.
 people-acting-end = Quién puede terminarlo
 people-acting-end-who = { $organization } puede. Pregunte a la persona responsable de privacidad.
+people-approved = Aprobado el
+people-approval-due = Debe aprobarse de nuevo antes del
+people-of-age = Termina cuando el paciente sea mayor de edad
 people-no-start = Sin fijar
 people-no-end = Sin fecha de fin
 stop-person-next = Desde entonces { $app } ya no puede mirar datos por esta decisión. Tiene efecto enseguida.
@@ -605,6 +609,8 @@ activity-import = { $outcome ->
 activity-administration = { $action ->
     [delete] Su organización de salud quitó un dato: { $kinds }.
     [choices] Su organización de salud miró las decisiones de compartir.
+    [proxy-approve] Su organización de salud aprobó que alguien actúe por usted.
+    [proxy-end] Terminó que alguien actúe por usted.
     [shift] Empezó el turno de enfermería con usted.
    *[other] Su organización de salud cambió algo en el funcionamiento de este servicio.
 }

@@ -11,6 +11,7 @@ use proviso_core::consent::{
 };
 use proviso_core::id::{AuditEntryId, ConsentId, RequestId};
 use proviso_core::interaction::Interaction;
+use proviso_core::mandate::{Mandate, MandateBasis};
 use proviso_core::reason::ReasonCode;
 use proviso_core::time::{At, Period};
 
@@ -404,6 +405,12 @@ fn people_page(visit: &Visit, person: &Person) -> PeoplePage {
     let proxy = ActingPerson {
         name: "Grace Okoro".to_owned(),
         period: Period { start: Some(at("2024-12-01T07:00:00Z")), end: None },
+        mandate: Some(Mandate {
+            basis: MandateBasis::Parent { of_age: at("2029-04-22T07:00:00Z") },
+            approved_at: at("2026-05-01T10:00:00Z"),
+            approved_by: None,
+            reapprove_days: Some(365),
+        }),
     };
     PeoplePage::new(visit, person, &[daughter()], &[proxy], noon())
 }

@@ -369,6 +369,7 @@ async fn relationships_objections_keys_and_settings_are_kept() {
             patient: "lily".parse().unwrap(),
             kind,
             period: Period { start: None, end },
+            mandate: None,
         };
         let care = relationship(RelationshipKind::Care, None);
         let proxy = relationship(RelationshipKind::Proxy, Some(at(5)));

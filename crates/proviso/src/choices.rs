@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use proviso_app::App;
 use proviso_app::via::Via;
+use proviso_core::category::{Category, PurposeOfUse, SensitiveKind};
 use proviso_core::consent::{Change, ConsentVersion, NamedConsent, Standing, Timeline};
 use proviso_core::id::{ConsentId, PatientId};
 use proviso_core::time::At;
@@ -103,22 +104,22 @@ fn change_text(change: &Change, version: &ConsentVersion) -> String {
     let list = |codes: Vec<&'static str>| codes.join(", ");
     match change {
         Change::CategoriesAdded(set) => {
-            format!("shares also {}", list(set.iter().map(|it| it.code()).collect()))
+            format!("shares also {}", list(set.iter().map(Category::code).collect()))
         }
         Change::CategoriesRemoved(set) => {
-            format!("no longer shares {}", list(set.iter().map(|it| it.code()).collect()))
+            format!("no longer shares {}", list(set.iter().map(Category::code).collect()))
         }
         Change::SensitiveAdded(set) => {
-            format!("names also {}", list(set.iter().map(|it| it.code()).collect()))
+            format!("names also {}", list(set.iter().map(SensitiveKind::code).collect()))
         }
         Change::SensitiveRemoved(set) => {
-            format!("no longer names {}", list(set.iter().map(|it| it.code()).collect()))
+            format!("no longer names {}", list(set.iter().map(SensitiveKind::code).collect()))
         }
         Change::PurposesAdded(set) => {
-            format!("also for {}", list(set.iter().map(|it| it.code()).collect()))
+            format!("also for {}", list(set.iter().map(PurposeOfUse::code).collect()))
         }
         Change::PurposesRemoved(set) => {
-            format!("no longer for {}", list(set.iter().map(|it| it.code()).collect()))
+            format!("no longer for {}", list(set.iter().map(PurposeOfUse::code).collect()))
         }
         Change::Status => format!("is {}", version.status.code()),
         Change::Period => "another period".to_owned(),

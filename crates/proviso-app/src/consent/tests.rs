@@ -1,5 +1,6 @@
 //! Choices, live values and plans together, over the store in memory.
 
+mod proxies;
 mod receipts;
 
 use std::future::Future as _;
@@ -83,6 +84,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Relatio
         patient: patient.parse().unwrap(),
         kind,
         period: Period { start: Some(NOON), end: Some(NOON.plus_days(10)) },
+        mandate: None,
     }
 }
 
@@ -637,6 +639,37 @@ async fn a_history_that_does_not_hang_together_is_not_told() {
     assert!(matches!(refused, HistoryError::Renamed { number: 2, .. }), "{refused}");
     let of_patient = world.app.timelines_of_patient(&"maria".parse().unwrap()).await;
     assert!(of_patient.is_err());
+}
+
+// Covers: 42 CFR 2.31(a), (c)(2): what lacks an element is no ground for a disclosure
+#[tokio::test]
+async fn a_consent_to_substance_use_records_is_recorded_only_when_it_is_whole() {
+    use proviso_core::category::SensitiveKind;
+    use proviso_core::consent::{Part2Gap, Part2Parties, part2_statements};
+    use proviso_core::reason::Language;
+    let world = World::new().await;
+    let maria = world.account("maria");
+    let via = Via::default();
+    let mut terms = world.terms("maria", "maria");
+    terms.sensitive = SensitiveSet::EMPTY.with(SensitiveKind::SubstanceUse);
+    let refused = world.app.record_consent(&maria, terms.clone(), &via).await.unwrap_err();
+    assert!(refused.to_string().contains("42 CFR 2.31(a)"), "{refused}");
+    let parties = Part2Parties {
+        patient: "maria",
+        discloser: &world.app.settings().organization_name,
+        recipient: "glucose-coach",
+    };
+    terms.shown_text = part2_statements(Language::English, parties).join("\n");
+    let mut endless = terms.clone();
+    endless.period.end = None;
+    let refused = world.app.record_consent(&maria, endless.clone(), &via).await.unwrap_err();
+    assert!(matches!(refused, ChoiceError::Part2(Part2Gap::Expiry)), "{refused}");
+    let kept = world.app.record_consent(&maria, terms, &via).await.unwrap();
+    // Nor can it be reached by a change.
+    let id = kept.version().consent.clone();
+    let amended = world.app.amend_consent(&maria, &id, kept.id(), endless, None, &via).await;
+    assert!(matches!(amended.unwrap_err(), ChoiceError::Part2(Part2Gap::Expiry)));
+    assert_eq!(world.app.store().consent(&id).await.unwrap().unwrap().id, *kept.id());
 }
 
 /// Steps of a small deterministic generator (SplitMix64), so that a failure names its seed.

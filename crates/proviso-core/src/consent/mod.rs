@@ -7,6 +7,7 @@
 mod canonical;
 mod change;
 mod lifecycle;
+mod part2;
 mod seen;
 mod timeline;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use canonical::NamedConsent;
 pub use change::Change;
 pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
+pub use part2::{Part2Gap, Part2Parties, part2_statements};
 pub use seen::{Extent, SeenVersion};
 pub use timeline::{ChainError, Timeline, follows};
 

@@ -192,6 +192,7 @@ pub(crate) fn relationship() -> BoxedStrategy<Relationship> {
             patient,
             kind,
             period,
+            mandate: None,
         })
         .boxed()
 }
@@ -424,6 +425,7 @@ fn mend(world: &mut World, mended: &[bool]) {
                         patient: "p1".parse().unwrap(),
                         kind,
                         period: Period::ALWAYS,
+                        mandate: None,
                     });
                 }
             }

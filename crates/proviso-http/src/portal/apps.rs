@@ -508,9 +508,12 @@ pub(super) async fn do_stop(
             Ok(see_other(&patient_visit.person.address(&done)))
         }
         Err(ChoiceError::NotFound | ChoiceError::Capacity) => Err(Problem::NotFound.page(visit)),
-        Err(error @ (ChoiceError::Changed | ChoiceError::Terms(_) | ChoiceError::Failure(_))) => {
-            Err(failed(visit, &error))
-        }
+        Err(
+            error @ (ChoiceError::Changed
+            | ChoiceError::Terms(_)
+            | ChoiceError::Part2(_)
+            | ChoiceError::Failure(_)),
+        ) => Err(failed(visit, &error)),
     }
 }
 

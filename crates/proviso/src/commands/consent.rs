@@ -1,6 +1,7 @@
 //! `proviso consent`: sharing choices, now and at any past instant.
 
 use anyhow::Context as _;
+use proviso_core::category::{Category, PurposeOfUse, SensitiveKind};
 use proviso_core::consent::{ConsentVersion, Recipient};
 use proviso_core::id::ConsentId;
 use proviso_core::time::{At, Period};
@@ -20,16 +21,16 @@ pub async fn run(command: &ConsentCommand) -> anyhow::Result<Ending> {
     match command {
         ConsentCommand::Show(arguments) => {
             let question = Question::Latest(consent(arguments)?);
-            tell(&ask(&arguments.installation, question).await?, arguments.json, "")
+            Ok(tell(&ask(&arguments.installation, question).await?, arguments.json, ""))
         }
         ConsentCommand::History(arguments) => {
             let question = Question::Every(consent(arguments)?);
-            tell(&ask(&arguments.installation, question).await?, arguments.json, "")
+            Ok(tell(&ask(&arguments.installation, question).await?, arguments.json, ""))
         }
         ConsentCommand::At(arguments) => {
             let (question, nothing) = at(arguments)?;
             let rows = ask(&arguments.installation, question).await?;
-            tell(&rows, arguments.json, &nothing)
+            Ok(tell(&rows, arguments.json, &nothing))
         }
     }
 }
@@ -85,10 +86,10 @@ async fn ask(named: &cli::Installation, question: Question) -> anyhow::Result<Ve
     }
 }
 
-fn tell(rows: &[VersionRow], json: bool, nothing: &str) -> anyhow::Result<Ending> {
+fn tell(rows: &[VersionRow], json: bool, nothing: &str) -> Ending {
     if json {
         console::line(&serde_json::json!({ "versions": rows }).to_string());
-        return Ok(Ending::Done);
+        return Ending::Done;
     }
     if rows.is_empty() {
         console::line(nothing);
@@ -96,7 +97,7 @@ fn tell(rows: &[VersionRow], json: bool, nothing: &str) -> anyhow::Result<Ending
     for row in rows {
         describe(row);
     }
-    Ok(Ending::Done)
+    Ending::Done
 }
 
 fn describe(row: &VersionRow) {
@@ -111,9 +112,9 @@ fn describe(row: &VersionRow) {
     fact("patient", version.patient.as_str());
     fact("given by", &format!("{} ({})", version.given_by, version.capacity.code()));
     fact("to", &recipient(version));
-    fact("shares", &codes(version.categories.iter().map(|it| it.code())));
-    fact("sensitive", &codes(version.sensitive.iter().map(|it| it.code())));
-    fact("for", &codes(version.purposes.iter().map(|it| it.code())));
+    fact("shares", &codes(version.categories.iter().map(Category::code)));
+    fact("sensitive", &codes(version.sensitive.iter().map(SensitiveKind::code)));
+    fact("for", &codes(version.purposes.iter().map(PurposeOfUse::code)));
     fact("period", &period(&version.period));
     if !version.data_period.is_unbounded() {
         fact("data from", &period(&version.data_period));
