@@ -187,6 +187,7 @@ impl ConsentPage {
             after: [
                 "consent-after-share",
                 "consent-after-see",
+                "consent-after-receipt",
                 "consent-after-stop",
                 "consent-after-copies",
                 "consent-after-deny",
