@@ -94,6 +94,23 @@ async function mainJob(browser, width) {
   // She stops it: told before what will happen, and afterwards what happened.
   await page.getByRole('link', { name: 'Connected apps' }).click();
   await inspect(page, 'apps');
+  // The history of the choice, and the receipt of its version, to print and to keep.
+  await page.getByRole('link', { name: 'History and receipts of Glucose Coach' }).first().click();
+  await page.getByRole('heading', { level: 1, name: 'Sharing with Glucose Coach' }).waitFor();
+  await inspect(page, 'choice');
+  await page.getByRole('link', { name: 'Receipt for version 1' }).click();
+  await page.getByRole('heading', { level: 1, name: /Receipt: Glucose Coach, version 1/ }).waitFor();
+  await inspect(page, 'receipt');
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Download the signed file' }).click(),
+  ]);
+  assert.match(download.suggestedFilename(), /^receipt-cns_.*-1\.json$/);
+  await page.getByRole('link', { name: 'Back to the choice' }).click();
+  await page.goto(`${page.url()}?lang=es`);
+  await inspect(page, 'choice-es');
+  await page.goto(`${page.url().split('?')[0]}?lang=en`);
+  await page.getByRole('link', { name: 'Back to connected apps' }).click();
   await page.getByRole('link', { name: /Stop sharing/ }).click();
   await page.getByRole('heading', { name: 'What will happen' }).waitFor();
   await page.getByText('Its next request for records is refused.').waitFor();

@@ -3,13 +3,16 @@
 //! Nothing about consent is taken from the token. Every plan is made from what is in force now.
 
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
-use proviso_core::category::PurposeOfUse;
+use proviso_core::category::{CategorySet, PurposeOfUse};
+use proviso_core::consent::NamedConsent;
+use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, plan};
+use proviso_core::delegation::{Delegate, DelegationLink, judge};
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
-use proviso_core::time::At;
+use proviso_core::time::{At, Period};
 use proviso_oauth::record::{ClientStatus, GrantBasis};
 
 use crate::App;
@@ -159,8 +162,13 @@ fn asked<T>(
         // The grant has ended: a consent that ended with it says more than that.
         Some(_) | None => return Err(Box::new(ended(live, caller, at))),
     };
-    let refusals = mismatches(&facts, caller);
+    let mut refusals = mismatches(&facts, caller);
     let GrantFacts { grant, account, consent, relationships, objections, .. } = &facts;
+    if let (Some(account), Some(consent), true) = (account, consent, refusals.is_empty())
+        && !chain_stands(account, consent, relationships, caller, at)
+    {
+        refusals.push(ReasonCode::ProxyNotInForce);
+    }
     let mode = match &grant.basis {
         GrantBasis::Consent { .. } => AccessMode::PatientDirected {
             consent: consent.as_deref(),
@@ -226,6 +234,41 @@ fn ended(live: &Live, caller: &Caller, at: At) -> RecordedRequest {
         purpose: caller.purpose,
     };
     RecordedRequest::of(&request).stopped_by(why_ended(live, caller, at))
+}
+
+/// Whether every link from the patient to the app stands: patient to proxy, proxy to app (RFC 8693
+/// §4.1). The patient's own act is one link, which the plan judges with more to say.
+fn chain_stands(
+    account: &Account,
+    consent: &NamedConsent,
+    relationships: &[Relationship],
+    caller: &Caller,
+    at: At,
+) -> bool {
+    let version = consent.version();
+    if is_patient(account, &version.patient) {
+        return true;
+    }
+    let Some(mandate) = proxy_of(relationships, &version.patient) else { return false };
+    let person = Delegate::Person(account.id.clone());
+    let links = [
+        DelegationLink {
+            by: Delegate::Patient(version.patient.clone()),
+            to: person.clone(),
+            period: mandate.period,
+            categories: CategorySet::all(),
+            sensitive: proxy_sensitive(),
+        },
+        DelegationLink {
+            by: person,
+            to: Delegate::App(caller.client.clone()),
+            // The consent's own period has reasons of its own in the plan.
+            period: Period::ALWAYS,
+            categories: version.categories,
+            sensitive: version.sensitive,
+        },
+    ];
+    judge(&version.patient, &links, at).is_ok()
 }
 
 fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {

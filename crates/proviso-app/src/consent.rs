@@ -3,13 +3,16 @@
 //! Each change is one batch with its audit entry, durable and in force before the person is told.
 //! Nothing is changed in place: each step appends the next version.
 
+mod history;
+mod part2;
+
 use std::sync::Arc;
 
 use proviso_core::account::Account;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::consent::{
-    Capacity, ConsentError, ConsentTerms, ConsentVerb, ConsentVersion, NamedConsent, Recipient,
-    Standing,
+    Capacity, ConsentError, ConsentTerms, ConsentVerb, ConsentVersion, NamedConsent, Part2Gap,
+    Recipient, Standing,
 };
 use proviso_core::id::{ConsentId, ConsentVersionId, PatientId};
 use proviso_core::reason::ReasonCode;
@@ -17,6 +20,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::{Client, GrantEnd, GrantEndReason};
 use proviso_store::{Batch, Op, StoredConsent};
 
+pub use self::history::HistoryError;
 use crate::App;
 use crate::access::OwnStanding;
 use crate::failure::Failure;
@@ -41,6 +45,9 @@ pub enum ChoiceError {
     /// The terms are incomplete or contradict themselves.
     #[error("the terms cannot be recorded: {0}")]
     Terms(#[source] ConsentError),
+    /// It names substance use and lacks what 42 CFR 2.31 asks of a written consent; the first gap.
+    #[error("{0}")]
+    Part2(Part2Gap),
     /// The choice says that it was given in a capacity that the person does not have.
     #[error("not given in the capacity that the person has")]
     Capacity,
@@ -83,19 +90,20 @@ pub struct SharingChoice {
 
 /// A new choice, not yet saved, with the operation that saves it.
 #[derive(Debug)]
-pub struct PreparedConsent {
+pub(crate) struct PreparedConsent {
     /// The first version.
-    pub consent: NamedConsent,
+    pub(crate) consent: NamedConsent,
     /// Saves it; belongs into the same batch as whatever rests on it.
-    pub op: Op,
+    pub(crate) op: Op,
 }
 
 impl App {
     /// Makes the first version of a choice, for a batch that also makes the grant resting on it.
+    /// Whoever names substance use calls `check_part2` first.
     ///
     /// # Errors
     /// When the terms are wrong or the giver does not have the capacity they state.
-    pub fn prepare_consent(
+    pub(crate) fn prepare_consent(
         &self,
         giver: &Account,
         terms: ConsentTerms,
@@ -119,6 +127,7 @@ impl App {
         via: &Via,
     ) -> Result<NamedConsent, ChoiceError> {
         let mut entry = self.consent_entry(via, ConsentVerb::Record)?;
+        self.check_part2(&terms).await?;
         let PreparedConsent { consent, op } = self.prepare_consent(giver, terms, entry.at)?;
         describe_consent(&mut entry, &consent, Some(giver));
         self.commit(Batch::new().with(op), entry).await.map_err(Failure::from)?;
@@ -149,6 +158,7 @@ impl App {
             return Err(ChoiceError::Changed);
         }
         self.check_capacity(by, &terms, entry.at)?;
+        self.check_part2(&terms).await?;
         let next = NamedConsent::new(latest.version.amend(terms, entry.at, change_reason)?);
         describe_consent(&mut entry, &next, Some(by));
         let batch = Batch::new().with(put(&next, Some(latest.id)));

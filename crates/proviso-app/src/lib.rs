@@ -22,6 +22,8 @@ pub mod open;
 pub mod password;
 pub mod portal;
 pub mod ports;
+pub mod proxies;
+pub mod receipt;
 pub mod records;
 pub mod rotate;
 pub mod session;

@@ -250,7 +250,7 @@ impl Live {
         self.read(|state| state.consents.get(id).cloned())
     }
 
-    /// The relationships of an account, whatever their period.
+    /// The relationships of an account, whatever their period, each as long as its mandate lets it.
     pub fn relationships(&self, account: &AccountId) -> Vec<Relationship> {
         self.read(|state| Some(state.relationships_of(account))).unwrap_or_default()
     }
@@ -275,7 +275,8 @@ impl Live {
         let mut found = self
             .read(|state| {
                 let all = state.relationships.values().flat_map(HashMap::values);
-                Some(all.map(|own| own.value.clone()).filter(acts).collect::<Vec<_>>())
+                let limited = all.map(|own| own.value.clone().limited());
+                Some(limited.filter(acts).collect::<Vec<_>>())
             })
             .unwrap_or_default();
         found.sort_by(|a, b| a.account.cmp(&b.account));
@@ -352,7 +353,8 @@ impl State {
 
     fn relationships_of(&self, account: &AccountId) -> Vec<Relationship> {
         self.relationships.get(account).map_or_else(Vec::new, |own| {
-            own.values().map(|stamped| stamped.value.clone()).collect()
+            // What a mandate ends is over for everybody who asks here.
+            own.values().map(|stamped| stamped.value.clone().limited()).collect()
         })
     }
 

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, PatientId, SessionId};
+use crate::mandate::Mandate;
 use crate::resource_type::ResourceType;
 use crate::time::{At, Period};
 
@@ -105,8 +106,21 @@ pub struct Relationship {
     pub patient: PatientId,
     /// How.
     pub kind: RelationshipKind,
-    /// When it holds.
+    /// When it holds, as stated.
     pub period: Period,
+    /// The approval behind it, for those who act for the patient; it can only shorten the period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mandate: Option<Mandate>,
+}
+
+impl Relationship {
+    /// The same relationship with the period in which it really holds: as stated, and no longer than
+    /// its mandate.
+    #[must_use]
+    pub fn limited(self) -> Self {
+        let period = self.mandate.as_ref().map_or(self.period, |own| own.limit(self.period));
+        Self { period, ..self }
+    }
 }
 
 /// The kinds of relationship that organisation rules know.

@@ -7,6 +7,7 @@ use proviso_core::id::RequestId;
 use proviso_core::time::At;
 use proviso_fhir::outcome::{Issue, OperationOutcome, Severity};
 
+use crate::notice::Notice;
 use crate::problem::{Problem, Refusal};
 
 /// Status, the few headers a FHIR answer has, and the body.
@@ -21,6 +22,8 @@ pub(crate) struct Answer {
     pub(crate) challenge: Option<String>,
     pub(crate) retry_after_secs: Option<u64>,
     pub(crate) allow: Option<&'static str>,
+    /// What must accompany the records in the body.
+    pub(crate) notice: Option<Notice>,
 }
 
 impl Answer {
@@ -34,6 +37,7 @@ impl Answer {
             challenge: None,
             retry_after_secs: None,
             allow: None,
+            notice: None,
         }
     }
 

@@ -223,8 +223,10 @@ pub async fn audit(gateway: &Gateway, mut settled: Settled, origin: Option<Strin
     let mut answers = settled.outcomes.into_iter().map(|ended| ended.outcome.answer);
     let answer = match settled.bundle {
         Some(bundle) => {
-            let bytes = in_one_bundle(&gateway.base, bundle.kind, answers.collect());
-            Answer::new(StatusCode::OK, bytes)
+            let answers: Vec<Answer> = answers.collect();
+            let notice = answers.iter().find_map(|answer| answer.notice.clone());
+            let bytes = in_one_bundle(&gateway.base, bundle.kind, answers);
+            Answer { notice, ..Answer::new(StatusCode::OK, bytes) }
         }
         None => match answers.next() {
             Some(answer) => answer,

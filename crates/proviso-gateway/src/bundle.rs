@@ -6,10 +6,17 @@ use proviso_fhir::search::COUNT_MAX;
 
 use crate::answer::Answer;
 use crate::forward::{HistoryPage, Page};
+use crate::notice::Notice;
 
 /// A page of search results (FHIR R4 `Bundle.type = searchset`).
-pub(crate) fn searchset(base: &str, page: Page, next: Option<String>) -> Vec<u8> {
+pub(crate) fn searchset(
+    base: &str,
+    page: Page,
+    next: Option<String>,
+    notice: Option<&Notice>,
+) -> Vec<u8> {
     let mut bundle = Bundle::new(BundleType::Searchset);
+    bundle.security = labels(notice);
     bundle.total = page.total;
     bundle.links = links(base, &page.path, &page.own_query, next);
     bundle.entries = page
@@ -30,12 +37,29 @@ pub(crate) fn searchset(base: &str, page: Page, next: Option<String>) -> Vec<u8>
             response: None,
         })
         .collect();
+    // FHIR R4 search.html#entry: an outcome among the results is no match and is not counted.
+    bundle.entries.extend(notice.map(|notice| Entry {
+        resource: Some(notice.outcome()),
+        search: Some(SearchMode::Outcome),
+        ..Entry::default()
+    }));
     bundle.to_bytes()
 }
 
+/// The labels of a Bundle with records that must not be passed on.
+fn labels(notice: Option<&Notice>) -> Vec<(&'static str, &'static str)> {
+    notice.map_or_else(Vec::new, |_| Notice::LABELS.to_vec())
+}
+
 /// A page of versions (FHIR R4 `Bundle.type = history`).
-pub(crate) fn history(base: &str, page: HistoryPage, next: Option<String>) -> Vec<u8> {
+pub(crate) fn history(
+    base: &str,
+    page: HistoryPage,
+    next: Option<String>,
+    notice: Option<&Notice>,
+) -> Vec<u8> {
     let mut bundle = Bundle::new(BundleType::History);
+    bundle.security = labels(notice);
     // Versions that the caller may see, like every total here.
     bundle.total = page.total;
     bundle.links = links(base, &page.path, &page.own_query, next);
@@ -50,7 +74,8 @@ pub(crate) fn history(base: &str, page: HistoryPage, next: Option<String>) -> Ve
                 location: None,
                 etag: entry.version.as_deref().map(weak),
                 last_modified: entry.at,
-                outcome: None,
+                // Entries of a history have no other place for what accompanies them.
+                outcome: notice.filter(|_| entry.stored.is_some()).map(Notice::outcome),
             }),
             resource: entry.stored.map(|stored| stored.doc.into_bytes()),
             search: None,
@@ -62,12 +87,14 @@ pub(crate) fn history(base: &str, page: HistoryPage, next: Option<String>) -> Ve
 /// The answers of a batch or transaction, in the order of its entries (FHIR R4 §3.1.0.11.1).
 pub(crate) fn in_one_bundle(base: &str, kind: BundleType, answers: Vec<Answer>) -> Vec<u8> {
     let mut bundle = Bundle::new(kind);
+    bundle.security = labels(answers.iter().find_map(|answer| answer.notice.as_ref()));
     bundle.entries = answers
         .into_iter()
         .map(|answer| {
             let failed = answer.status.is_client_error() || answer.status.is_server_error();
             let body = Some(answer.body).filter(|body| !body.is_empty());
-            let (resource, outcome) = if failed { (None, body) } else { (body, None) };
+            let notice = answer.notice.as_ref().map(Notice::outcome);
+            let (resource, outcome) = if failed { (None, body) } else { (body, notice) };
             Entry {
                 full_url: None,
                 resource,

@@ -29,6 +29,7 @@ use crate::forward::{
     Written,
 };
 use crate::gateway::Gateway;
+use crate::notice::Notice;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
 use crate::trail::Trail;
@@ -136,6 +137,12 @@ fn judge(gateway: &Gateway, forwarded: Forwarded) -> Result<Outcome, Stopped> {
         Found::NothingToDelete => Ok(Answer::new(StatusCode::NO_CONTENT, Vec::new())),
         Found::Validated(faults) => Ok(validated(&parts, &faults)),
     };
+    let result = result.and_then(|answer| {
+        // Without a body nothing is disclosed, and a notice would tell what the record is about.
+        let notice =
+            if answer.body.is_empty() { None } else { Notice::for_what_leaves(gateway, &parts)? };
+        Ok(Answer { notice, ..answer })
+    });
     let Parts { caller, trail, .. } = parts;
     match result.and_then(|answer| within_budget(gateway, &caller, &trail).map(|()| answer)) {
         Ok(answer) => {
@@ -233,7 +240,9 @@ fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refu
     }
     parts.trail.withhold_found(&page.withheld);
     let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
-    Ok(Answer::new(StatusCode::OK, bundle::searchset(&gateway.base, page, next)))
+    let notice = Notice::for_what_leaves(gateway, parts)?;
+    let body = bundle::searchset(&gateway.base, page, next, notice.as_ref());
+    Ok(Answer::new(StatusCode::OK, body))
 }
 
 /// Each version is decided as it was then; a deletion as the version it deleted (leaks 59, 62).
@@ -250,7 +259,9 @@ fn history(gateway: &Gateway, parts: &mut Parts, page: HistoryPage) -> Result<An
         }
     }
     let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
-    Ok(Answer::new(StatusCode::OK, bundle::history(&gateway.base, page, next)))
+    let notice = Notice::for_what_leaves(gateway, parts)?;
+    let body = bundle::history(&gateway.base, page, next, notice.as_ref());
+    Ok(Answer::new(StatusCode::OK, body))
 }
 
 /// What was fetched within the view is not within the view: one of the two layers is wrong.

@@ -19,6 +19,7 @@ pub mod filter;
 pub mod forward;
 mod forward_auth;
 mod gateway;
+mod notice;
 pub mod pipeline;
 mod problem;
 mod query;

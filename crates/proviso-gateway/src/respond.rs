@@ -7,12 +7,18 @@ use http::header::{
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
+use proviso_core::obligation::PART2_STATEMENT;
 use proviso_core::time::At;
 
 use crate::audit::Audited;
 use crate::gateway::Gateway;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// 42 CFR 2.32(a): the statement that accompanies each disclosure.
+const NOTICE: HeaderName = HeaderName::from_static("redisclosure-notice");
+/// 42 CFR 2.32(b): an explanation of the scope of the consent.
+const NOTICE_CONSENT: HeaderName = HeaderName::from_static("redisclosure-consent");
 
 /// Turns an audited answer into a response.
 pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
@@ -41,12 +47,17 @@ pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
     if let Some(secs) = answer.retry_after_secs {
         headers.insert(RETRY_AFTER, HeaderValue::from(secs));
     }
+    if let Some(notice) = &answer.notice {
+        put(&mut headers, NOTICE, PART2_STATEMENT);
+        put(&mut headers, NOTICE_CONSENT, &notice.scope);
+    }
     if let Some(origin) = allowed_origin {
         put(&mut headers, ACCESS_CONTROL_ALLOW_ORIGIN, &origin);
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static(
-                "ETag, Last-Modified, Location, WWW-Authenticate, X-Request-Id",
+                "ETag, Last-Modified, Location, Redisclosure-Consent, Redisclosure-Notice, \
+                 WWW-Authenticate, X-Request-Id",
             ),
         );
     }

@@ -56,6 +56,8 @@ pub struct Trail {
     patients: BTreeSet<PatientId>,
     categories: CategorySet,
     sensitive: SensitiveSet,
+    /// The sensitive kinds of what leaves, without those of what was looked at and stays.
+    disclosed: SensitiveSet,
     /// What of it those who act for the patients may know.
     for_proxies: ProxyShare,
     released: u32,
@@ -148,6 +150,7 @@ impl Trail {
             patients: BTreeSet::new(),
             categories: CategorySet::EMPTY,
             sensitive: SensitiveSet::EMPTY,
+            disclosed: SensitiveSet::EMPTY,
             for_proxies: ProxyShare::default(),
             released: 0,
             withheld: 0,
@@ -229,6 +232,9 @@ impl Trail {
     pub(crate) fn release(&mut self, judged: &Judged) {
         self.released = self.released.saturating_add(1);
         self.note(judged);
+        if let Some(Labels::Known(kinds)) = judged.facts.as_ref().map(|facts| facts.labels) {
+            self.disclosed = self.disclosed.union(kinds);
+        }
         if is_open(judged) {
             self.for_proxies.released = self.for_proxies.released.saturating_add(1);
         }
@@ -275,7 +281,13 @@ impl Trail {
     pub(crate) fn release_nothing(&mut self) {
         self.withheld = self.withheld.saturating_add(self.released);
         self.released = 0;
+        self.disclosed = SensitiveSet::EMPTY;
         self.for_proxies.released = 0;
+    }
+
+    /// The sensitive kinds of what leaves.
+    pub(crate) const fn disclosed(&self) -> SensitiveSet {
+        self.disclosed
     }
 
     pub(crate) fn patients(&self) -> &BTreeSet<PatientId> {

@@ -225,6 +225,7 @@ consent-error-duration = Choose how long to share.
 consent-error-once-away = “Just this once” and looking for records while you are away do not go together. Choose a longer time, or untick the box.
 consent-error-unknown = The form named something that the app did not ask for. Please choose again.
 consent-error-changed = Something on this page has changed since you opened it. Please read it again, then decide.
+consent-error-part2-end = Records of alcohol or drug use treatment need an end date. Choose another time, or leave them out.
 consent-error-standing = You may not share the records of this person at the moment.
 consent-who = Who is asking
 consent-who-app = App
@@ -277,6 +278,8 @@ consent-after-share = If you share, { $app } can look at what you ticked right a
     .proxy = If you share, { $app } can look right away at what you ticked of { $name }.
 consent-after-see = You see every look it takes under Activity.
     .proxy = You and { $name } see every look it takes under Activity.
+consent-after-receipt = You find a receipt of your choice under Connected apps, to print or keep.
+    .proxy = You find a receipt of the choice under Connected apps, to print or keep.
 consent-after-stop = You can stop at any time under Connected apps. Its next request is refused.
     .proxy = You and { $name } can stop at any time under Connected apps. Its next request is refused.
 consent-after-copies = What it has copied by then stays with it. We cannot take that back or check how it is used.
@@ -365,6 +368,57 @@ apps-purpose = What for
 apps-activity = What { $app } did
 apps-stop = Stop sharing
 apps-stop-with = Stop sharing with { $app }
+apps-history = History and receipts of { $app }
+
+## One sharing choice
+
+choice-title = Sharing with { $app }
+choice-history = What was chosen, and when
+choice-history-intro = Each change makes a new version. No version is ever changed or deleted. For each there is a receipt that you can keep.
+choice-version = Version { $number }
+choice-began = Sharing with { $app } began.
+choice-changed = What is shared with { $app } was chosen anew.
+choice-stopped = Sharing with { $app } was stopped.
+choice-expired = Sharing with { $app } ended because its time was over.
+choice-mistake = This choice was marked as a mistake.
+choice-not-given = This choice was not made yet.
+choice-shares = Kinds of record
+choice-change-more = Shared in addition: { $what }.
+choice-change-less = No longer shared: { $what }.
+choice-change-sensitive-more = Sensitive records shared in addition: { $what }.
+choice-change-sensitive-less = Sensitive records no longer shared: { $what }.
+choice-change-purpose-more = It may also be used for this: { $what }.
+choice-change-purpose-less = It may no longer be used for this: { $what }.
+choice-change-period = The new end: { $what }.
+choice-change-data-period = Records of another time are shared.
+choice-change-offline-yes = It may now look for new records while you are away.
+choice-change-offline-no = It may no longer look for new records while you are away.
+choice-change-giver = Somebody else made the choice.
+choice-change-wording = The text of the page or its terms had changed.
+choice-receipt = Receipt for version { $number }
+
+receipt-title = Receipt: { $app }, version { $number }
+receipt-what = What was chosen
+receipt-whose = Records of
+receipt-from = Kept by
+receipt-to = Shared with
+receipt-recorded = Chosen on
+receipt-now = When this receipt was made ({ $at }), the choice was in force.
+receipt-now-other = When this receipt was made ({ $at }), a later version of the choice was in force.
+receipt-ended = When this receipt was made ({ $at }), nothing was shared by this choice any more.
+receipt-partial = The patient may have named sensitive records in confidence. They are not in this receipt, so it does not hold the whole choice.
+receipt-text = The text that was shown
+receipt-proof = How others can check this receipt
+receipt-proof-intro = The file is signed. Whoever has it can find out that nothing in it was changed, without asking us.
+receipt-check = The command “proviso verify-receipt” checks the file. Keep the key of the log with it: then it can be checked for as long as you like.
+receipt-id = Receipt
+receipt-version-id = Version id
+receipt-text-hash = Hash of the text
+receipt-key = Signing key
+receipt-log-key = Key of the log
+receipt-log-place = Place in the log
+receipt-file = Download the signed file
+receipt-back = Back to the choice
 
 stop-title = Stop sharing with { $app }?
 stop-what = What will happen
@@ -399,6 +453,9 @@ people-acting-none = Nobody acts for the patient.
 people-acting-sees = Every kind of record, except what stays between the patient and their clinicians.
 people-acting-end = Who can end this
 people-acting-end-who = { $organization } can. Ask its privacy officer.
+people-approved = Approved on
+people-approval-due = To be approved again by
+people-of-age = Ends when the patient comes of age
 people-no-start = Not set
 people-no-end = No end is set
 stop-person-next = From then on { $app } may not look at records by this choice. This works at once.
@@ -558,6 +615,9 @@ activity-import = { $outcome ->
 }
 activity-administration = { $action ->
     [delete] Your health organization removed a record: { $kinds }.
+    [choices] Your health organization looked at sharing choices.
+    [proxy-approve] Your health organization approved that somebody acts for you.
+    [proxy-end] It ended that somebody acts for you.
     [shift] A nurse’s working time with you began.
    *[other] Your health organization changed something in how this service works.
 }

@@ -224,6 +224,7 @@ consent-error-duration = Elija durante cuánto tiempo compartir.
 consent-error-once-away = «Solo esta vez» y buscar datos mientras usted no está no van juntos. Elija más tiempo o desmarque la casilla.
 consent-error-unknown = El formulario nombró algo que la aplicación no pidió. Elija de nuevo.
 consent-error-changed = Algo de esta página ha cambiado desde que la abrió. Léala de nuevo y después decida.
+consent-error-part2-end = Los datos de tratamiento por alcohol o drogas necesitan una fecha final. Elija otro plazo o no los marque.
 consent-error-standing = En este momento no puede compartir los datos de esta persona.
 consent-who = Quién lo pide
 consent-who-app = Aplicación
@@ -276,6 +277,8 @@ consent-after-share = Si comparte, { $app } puede mirar enseguida lo que marcó.
     .proxy = Si comparte, { $app } puede mirar enseguida lo que marcó de { $name }.
 consent-after-see = En Actividad ve usted cada consulta que hace.
     .proxy = Usted y { $name } ven en Actividad cada consulta que hace.
+consent-after-receipt = En Aplicaciones conectadas encuentra un comprobante de su decisión, para imprimir o guardar.
+    .proxy = En Aplicaciones conectadas encuentra un comprobante de la decisión, para imprimir o guardar.
 consent-after-stop = Puede parar en cualquier momento en Aplicaciones conectadas. Su siguiente solicitud se rechaza.
     .proxy = Usted y { $name } pueden parar en cualquier momento en Aplicaciones conectadas. Su siguiente solicitud se rechaza.
 consent-after-copies = Lo que haya copiado hasta entonces se queda con ella. No podemos recuperarlo ni comprobar cómo se usa.
@@ -364,6 +367,57 @@ apps-purpose = Para qué
 apps-activity = Lo que hizo { $app }
 apps-stop = Dejar de compartir
 apps-stop-with = Dejar de compartir con { $app }
+apps-history = Historial y comprobantes de { $app }
+
+## Una decisión de compartir
+
+choice-title = Compartir con { $app }
+choice-history = Qué se eligió y cuándo
+choice-history-intro = Cada cambio crea una versión nueva. Ninguna versión se cambia ni se borra. De cada una hay un comprobante que puede guardar.
+choice-version = Versión { $number }
+choice-began = Se empezó a compartir con { $app }.
+choice-changed = Se eligió de nuevo qué se comparte con { $app }.
+choice-stopped = Se dejó de compartir con { $app }.
+choice-expired = Se dejó de compartir con { $app } porque terminó el plazo.
+choice-mistake = Esta decisión se marcó como un error.
+choice-not-given = Esta decisión aún no se había tomado.
+choice-shares = Tipos de datos
+choice-change-more = Se comparte además: { $what }.
+choice-change-less = Ya no se comparte: { $what }.
+choice-change-sensitive-more = Datos sensibles que se comparten además: { $what }.
+choice-change-sensitive-less = Datos sensibles que ya no se comparten: { $what }.
+choice-change-purpose-more = Ahora puede usarse también para esto: { $what }.
+choice-change-purpose-less = Ya no puede usarse para esto: { $what }.
+choice-change-period = El nuevo final: { $what }.
+choice-change-data-period = Se comparten datos de otra época.
+choice-change-offline-yes = Ahora puede buscar datos nuevos mientras usted no está.
+choice-change-offline-no = Ya no puede buscar datos nuevos mientras usted no está.
+choice-change-giver = Otra persona tomó la decisión.
+choice-change-wording = El texto de la página o sus condiciones habían cambiado.
+choice-receipt = Comprobante de la versión { $number }
+
+receipt-title = Comprobante: { $app }, versión { $number }
+receipt-what = Qué se eligió
+receipt-whose = Datos de
+receipt-from = Los guarda
+receipt-to = Se comparten con
+receipt-recorded = Elegido el
+receipt-now = Cuando se hizo este comprobante ({ $at }), la decisión estaba vigente.
+receipt-now-other = Cuando se hizo este comprobante ({ $at }), estaba vigente una versión posterior de la decisión.
+receipt-ended = Cuando se hizo este comprobante ({ $at }), ya no se compartía nada por esta decisión.
+receipt-partial = Es posible que el paciente haya nombrado datos sensibles en confianza. No están en este comprobante, así que no contiene la decisión entera.
+receipt-text = El texto que se mostró
+receipt-proof = Cómo pueden comprobarlo otras personas
+receipt-proof-intro = El archivo está firmado. Quien lo tenga puede averiguar que nada se cambió en él, sin preguntarnos.
+receipt-check = El comando “proviso verify-receipt” comprueba el archivo. Guarde con él la clave del registro: así se podrá comprobar mientras quiera.
+receipt-id = Comprobante
+receipt-version-id = Nombre de la versión
+receipt-text-hash = Huella del texto
+receipt-key = Clave de firma
+receipt-log-key = Clave del registro
+receipt-log-place = Lugar en el registro
+receipt-file = Descargar el archivo firmado
+receipt-back = Volver a la decisión
 
 stop-title = ¿Dejar de compartir con { $app }?
 stop-what = Lo que pasará
@@ -398,6 +452,9 @@ people-acting-none = Nadie actúa por el paciente.
 people-acting-sees = Todos los tipos de datos, salvo lo que queda entre el paciente y quienes le atienden.
 people-acting-end = Quién puede terminarlo
 people-acting-end-who = { $organization } puede. Pregunte a la persona responsable de privacidad.
+people-approved = Aprobado el
+people-approval-due = Debe aprobarse de nuevo antes del
+people-of-age = Termina cuando el paciente sea mayor de edad
 people-no-start = Sin fijar
 people-no-end = Sin fecha de fin
 stop-person-next = Desde entonces { $app } ya no puede mirar datos por esta decisión. Tiene efecto enseguida.
@@ -557,6 +614,9 @@ activity-import = { $outcome ->
 }
 activity-administration = { $action ->
     [delete] Su organización de salud quitó un dato: { $kinds }.
+    [choices] Su organización de salud miró las decisiones de compartir.
+    [proxy-approve] Su organización de salud aprobó que alguien actúe por usted.
+    [proxy-end] Terminó que alguien actúe por usted.
     [shift] Empezó el turno de enfermería con usted.
    *[other] Su organización de salud cambió algo en el funcionamiento de este servicio.
 }

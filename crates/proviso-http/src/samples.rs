@@ -11,6 +11,7 @@ use proviso_core::consent::{
 };
 use proviso_core::id::{AuditEntryId, ConsentId, RequestId};
 use proviso_core::interaction::Interaction;
+use proviso_core::mandate::{Mandate, MandateBasis};
 use proviso_core::reason::ReasonCode;
 use proviso_core::time::{At, Period};
 
@@ -28,6 +29,7 @@ use crate::sign_in::{SignInPage, SignInState};
 use crate::terms::TermsPage;
 use crate::text::Language;
 
+mod choices;
 mod staff;
 
 fn at(text: &str) -> At {
@@ -294,6 +296,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     ];
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
+    pages.extend(choices::pages(language));
     pages.extend(staff::demo_pages(language));
     pages.extend(staff::chart_pages(language));
     pages
@@ -404,6 +407,12 @@ fn people_page(visit: &Visit, person: &Person) -> PeoplePage {
     let proxy = ActingPerson {
         name: "Grace Okoro".to_owned(),
         period: Period { start: Some(at("2024-12-01T07:00:00Z")), end: None },
+        mandate: Some(Mandate {
+            basis: MandateBasis::Parent { of_age: at("2029-04-22T07:00:00Z") },
+            approved_at: at("2026-05-01T10:00:00Z"),
+            approved_by: None,
+            reapprove_days: Some(365),
+        }),
     };
     PeoplePage::new(visit, person, &[daughter()], &[proxy], noon())
 }

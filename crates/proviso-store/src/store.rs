@@ -220,6 +220,15 @@ impl Store {
             .consents_latest(Some(patient)))
     }
 
+    /// Every version of every consent of a patient, by consent id and then oldest first.
+    pub async fn consent_versions_of_patient(
+        &self,
+        patient: &PatientId,
+    ) -> Result<Vec<StoredConsent>, ReadError> {
+        read!(self, [patient], |db| db.consent_versions_of_patient(&patient), |state| state
+            .consent_versions_of_patient(patient))
+    }
+
     /// The latest version of every consent, by consent id.
     pub async fn consents(&self) -> Result<Vec<StoredConsent>, ReadError> {
         read!(self, [], |db| db.consents(), |state| state.consents_latest(None))

@@ -278,10 +278,16 @@ async fn consent_versions_follow_one_another() {
         let latest = [version_id(2), version_id(4)];
         let of_patient = store.consents_of_patient(&maria).await.unwrap();
         assert_eq!(of_patient.into_iter().map(|one| one.id).collect::<Vec<_>>(), latest);
+        let all_of_patient = store.consent_versions_of_patient(&maria).await.unwrap();
+        assert_eq!(
+            all_of_patient.into_iter().map(|one| one.id).collect::<Vec<_>>(),
+            [version_id(1), version_id(2), version_id(4)]
+        );
         let of_all = store.consents().await.unwrap();
         assert_eq!(of_all.into_iter().map(|one| one.id).collect::<Vec<_>>(), latest);
         let james = "james".parse().unwrap();
         assert_eq!(store.consents_of_patient(&james).await.unwrap(), vec![]);
+        assert_eq!(store.consent_versions_of_patient(&james).await.unwrap(), vec![]);
     }
 }
 
@@ -363,6 +369,7 @@ async fn relationships_objections_keys_and_settings_are_kept() {
             patient: "lily".parse().unwrap(),
             kind,
             period: Period { start: None, end },
+            mandate: None,
         };
         let care = relationship(RelationshipKind::Care, None);
         let proxy = relationship(RelationshipKind::Proxy, Some(at(5)));

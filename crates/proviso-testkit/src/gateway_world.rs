@@ -21,11 +21,13 @@ use proviso_core::account::{
     Account, AccountStatus, ActorKind, Relationship, RelationshipKind, Session,
 };
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
-use proviso_core::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
+use proviso_core::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
 use proviso_core::consent::{
-    Capacity, ConsentTerms, DurationChoice, NamedConsent, OfflineAccess, Recipient,
+    Capacity, ConsentTerms, DurationChoice, NamedConsent, OfflineAccess, Part2Parties, Recipient,
+    part2_statements,
 };
 use proviso_core::id::{AccountId, ClientId, GrantId, PatientId, ResourceId, TokenId};
+use proviso_core::reason::Language;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
 use proviso_core::time::{At, Period};
@@ -248,6 +250,7 @@ impl World {
                 patient: patient.parse()?,
                 kind: RelationshipKind::Care,
                 period: Period::ALWAYS,
+                mandate: None,
             }));
         }
         self.app.commit(batch, self.entry(AuditKind::Administration)?).await?;
@@ -492,6 +495,21 @@ fn client(id: &str, purpose: PurposeOfUse) -> anyhow::Result<Client> {
     })
 }
 
+/// A text as the consent page shows it, as far as the law asks for it (42 CFR 2.31).
+fn shown_text(terms: &Terms, account: &Account, client: &ClientId) -> String {
+    let whole = "You share these kinds of record with this app.".to_owned();
+    if !terms.sensitive.contains(SensitiveKind::SubstanceUse) {
+        return whole;
+    }
+    let parties = Part2Parties {
+        patient: &account.display_name,
+        discloser: &Settings::demo(ORIGIN).organization_name,
+        recipient: client.as_str(),
+    };
+    let statements = part2_statements(Language::English, parties);
+    format!("{whole}\n{}", statements.join("\n"))
+}
+
 fn consent_terms(
     terms: &Terms,
     account: &Account,
@@ -514,7 +532,7 @@ fn consent_terms(
         legal_basis: "patient-choice".to_owned(),
         policy_uri: format!("{ORIGIN}/terms"),
         language: "en".to_owned(),
-        shown_text: "You share these kinds of record with this app.".to_owned(),
+        shown_text: shown_text(terms, account, client),
     })
 }
 

@@ -332,6 +332,13 @@ async fn the_page_comes_back_with_what_is_missing_and_keeps_what_was_ticked() {
         vec![("category", "laboratory"), allow],
         vec![("category", "laboratory"), ("sensitive", "adolescent"), ("duration", "once"), allow],
         vec![("category", "laboratory"), ("duration", "once"), ("shown", "00"), allow],
+        // 42 CFR 2.31(a)(7): a consent to substance use records has an end.
+        vec![
+            ("category", "laboratory"),
+            ("sensitive", "substance-use"),
+            ("duration", "until-stopped"),
+            allow,
+        ],
     ] {
         let form = maria.form_with("decision").unwrap();
         maria.submit(&form, &fields).await.unwrap();

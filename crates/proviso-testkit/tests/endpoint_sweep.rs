@@ -68,10 +68,16 @@ const CONTROL: &[Row] = &[
     row("/oauth/authorize/{request}", Method::POST, For::OneBrowser, 403),
     row("/portal", Method::GET, For::Members, 303),
     row("/portal/apps", Method::GET, For::Patients, 303),
+    row("/portal/apps/{consent}", Method::GET, For::Patients, 303),
+    row("/portal/apps/{consent}/receipts/{version}", Method::GET, For::Patients, 303),
+    row("/portal/apps/{consent}/receipts/{version}/file", Method::GET, For::Patients, 303),
     row("/portal/apps/{consent}/stop", Method::GET, For::Patients, 303),
     row("/portal/apps/{consent}/stop", Method::POST, For::Patients, 303),
     row("/portal/apps/{consent}/stopped", Method::GET, For::Patients, 303),
     row("/portal/people", Method::GET, For::Patients, 303),
+    row("/portal/people/{consent}", Method::GET, For::Patients, 303),
+    row("/portal/people/{consent}/receipts/{version}", Method::GET, For::Patients, 303),
+    row("/portal/people/{consent}/receipts/{version}/file", Method::GET, For::Patients, 303),
     row("/portal/people/{consent}/stop", Method::GET, For::Patients, 303),
     row("/portal/people/{consent}/stop", Method::POST, For::Patients, 303),
     row("/portal/people/{consent}/stopped", Method::GET, For::Patients, 303),
@@ -146,6 +152,7 @@ impl Sweep {
     fn address(&self, template: &str) -> String {
         let path = template
             .replace("{request}", &self.request)
+            .replace("{version}", "1")
             .replace("{consent}", &self.consent)
             .replace("{name}", "nothing.css");
         assert!(!path.contains('{'), "no example for {template}");

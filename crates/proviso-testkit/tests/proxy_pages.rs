@@ -158,6 +158,7 @@ impl Family {
             patient: "lily".parse().unwrap(),
             kind: RelationshipKind::Proxy,
             period: Period { start: Some(NOW), end: Some(NOW.plus_days(900)) },
+            mandate: None,
         };
         let mut batch = Batch::new()
             .with(Op::PutAccount { account: wei, expect: Presence::Any })

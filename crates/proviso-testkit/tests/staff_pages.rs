@@ -76,7 +76,8 @@ async fn visits_of(world: &DemoWorld, username: &str) -> BTreeSet<String> {
     let bundle = app.fhir(tokens.access(), &path).await.unwrap().json().unwrap();
     let entries = bundle["entry"].as_array().cloned().unwrap_or_default();
     let id = |entry: &serde_json::Value| entry["resource"]["id"].as_str().unwrap().to_owned();
-    entries.iter().map(id).collect()
+    // A notice may accompany the records; it is none of them.
+    entries.iter().filter(|entry| entry["search"]["mode"] != "outcome").map(id).collect()
 }
 
 /// Opens the list of a patient's visits in the browser of somebody who has signed in.

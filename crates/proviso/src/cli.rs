@@ -46,8 +46,20 @@ pub enum Command {
     /// Each must come out with the same bytes as then. With `--decision` or `--request`, also prints
     /// why it fell as it did. What it prints names what was withheld: it is for privacy officers.
     Replay(ReplayArgs),
+    /// Check receipts of sharing choices, without any server.
+    ///
+    /// Checks the signature, the hash of the text shown, the name of the version, the record made
+    /// from it and its place in the audit log. Several receipts must be consecutive versions of one
+    /// choice. Exit code 3 means that a receipt was changed or is not from the server whose keys
+    /// were given.
+    VerifyReceipt(VerifyReceiptArgs),
     /// Check that this installation can run: configuration, keys, store, upstream, clock, log.
     Doctor(DoctorArgs),
+    /// Look at sharing choices: now, in every version, or as they were at an instant.
+    ///
+    /// Each look is written to the audit log, where the patient sees it.
+    #[command(subcommand)]
+    Consent(ConsentCommand),
     /// Look after signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -182,6 +194,21 @@ pub struct ReplayArgs {
     pub json: bool,
 }
 
+/// Arguments of `verify-receipt`.
+#[derive(Debug, Args)]
+pub struct VerifyReceiptArgs {
+    /// Receipts as the portal gives them.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Keys that are the server's: what `proviso keys public` prints, a JWK set that was kept, or
+    /// verifier key lines of its audit log. Without it nobody vouches for who made a receipt.
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -193,6 +220,60 @@ pub struct DoctorArgs {
     pub json: bool,
 }
 
+/// About sharing choices.
+#[derive(Debug, Subcommand)]
+pub enum ConsentCommand {
+    /// Show a sharing choice as it is now.
+    Show(ConsentArgs),
+    /// Show every version of a sharing choice, and what each changed.
+    History(ConsentArgs),
+    /// Show what was in force at a past instant, for a patient or of one choice.
+    At(ConsentAtArgs),
+}
+
+/// Arguments of `consent show` and `consent history`.
+#[derive(Debug, Args)]
+pub struct ConsentArgs {
+    /// The choice, such as `cns_0199...`.
+    #[arg(value_name = "CONSENT")]
+    pub consent: String,
+    #[command(flatten)]
+    /// Where it was made.
+    pub installation: Installation,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `consent at`.
+#[derive(Debug, Args)]
+pub struct ConsentAtArgs {
+    /// The instant, such as `2026-11-22T14:02:09Z`.
+    #[arg(value_name = "INSTANT")]
+    pub at: String,
+    #[command(flatten)]
+    /// Of whom, or of what.
+    pub of: ConsentSubject,
+    #[command(flatten)]
+    /// Where it was made.
+    pub installation: Installation,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whose choices, or which one.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ConsentSubject {
+    /// Every choice of this patient.
+    #[arg(long, value_name = "PATIENT")]
+    pub patient: Option<String>,
+    /// This choice alone.
+    #[arg(long, value_name = "CONSENT")]
+    pub consent: Option<String>,
+}
+
 /// About signing keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
@@ -202,6 +283,8 @@ pub enum KeysCommand {
     Rotate(KeysArgs),
     /// List the signing keys.
     List(KeysArgs),
+    /// Print the public keys by which receipts and the audit log can be checked elsewhere.
+    Public(KeysPublicArgs),
 }
 
 /// Arguments of `keys`.
@@ -213,6 +296,14 @@ pub struct KeysArgs {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `keys public`.
+#[derive(Debug, Args)]
+pub struct KeysPublicArgs {
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
 }
 
 /// About the configuration file.

@@ -21,9 +21,13 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::choices::{self, Question, VersionRow};
+
 const SOCKET_FILE: &str = "control.sock";
-/// LIMIT: an order is a few words, its answer a few key names or one tree of reasons.
-const LINE_BYTES_MAX: u64 = 1024 * 1024;
+/// LIMIT: an order is a few words.
+const ORDER_BYTES_MAX: u64 = 16 * 1024;
+/// LIMIT: the longest answer is a history with the texts that were shown, some kilobytes each.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// LIMIT: whoever connects and says nothing is not waited for.
 const ORDER_SECS_MAX: u64 = 5;
 /// LIMIT: making keys takes seconds at most.
@@ -37,6 +41,8 @@ pub enum Order {
     RotateKeys,
     /// Whether somebody may do something now.
     Decide(Asked),
+    /// A look at sharing choices.
+    Choices(Question),
 }
 
 /// What came of it.
@@ -47,6 +53,8 @@ pub enum Outcome {
     Active(Vec<String>),
     /// What was decided.
     Decided(Box<Told>),
+    /// The sharing choices asked for.
+    Choices(Vec<VersionRow>),
     /// It was not done; why.
     Failed(String),
 }
@@ -95,7 +103,7 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
     let exchange = async {
         let (read, mut write) = stream.into_split();
         let mut line = String::new();
-        let mut reader = BufReader::new(read.take(LINE_BYTES_MAX));
+        let mut reader = BufReader::new(read.take(ORDER_BYTES_MAX));
         let reading = reader.read_line(&mut line);
         tokio::time::timeout(Duration::from_secs(ORDER_SECS_MAX), reading).await??;
         let outcome = match serde_json::from_str(line.trim()) {
@@ -105,6 +113,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Decide(asked)) => match decide(app, &asked).await {
                 Ok(told) => Outcome::Decided(Box::new(told)),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Choices(question)) => match choices::look(app, &question).await {
+                Ok(rows) => Outcome::Choices(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Err(_) => Outcome::Failed("no such order".to_owned()),
@@ -131,7 +143,7 @@ pub async fn ask(folder: &Path, order: Order) -> anyhow::Result<Option<Outcome>>
         text.push(b'\n');
         stream.write_all(&text).await?;
         let mut line = String::new();
-        BufReader::new(stream.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+        BufReader::new(stream.take(ANSWER_BYTES_MAX)).read_line(&mut line).await?;
         anyhow::Ok(serde_json::from_str(line.trim())?)
     };
     let answered = tokio::time::timeout(Duration::from_secs(ANSWER_SECS_MAX), exchange).await;

@@ -1,5 +1,6 @@
 //! Wiring: configuration, keys, listeners, the demo world and the subcommands of the binary.
 
+pub mod choices;
 pub mod cli;
 pub mod commands;
 pub mod config;

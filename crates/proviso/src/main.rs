@@ -47,9 +47,17 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             telemetry::start(LogFormat::Text, "warn");
             commands::replay::run(&arguments)
         }
+        Command::VerifyReceipt(arguments) => {
+            telemetry::start(LogFormat::Text, "warn");
+            commands::verify_receipt::run(&arguments)
+        }
         Command::Doctor(arguments) => {
             telemetry::start(LogFormat::Text, "error");
             runtime.block_on(commands::doctor::run(&arguments))
+        }
+        Command::Consent(command) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::consent::run(&command))
         }
         Command::Keys(command) => {
             telemetry::start(LogFormat::Text, "warn");

@@ -1,7 +1,7 @@
 //! The leaf: what the Merkle tree hashes, and what a stranger may see of an entry.
 
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
-use proviso_core::id::{DecisionId, hex};
+use proviso_core::id::{ConsentVersionId, DecisionId, hex};
 use proviso_core::time::At;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -21,7 +21,7 @@ pub struct LeafError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {
-    /// The version of this form.
+    /// The version of this form: 1, or 2 where there is a statement.
     pub v: u8,
     /// The start of the hour in which it happened, in seconds since 1970-01-01T00:00:00Z.
     pub at: i64,
@@ -35,21 +35,51 @@ pub struct Leaf {
     pub decision: Option<DecisionId>,
     /// The commitment to the encrypted entry: `SHA-256(0x01 ‖ salt ‖ ciphertext)`, hex.
     pub commit: String,
+    /// What the entry states to whoever holds the receipt of a consent version, and to nobody
+    /// else: `SHA-256(0x02 ‖ salt of the statement ‖ version id)`, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
 }
 
 impl Leaf {
     /// The leaf of an entry whose encrypted form and salt are known.
     pub fn of(entry: &AuditEntry, salt: &[u8; 32], body: &[u8]) -> Self {
         let policy = entry.policy_version.as_ref();
+        let stated = entry
+            .consent
+            .as_ref()
+            .filter(|_| entry.kind == AuditKind::Consent && entry.outcome == AuditOutcome::Success);
+        let statement =
+            stated.map(|(_, version)| Self::statement_about(&Self::statement_salt(salt), version));
         Self {
-            v: 1,
+            v: if statement.is_some() { 2 } else { 1 },
             at: Self::bucket(entry.at),
             kind: entry.kind,
             outcome: entry.outcome,
             policy: policy.map(|version| hex(&Sha256::digest(version.as_bytes()))),
             decision: entry.decision.clone(),
             commit: Self::commitment(salt, body),
+            statement,
         }
+    }
+
+    /// The salt of an entry's statement. It is told to the holder of a receipt, so it is another
+    /// one than that of the commitment to the entry.
+    pub fn statement_salt(salt: &[u8; 32]) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update([3_u8]);
+        hasher.update(salt);
+        hasher.finalize().into()
+    }
+
+    /// The statement that a version of a consent was recorded. Without the salt it cannot be told
+    /// from any other, so that the log leads nobody from one choice to the next.
+    pub fn statement_about(statement_salt: &[u8; 32], version: &ConsentVersionId) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update([2_u8]);
+        hasher.update(statement_salt);
+        hasher.update(version.as_str().as_bytes());
+        hex(&hasher.finalize())
     }
 
     /// The start of the hour of an instant, in seconds.
@@ -81,6 +111,7 @@ impl Leaf {
     /// When the bytes are not exactly what [`Leaf::to_bytes`] writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, LeafError> {
         let leaf: Self = serde_json::from_slice(bytes).map_err(|_| LeafError)?;
-        if leaf.v == 1 && leaf.to_bytes()? == bytes { Ok(leaf) } else { Err(LeafError) }
+        let form = if leaf.statement.is_some() { 2 } else { 1 };
+        if leaf.v == form && leaf.to_bytes()? == bytes { Ok(leaf) } else { Err(LeafError) }
     }
 }

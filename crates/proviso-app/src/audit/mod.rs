@@ -25,6 +25,7 @@ pub use self::replay::{
 pub use self::seal::{SealError, Sealer};
 pub use self::search::{ActivityQuery, AuditSearch, LogPage, LoggedEntry, ToldEntry};
 pub use self::signer::{LogSigner, install_signer};
+pub(crate) use self::signer::{ORIGIN_SETTING, origin_in};
 pub use self::verify::{
     BadEntry, VerifyError, VerifyReport, Why, verify_database, verify_with_master,
 };

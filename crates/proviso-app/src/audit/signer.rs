@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 /// The setting that holds the log's name. A log keeps its name when the server moves: another name
 /// would be another log.
-const ORIGIN_SETTING: &str = "audit.origin";
+pub(crate) const ORIGIN_SETTING: &str = "audit.origin";
 
 /// Signs checkpoints of one log.
 #[derive(Debug)]
@@ -37,6 +37,14 @@ impl CheckpointSigner for LogSigner {
         .map(|note| note.to_text())
         .map_err(|_| SignerError)
     }
+}
+
+/// The name of a log that has one already.
+///
+/// # Errors
+/// When the store cannot be read, or the log has no name yet.
+pub(crate) async fn origin_in(store: &Store) -> Result<Option<String>, proviso_store::ReadError> {
+    store.setting(ORIGIN_SETTING).await
 }
 
 /// The name that a new log gets: a schema-less URL (C2SP tlog-checkpoint).

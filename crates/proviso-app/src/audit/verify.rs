@@ -344,7 +344,8 @@ fn judge_entry(row: &RawAuditEntry, sealer: Option<&Sealer>) -> Result<(), Why> 
     let Some(sealer) = sealer else { return Ok(()) };
     let id = row.id.parse().map_err(|_| Why::Columns)?;
     let entry = sealer.open(&id, &row.body).map_err(|_| Why::Body)?;
-    if entry.at != at || !leaf_fits(&leaf, &entry) {
+    let salt = <[u8; 32]>::try_from(row.salt.as_slice()).map_err(|_| Why::Columns)?;
+    if entry.at != at || !leaf_fits(&leaf, &entry, &salt) {
         return Err(Why::Columns);
     }
     let subjects = sealer.subjects(&entry);
@@ -352,9 +353,14 @@ fn judge_entry(row: &RawAuditEntry, sealer: Option<&Sealer>) -> Result<(), Why> 
     if found { Ok(()) } else { Err(Why::Index) }
 }
 
-fn leaf_fits(leaf: &Leaf, entry: &AuditEntry) -> bool {
-    let commit = leaf.commit.clone();
-    *leaf == Leaf { commit, ..Leaf::of(entry, &[0; 32], &[]) }
+fn leaf_fits(leaf: &Leaf, entry: &AuditEntry, salt: &[u8; 32]) -> bool {
+    let mut expected = Leaf { commit: leaf.commit.clone(), ..Leaf::of(entry, salt, &[]) };
+    // Entries of earlier releases make no statement. It cannot be taken away later: the leaf with
+    // it is what the tree hashes.
+    if leaf.statement.is_none() {
+        (expected.v, expected.statement) = (1, None);
+    }
+    *leaf == expected
 }
 
 fn code(kind: AuditKind) -> Option<String> {

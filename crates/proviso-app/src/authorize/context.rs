@@ -193,7 +193,7 @@ impl App {
     }
 
     /// When a patient was born, if their record here says the day.
-    pub(super) async fn birth_date(
+    pub(crate) async fn birth_date(
         &self,
         patient: &PatientId,
     ) -> Result<Option<jiff::civil::Date>, Failure> {

@@ -5,7 +5,7 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use proviso_core::consent::{
     Capacity, ConsentError, ConsentStatus, ConsentTerms, ConsentVersion, DurationChoice,
-    OfflineAccess, Recipient,
+    OfflineAccess, Part2Gap, Recipient,
 };
 use proviso_core::id::{AuthorizationRequestId, ConsentId, ConsentVersionId, GrantId, PatientId};
 use proviso_core::scope::{Scope, ScopeContext, compile, requested_categories};
@@ -71,6 +71,9 @@ pub enum ChoiceProblem {
     /// The text that was shown is missing.
     #[error("the text shown is missing")]
     NoShownText,
+    /// Records of substance use were named, and the choice has no end (42 CFR 2.31(a)(7)).
+    #[error("substance use was named without an end")]
+    NoPart2End,
     /// The person no longer acts for the patient.
     #[error("the person does not act for the patient now")]
     NoStanding,
@@ -232,6 +235,22 @@ impl App {
             language: choice.language,
             shown_text: choice.shown_text,
         };
+        match self.part2_gap(&terms).await? {
+            None => {}
+            Some(Part2Gap::Expiry) => return Ok(Err(ChoiceProblem::NoPart2End)),
+            // Everything else is in the text of the page, or the page is not the one of now.
+            Some(
+                Part2Gap::Patient
+                | Part2Gap::Discloser
+                | Part2Gap::Description
+                | Part2Gap::Recipient
+                | Part2Gap::Purpose
+                | Part2Gap::RightToRevoke
+                | Part2Gap::Signature
+                | Part2Gap::Date
+                | Part2Gap::Redisclosure,
+            ) => return Ok(Err(ChoiceProblem::NoShownText)),
+        }
         let (op, consent, version, action) =
             match self.consent_op(patient, client, capacity, terms, at).await? {
                 Ok(made) => made,

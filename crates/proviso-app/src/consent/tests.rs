@@ -1,5 +1,8 @@
 //! Choices, live values and plans together, over the store in memory.
 
+mod proxies;
+mod receipts;
+
 use std::future::Future as _;
 use std::task::{Context, Waker};
 
@@ -81,6 +84,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Relatio
         patient: patient.parse().unwrap(),
         kind,
         period: Period { start: Some(NOON), end: Some(NOON.plus_days(10)) },
+        mandate: None,
     }
 }
 
@@ -581,6 +585,91 @@ async fn the_epoch_counts_what_can_change_a_decision() {
     assert!(shared < world.app.live().epoch());
     let reloaded = Live::load(world.app.store()).await.unwrap();
     assert_eq!(reloaded.epoch(), world.app.live().epoch());
+}
+
+// Covers: design §5, every past instant can be asked "what was in force then"
+#[tokio::test]
+async fn every_past_instant_can_be_asked_and_a_restart_forgets_none() {
+    let mut world = World::new().await;
+    let start = world.app.now();
+    let caller = world.share("maria", "maria").await;
+    world.clock.advance_secs(100);
+    let id = caller.consent.clone().unwrap();
+    let first = world.app.store().consent(&id).await.unwrap().unwrap();
+    let mut narrower = first.version.terms();
+    narrower.categories = CategorySet::EMPTY.with(Category::Medications);
+    let maria = world.account("maria");
+    let via = Via::default();
+    world.app.amend_consent(&maria, &id, &first.id, narrower, None, &via).await.unwrap();
+    world.clock.advance_secs(100);
+    world.stop("maria", &caller).await.unwrap();
+    world.restart().await;
+    let patient = "maria".parse().unwrap();
+    let in_force = async |secs: i64| {
+        let found = world.app.consents_in_force_at(&patient, start.plus_secs(secs)).await.unwrap();
+        found.iter().map(|named| named.version().number).collect::<Vec<_>>()
+    };
+    assert_eq!(in_force(-1).await, [0_u32; 0]);
+    assert_eq!(in_force(0).await, [1]);
+    assert_eq!(in_force(99).await, [1]);
+    assert_eq!(in_force(100).await, [2]);
+    assert_eq!(in_force(199).await, [2]);
+    assert_eq!(in_force(200).await, [0_u32; 0]);
+    let line = world.app.consent_timeline(&id).await.unwrap().unwrap();
+    assert_eq!(line.versions().count(), 3);
+    assert!(world.app.consent_timeline(&"cns_none".parse().unwrap()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_history_that_does_not_hang_together_is_not_told() {
+    let world = World::new().await;
+    let caller = world.share("maria", "maria").await;
+    let id = caller.consent.clone().unwrap();
+    let first = world.app.store().consent(&id).await.unwrap().unwrap();
+    // Somebody writes a version past the use case, under a name that is not its own.
+    let next = first.version.revoke(world.app.now(), None).unwrap();
+    let forged = Op::PutConsentVersion {
+        id: ConsentVersionId::from_digest(&[7; 32]),
+        version: next,
+        expect: Some(first.id.clone()),
+    };
+    let told = world.app.store().commit(Batch::new().with(forged)).await;
+    assert!(told.is_ok(), "the store keeps what it is given: {told:?}");
+    let refused = world.app.consent_timeline(&id).await.unwrap_err();
+    assert!(matches!(refused, HistoryError::Renamed { number: 2, .. }), "{refused}");
+    let of_patient = world.app.timelines_of_patient(&"maria".parse().unwrap()).await;
+    assert!(of_patient.is_err());
+}
+
+// Covers: 42 CFR 2.31(a), (c)(2): what lacks an element is no ground for a disclosure
+#[tokio::test]
+async fn a_consent_to_substance_use_records_is_recorded_only_when_it_is_whole() {
+    use proviso_core::category::SensitiveKind;
+    use proviso_core::consent::{Part2Gap, Part2Parties, part2_statements};
+    use proviso_core::reason::Language;
+    let world = World::new().await;
+    let maria = world.account("maria");
+    let via = Via::default();
+    let mut terms = world.terms("maria", "maria");
+    terms.sensitive = SensitiveSet::EMPTY.with(SensitiveKind::SubstanceUse);
+    let refused = world.app.record_consent(&maria, terms.clone(), &via).await.unwrap_err();
+    assert!(refused.to_string().contains("42 CFR 2.31(a)"), "{refused}");
+    let parties = Part2Parties {
+        patient: "maria",
+        discloser: &world.app.settings().organization_name,
+        recipient: "glucose-coach",
+    };
+    terms.shown_text = part2_statements(Language::English, parties).join("\n");
+    let mut endless = terms.clone();
+    endless.period.end = None;
+    let refused = world.app.record_consent(&maria, endless.clone(), &via).await.unwrap_err();
+    assert!(matches!(refused, ChoiceError::Part2(Part2Gap::Expiry)), "{refused}");
+    let kept = world.app.record_consent(&maria, terms, &via).await.unwrap();
+    // Nor can it be reached by a change.
+    let id = kept.version().consent.clone();
+    let amended = world.app.amend_consent(&maria, &id, kept.id(), endless, None, &via).await;
+    assert!(matches!(amended.unwrap_err(), ChoiceError::Part2(Part2Gap::Expiry)));
+    assert_eq!(world.app.store().consent(&id).await.unwrap().unwrap().id, *kept.id());
 }
 
 /// Steps of a small deterministic generator (SplitMix64), so that a failure names its seed.

@@ -219,6 +219,24 @@ impl Keys {
         Ok(key.sign(ID_TOKEN_TYPE, claims)?)
     }
 
+    /// Signs a receipt as access tokens are signed, and gives the public key as a JWK with it: a
+    /// receipt is looked at long after the key was last published.
+    ///
+    /// # Errors
+    /// When there is no key or signing fails.
+    pub fn sign_receipt<T: serde::Serialize>(
+        &self,
+        typ: &str,
+        claims: &T,
+        at: At,
+    ) -> Result<(String, serde_json::Value), KeysError> {
+        let ring = self.ring.load();
+        let key = ring
+            .active(SignatureAlgorithm::Es256, at)
+            .ok_or(KeysError::Missing(KeyUse::SignEs256))?;
+        Ok((key.sign(typ, claims)?, key.public_jwk()))
+    }
+
     /// Verifies the signature and type of an access token of ours, with a key that is published at
     /// that instant. Times, audience and the grant are judged by the caller.
     ///
@@ -266,6 +284,30 @@ impl Keys {
     pub fn checkpoint_public_key(&self) -> [u8; 32] {
         self.checkpoint.public_bytes().try_into().unwrap_or_default()
     }
+}
+
+/// The public keys of an installation: the JWK set with every signing key that was
+/// not withdrawn, and the verifier key line of its log, as a JSON document. For looking from outside; nothing is served.
+///
+/// # Errors
+/// When a key cannot be opened with this master key, or the log has no name yet.
+pub fn public_keys(
+    reader: &proviso_store::AuditLogReader,
+    master: &MasterKey,
+) -> Result<String, KeysError> {
+    let missing = |_| KeysError::Missing(KeyUse::Checkpoint);
+    let stored = reader.sealed_keys().map_err(missing)?;
+    let origin = reader.setting(crate::audit::ORIGIN_SETTING).map_err(missing)?;
+    let origin = origin.ok_or(KeysError::Missing(KeyUse::Checkpoint))?;
+    let slots = open_ring(master, &stored)?;
+    // A key that was withdrawn at once had leaked: what it signed may be anybody's.
+    let good = |slot: &&Slot| slot.retired_at.is_none() || slot.publish_until > slot.retired_at;
+    let jwks: Vec<_> = slots.iter().filter(good).map(|slot| slot.key.public_jwk()).collect();
+    let (id, bytes) = open_one(master, &stored, KeyUse::Checkpoint)?;
+    let key = SigningKey::from_pkcs8(id, SignatureAlgorithm::EdDsa, &bytes)?;
+    let key: [u8; 32] = key.public_bytes().try_into().map_err(|_| SealError)?;
+    let line = proviso_tlog::note::ed25519_verifier_key(&origin, &key);
+    Ok(serde_json::json!({ "keys": jwks, "log_keys": [line] }).to_string())
 }
 
 /// What a sealed key is bound to, so that rows cannot be exchanged for one another.

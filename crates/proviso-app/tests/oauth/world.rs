@@ -89,6 +89,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Op {
         patient: patient.parse().unwrap(),
         kind,
         period: Period { start: None, end: Some(NOW.plus_days(30)) },
+        mandate: None,
     })
 }
 

@@ -5,8 +5,12 @@
 //! verb takes one by reference and yields the next.
 
 mod canonical;
+mod change;
 mod lifecycle;
+mod part2;
 pub mod provision;
+mod seen;
+mod timeline;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,7 +18,11 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 pub use canonical::NamedConsent;
+pub use change::Change;
 pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
+pub use part2::{Part2Gap, Part2Parties, part2_statements};
+pub use seen::{Extent, SeenVersion};
+pub use timeline::{ChainError, Timeline, follows};
 
 use crate::category::{CategorySet, PurposeSet, SensitiveSet};
 use crate::decision::org_rules::proxy_sensitive;
@@ -184,6 +192,11 @@ pub struct ConsentVersion {
 }
 
 impl ConsentVersion {
+    /// Whether the text shown is the one whose hash the version holds.
+    pub fn text_fits_hash(&self) -> bool {
+        canonical::text_hash(&self.shown_text) == self.shown_text_hash
+    }
+
     /// The sensitive kinds named, as far as a reader in this capacity may know them; `None` when
     /// not even whether there are any.
     ///

@@ -239,6 +239,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Relatio
         patient: patient.parse().unwrap(),
         kind,
         period: Period { start: Some(NOON), end: Some(NOON.plus_days(1)) },
+        mandate: None,
     }
 }
 

@@ -204,6 +204,7 @@ pub(crate) fn relationship() -> BoxedStrategy<Relationship> {
             patient,
             kind,
             period,
+            mandate: None,
         })
         .boxed()
 }
@@ -436,6 +437,7 @@ fn mend(world: &mut World, mended: &[bool]) {
                         patient: "p1".parse().unwrap(),
                         kind,
                         period: Period::ALWAYS,
+                        mandate: None,
                     });
                 }
             }

@@ -102,6 +102,8 @@ pub struct Bundle {
     pub bundle_type: BundleType,
     /// When it was put together.
     pub timestamp: Option<At>,
+    /// Security labels of the Bundle as a whole: system and code.
+    pub security: Vec<(&'static str, &'static str)>,
     /// How many matches there are in all, if that is known and may be said.
     pub total: Option<u64>,
     /// Relation and URL of each link.
@@ -113,13 +115,32 @@ pub struct Bundle {
 impl Bundle {
     /// An empty Bundle.
     pub fn new(bundle_type: BundleType) -> Self {
-        Self { bundle_type, timestamp: None, total: None, links: Vec::new(), entries: Vec::new() }
+        Self {
+            bundle_type,
+            timestamp: None,
+            security: Vec::new(),
+            total: None,
+            links: Vec::new(),
+            entries: Vec::new(),
+        }
     }
 
     /// The JSON text.
     pub fn to_bytes(&self) -> Vec<u8> {
         write::object(|bundle| {
             bundle.string("resourceType", "Bundle");
+            if !self.security.is_empty() {
+                bundle.object("meta", |meta| {
+                    meta.array("security", |labels| {
+                        for (system, code) in &self.security {
+                            labels.object(|label| {
+                                label.string("system", system);
+                                label.string("code", code);
+                            });
+                        }
+                    });
+                });
+            }
             bundle.string("type", self.bundle_type.code());
             if let Some(at) = self.timestamp {
                 bundle.string("timestamp", &at.to_rfc3339());

@@ -111,6 +111,7 @@ fn choice_problem(t: Texts, problem: ChoiceProblem) -> FieldProblem {
         ChoiceProblem::NotOffered => ("#see", "consent-error-unknown"),
         ChoiceProblem::OnceAndAway => ("#long", "consent-error-once-away"),
         ChoiceProblem::NoShownText => ("#see", "consent-error-changed"),
+        ChoiceProblem::NoPart2End => ("#long", "consent-error-part2-end"),
         ChoiceProblem::NoStanding => ("#see", "consent-error-standing"),
     };
     FieldProblem { href, text: t.say(key) }

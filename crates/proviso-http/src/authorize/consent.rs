@@ -2,6 +2,8 @@
 
 use askama::Template;
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
+use proviso_core::consent::{Part2Parties, part2_statements};
+use proviso_core::reason::Language;
 use proviso_core::time::At;
 use sha2::{Digest as _, Sha256};
 
@@ -94,6 +96,8 @@ pub(crate) struct ConsentPage {
     sensitive: Vec<Choice>,
     sensitive_summary: String,
     sensitive_hint: String,
+    /// What the law has a written consent to substance use records say (42 CFR 2.31).
+    part2: Vec<String>,
     /// Whether the list of sensitive kinds is open: something in it is ticked.
     sensitive_open: bool,
     not_seen: Vec<String>,
@@ -164,6 +168,7 @@ impl ConsentPage {
                 &[],
             ),
             sensitive_hint: voice.say("consent-sensitive-hint", &[]),
+            part2: part2(visit, request),
             sensitive_open: !ticked.sensitive.is_empty(),
             not_seen: not_seen(t, request),
             not_asked_summary: t.count("consent-not-asked", not_asked(request).len().into(), &[]),
@@ -182,6 +187,7 @@ impl ConsentPage {
             after: [
                 "consent-after-share",
                 "consent-after-see",
+                "consent-after-receipt",
                 "consent-after-stop",
                 "consent-after-copies",
                 "consent-after-deny",
@@ -218,6 +224,7 @@ impl ConsentPage {
             lines.extend([t.say("consent-sensitive"), self.sensitive_hint.clone()]);
             lines.push(self.sensitive_summary.clone());
             lines.extend(choice_lines(&self.sensitive));
+            lines.extend(self.part2.iter().cloned());
         }
         lines.push(t.say("consent-not"));
         lines.extend(self.not_seen.iter().cloned());
@@ -316,6 +323,20 @@ fn extent(t: Texts, request: &ConsentRequest) -> Vec<String> {
         }));
     }
     lines
+}
+
+/// The sentences that make the choice a written consent under 42 CFR Part 2, where the app asks for
+/// such records. They come from the core, which looks for them in the text that is recorded.
+fn part2(visit: &Visit, request: &ConsentRequest) -> Vec<String> {
+    if !request.sensitive.contains(SensitiveKind::SubstanceUse) {
+        return Vec::new();
+    }
+    let parties = Part2Parties {
+        patient: &request.patient_name,
+        discloser: &visit.organization,
+        recipient: &request.app.name,
+    };
+    part2_statements(Language::from_tag(visit.language.tag()), parties).into()
 }
 
 fn not_seen(t: Texts, request: &ConsentRequest) -> Vec<String> {

@@ -41,17 +41,25 @@ impl Party {
         }
     }
 
-    const fn page(self) -> &'static str {
+    pub(super) const fn page(self) -> &'static str {
         match self {
             Self::App => "/portal/apps",
             Self::Person => "/portal/people",
         }
     }
 
-    const fn section(self) -> Section {
+    pub(super) const fn section(self) -> Section {
         match self {
             Self::App => Section::Apps,
             Self::Person => Section::People,
+        }
+    }
+
+    /// The words that lead back to the page.
+    pub(super) const fn back_key(self) -> &'static str {
+        match self {
+            Self::App => "stopped-apps",
+            Self::Person => "stopped-people",
         }
     }
 
@@ -113,7 +121,20 @@ impl Connection {
         Standing::Ended
     }
 
-    fn facts(&self, t: Texts, at: At) -> Vec<Fact> {
+    /// How it stands, in words.
+    pub(super) fn status(&self, t: Texts, at: At) -> String {
+        t.say(match self.standing(at) {
+            Standing::InForce => "apps-active",
+            Standing::NotYet => "apps-not-yet",
+            Standing::Ended => "apps-over",
+        })
+    }
+
+    pub(super) fn can_be_stopped(&self, at: At) -> bool {
+        self.standing(at) != Standing::Ended
+    }
+
+    pub(super) fn facts(&self, t: Texts, at: At) -> Vec<Fact> {
         let consent = &self.consent;
         let kinds: Vec<String> = consent.categories.iter().map(|c| t.category(c)).collect();
         let purposes: Vec<String> = consent.purposes.iter().map(|p| t.purpose(p)).collect();
@@ -173,6 +194,8 @@ pub(crate) struct AppCard {
     pub(super) status: String,
     pub(super) facts: Vec<Fact>,
     pub(super) stop_href: String,
+    pub(super) history_href: String,
+    pub(super) history_label: String,
     activity_href: String,
     activity_label: String,
 }
@@ -207,19 +230,19 @@ pub(super) fn cards(
     at: At,
 ) -> (Vec<AppCard>, Vec<AppCard>) {
     let card = |connection: &Connection| {
-        let path = format!("{}/{}/stop", connection.party.page(), connection.consent.consent);
+        let own = format!("{}/{}", connection.party.page(), connection.consent.consent);
+        let path = format!("{own}/stop");
+        let app = [("app", connection.app_name.as_str())];
         let activity = person.address("/portal/activity");
         AppCard {
             name: connection.app_name.clone(),
-            status: match connection.standing(at) {
-                Standing::InForce => t.say("apps-active"),
-                Standing::NotYet => t.say("apps-not-yet"),
-                Standing::Ended => t.say("apps-over"),
-            },
+            status: connection.status(t, at),
             facts: connection.facts(t, at),
             stop_href: person.address(&path),
+            history_href: person.address(&own),
+            history_label: t.with("apps-history", &app),
             activity_href: with_query(&activity, "app", &connection.app),
-            activity_label: t.with("apps-activity", &[("app", &connection.app_name)]),
+            activity_label: t.with("apps-activity", &app),
         }
     };
     let (ended, active): (Vec<&Connection>, Vec<&Connection>) =
@@ -286,10 +309,7 @@ impl StoppedPage {
                 .collect(),
             activity: person.address("/portal/activity"),
             back: person.address(party.page()),
-            back_label: t.say(match party {
-                Party::App => "stopped-apps",
-                Party::Person => "stopped-people",
-            }),
+            back_label: t.say(party.back_key()),
         }
     }
 }
@@ -410,7 +430,7 @@ pub(crate) async fn show(
 }
 
 /// The connection that an address names, if it is this patient's.
-async fn named(
+pub(super) async fn named(
     state: &HttpState,
     patient_visit: &PatientVisit,
     party: Party,
@@ -488,9 +508,12 @@ pub(super) async fn do_stop(
             Ok(see_other(&patient_visit.person.address(&done)))
         }
         Err(ChoiceError::NotFound | ChoiceError::Capacity) => Err(Problem::NotFound.page(visit)),
-        Err(error @ (ChoiceError::Changed | ChoiceError::Terms(_) | ChoiceError::Failure(_))) => {
-            Err(failed(visit, &error))
-        }
+        Err(
+            error @ (ChoiceError::Changed
+            | ChoiceError::Terms(_)
+            | ChoiceError::Part2(_)
+            | ChoiceError::Failure(_)),
+        ) => Err(failed(visit, &error)),
     }
 }
 

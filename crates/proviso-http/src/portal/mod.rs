@@ -2,6 +2,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod apps;
+pub(crate) mod choice;
 pub(crate) mod home;
 pub(crate) mod people;
 pub(crate) mod person;

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use proviso_core::mandate::{Mandate, MandateBasis};
 use proviso_core::time::{At, Period};
 
 use super::PatientVisit;
@@ -14,12 +15,14 @@ use super::person::Person;
 use crate::form::Form;
 use crate::frame::{Fact, FormTargets, Frame, Section, Visit, page};
 use crate::state::HttpState;
+use crate::text::Texts;
 
 /// Somebody who acts for the patient.
 #[derive(Debug, Clone)]
 pub(crate) struct ActingPerson {
     pub(crate) name: String,
     pub(crate) period: Period,
+    pub(crate) mandate: Option<Mandate>,
 }
 
 /// Such a person on the page.
@@ -53,18 +56,17 @@ impl PeoplePage {
             let moment =
                 |at: Option<At>, key: &str| at.map_or_else(|| t.say(key), |at| t.moment(at));
             let organization = [("organization", visit.organization.as_str())];
-            ActingCard {
-                name: one.name.clone(),
-                facts: vec![
-                    Fact::new(t.say("people-sees"), t.say("people-acting-sees")),
-                    Fact::new(t.say("apps-since"), moment(one.period.start, "people-no-start")),
-                    Fact::new(t.say("apps-until"), moment(one.period.end, "people-no-end")),
-                    Fact::new(
-                        t.say("people-acting-end"),
-                        t.with("people-acting-end-who", &organization),
-                    ),
-                ],
-            }
+            let mut facts = vec![
+                Fact::new(t.say("people-sees"), t.say("people-acting-sees")),
+                Fact::new(t.say("apps-since"), moment(one.period.start, "people-no-start")),
+                Fact::new(t.say("apps-until"), moment(one.period.end, "people-no-end")),
+            ];
+            facts.extend(one.mandate.iter().flat_map(|mandate| approval(t, mandate)));
+            facts.push(Fact::new(
+                t.say("people-acting-end"),
+                t.with("people-acting-end-who", &organization),
+            ));
+            ActingCard { name: one.name.clone(), facts }
         };
         Self {
             frame: visit.frame(t.say("people-title"), Section::People),
@@ -74,6 +76,18 @@ impl PeoplePage {
             proxies: proxies.iter().map(proxy).collect(),
         }
     }
+}
+
+/// When it was approved, until when that holds, and what else ends it.
+fn approval(t: Texts, mandate: &Mandate) -> Vec<Fact> {
+    let mut facts = vec![Fact::new(t.say("people-approved"), t.moment(mandate.approved_at))];
+    if let Some(due) = mandate.approval_due() {
+        facts.push(Fact::new(t.say("people-approval-due"), t.moment(due)));
+    }
+    if let MandateBasis::Parent { of_age } = mandate.basis {
+        facts.push(Fact::new(t.say("people-of-age"), t.moment(of_age)));
+    }
+    facts
 }
 
 /// Those who act for the patient, or will.
@@ -88,6 +102,7 @@ pub(super) fn acting_for(state: &HttpState, patient_visit: &PatientVisit) -> Vec
                 .account(&own.account)
                 .map_or_else(|| own.account.to_string(), |account| account.display_name.clone()),
             period: own.period,
+            mandate: own.mandate,
         })
         .collect()
 }

@@ -134,7 +134,11 @@ struct Parts<'a> {
 }
 
 fn split(token: &str) -> Result<Parts<'_>, JwsError> {
-    if token.len() > TOKEN_BYTES_MAX {
+    split_within(token, TOKEN_BYTES_MAX)
+}
+
+fn split_within(token: &str, bytes_max: usize) -> Result<Parts<'_>, JwsError> {
+    if token.len() > bytes_max {
         return Err(JwsError::Malformed);
     }
     let (signed, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
@@ -156,6 +160,14 @@ fn split(token: &str) -> Result<Parts<'_>, JwsError> {
 /// When the token is malformed.
 pub fn peek_header(token: &str) -> Result<Header, JwsError> {
     split(token).map(|parts| parts.header)
+}
+
+/// The key that a document names, before it has been verified: only to find the key.
+///
+/// # Errors
+/// When the document is malformed or longer than so many bytes.
+pub fn peek_document_kid(document: &str, bytes_max: usize) -> Result<Option<String>, JwsError> {
+    split_within(document, bytes_max).map(|parts| parts.header.kid)
 }
 
 /// Reads the claims of a token that has not been verified: only to find out whose key is needed.
@@ -330,7 +342,29 @@ impl KeySet {
         accepted: &[SignatureAlgorithm],
         types: &[&str],
     ) -> Result<T, JwsError> {
-        let parts = split(token)?;
+        self.verify_parts(&split(token)?, accepted, types)
+    }
+
+    /// As [`Self::verify`], for a document that no header has to hold, of at most so many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_document<T: DeserializeOwned>(
+        &self,
+        document: &str,
+        accepted: &[SignatureAlgorithm],
+        types: &[&str],
+        bytes_max: usize,
+    ) -> Result<T, JwsError> {
+        self.verify_parts(&split_within(document, bytes_max)?, accepted, types)
+    }
+
+    fn verify_parts<T: DeserializeOwned>(
+        &self,
+        parts: &Parts<'_>,
+        accepted: &[SignatureAlgorithm],
+        types: &[&str],
+    ) -> Result<T, JwsError> {
         check_type(parts.header.typ.as_deref(), types)?;
         let algorithm =
             SignatureAlgorithm::by_name(&parts.header.alg).ok_or(JwsError::Algorithm)?;
@@ -345,7 +379,7 @@ impl KeySet {
         if fitting.next().is_some() {
             return Err(JwsError::UnknownKey);
         }
-        key.verify_parts(&parts, accepted)?;
+        key.verify_parts(parts, accepted)?;
         decode_payload(parts.payload)
     }
 }

@@ -38,6 +38,14 @@ impl State {
             .collect()
     }
 
+    pub(crate) fn consent_versions_of_patient(&self, patient: &PatientId) -> Vec<StoredConsent> {
+        let versions = self.consents.values().flatten();
+        versions
+            .filter(|stored| stored.version.patient == *patient)
+            .map(|stored| StoredConsent::clone(stored))
+            .collect()
+    }
+
     pub(crate) fn audit_page(&self, query: &AuditQuery) -> Vec<StoredAudit> {
         let fits = |stored: &&Arc<StoredAudit>| {
             let entry = &stored.entry;

@@ -234,6 +234,11 @@ impl AuditLogReader {
         Reads { db: &self.db, tenant: self.tenant }.consent_version(id)
     }
 
+    /// A setting.
+    pub fn setting(&self, key: &str) -> Result<Option<String>, ReadError> {
+        Reads { db: &self.db, tenant: self.tenant }.setting(key)
+    }
+
     /// The server's sealed keys.
     pub fn sealed_keys(&self) -> Result<Vec<SealedKey>, ReadError> {
         Reads { db: &self.db, tenant: self.tenant }.keys()

@@ -296,6 +296,18 @@ impl Reads<'_> {
         )
     }
 
+    pub(crate) fn consent_versions_of_patient(
+        &self,
+        patient: &PatientId,
+    ) -> Result<Vec<StoredConsent>, ReadError> {
+        // Index: consent_version_patient; a patient has few versions, which are then sorted.
+        self.consents_where(
+            "SELECT version_id, body FROM consent_version
+             WHERE tenant = ?1 AND patient = ?2 ORDER BY consent, number",
+            (self.tenant, patient.as_str()),
+        )
+    }
+
     pub(crate) fn consents(&self) -> Result<Vec<StoredConsent>, ReadError> {
         // Index: the primary key, in order and for newer versions.
         self.consents_where(

@@ -2,12 +2,14 @@
 //! codes, its files.
 
 mod configured;
+mod consent;
 mod decide;
 mod doctor;
 mod help;
 mod import;
 mod keys;
 mod labels;
+mod receipt;
 mod replay;
 mod start;
 mod tls;

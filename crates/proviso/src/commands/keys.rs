@@ -1,9 +1,10 @@
 //! `proviso keys`: signing keys, listed and rotated.
 
+use proviso_app::keys::{MasterKey, public_keys};
 use proviso_app::via::Via;
 
 use super::Ending;
-use crate::cli::{KeysArgs, KeysCommand};
+use crate::cli::{KeysArgs, KeysCommand, KeysPublicArgs};
 use crate::console::{self, Mark};
 use crate::control::{self, Order, Outcome};
 use crate::installation::Installation;
@@ -16,6 +17,7 @@ pub async fn run(command: &KeysCommand) -> anyhow::Result<Ending> {
     match command {
         KeysCommand::Rotate(arguments) => rotate(arguments).await,
         KeysCommand::List(arguments) => list(arguments),
+        KeysCommand::Public(arguments) => public(arguments),
     }
 }
 
@@ -31,7 +33,9 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
             Some(Outcome::Failed(why)) => {
                 anyhow::bail!("the running server could not rotate its keys: {why}")
             }
-            Some(Outcome::Decided(_)) => anyhow::bail!("the running server answered otherwise"),
+            Some(Outcome::Decided(_) | Outcome::Choices(_)) => {
+                anyhow::bail!("the running server answered another order")
+            }
             None => return Err(taken),
         },
     };
@@ -44,6 +48,20 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
         }
         console::line("      the old ones stay published until their last token has ended");
     }
+    Ok(Ending::Done)
+}
+
+/// Everything that somebody needs to check receipts and the log without us; no secret among it.
+fn public(arguments: &KeysPublicArgs) -> anyhow::Result<Ending> {
+    let installation = Installation::named_by(&arguments.installation)?;
+    anyhow::ensure!(installation.database().exists(), "there are no keys yet; start it once");
+    let reader = proviso_store::AuditLogReader::open(
+        &installation.database(),
+        &installation.settings.tenant,
+    )?;
+    let master = MasterKey::load(&installation.master_key_file)?;
+    let document = public_keys(&reader, &master)?;
+    console::line(&document);
     Ok(Ending::Done)
 }
 

@@ -1,6 +1,7 @@
 //! The subcommands, one module each.
 
 pub mod config;
+pub mod consent;
 pub mod decide;
 pub mod demo;
 pub mod doctor;
@@ -9,6 +10,7 @@ pub mod labels;
 pub mod replay;
 pub mod serve;
 pub mod verify;
+pub mod verify_receipt;
 
 use std::process::ExitCode;
 

@@ -13,6 +13,7 @@ use indicatif::ProgressBar;
 use jiff::civil::Date;
 use proviso_app::App;
 use proviso_app::password::hash_password;
+use proviso_app::proxies::REAPPROVE_DAYS;
 use proviso_app::records::{ImportProgress, Match, NotCommitted};
 use proviso_app::via::Via;
 use proviso_core::account::{Account, AccountStatus, Relationship, RelationshipKind};
@@ -20,6 +21,7 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use proviso_core::consent::{Capacity, ConsentTerms, DurationChoice, OfflineAccess, Recipient};
 use proviso_core::id::{AccountId, PatientId};
+use proviso_core::mandate::{Mandate, MandateBasis};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
 use proviso_store::{Batch, Op, Presence};
@@ -109,7 +111,7 @@ async fn add_people(app: &Arc<App>) -> anyhow::Result<()> {
             expect: Presence::Absent,
         });
     }
-    for relationship in relationships()? {
+    for relationship in relationships(app.now())? {
         batch.push(Op::PutRelationship(relationship));
     }
     let entry = app.draft_entry(
@@ -154,33 +156,51 @@ fn account(person: &Person, hash: String, at: At) -> anyhow::Result<Account> {
     })
 }
 
-fn relationships() -> anyhow::Result<Vec<Relationship>> {
+/// Those who act for a patient were approved when the demo was built.
+fn relationships(at: At) -> anyhow::Result<Vec<Relationship>> {
     let one = |person: &Person, patient: &str, kind, from: Date, until: Option<Date>| {
         anyhow::Ok(Relationship {
             account: account_id(person)?,
             patient: patient.parse()?,
             kind,
             period: Period { start: Some(midnight(from)?), end: until.map(midnight).transpose()? },
+            mandate: None,
         })
     };
     let since = jiff::civil::date(2018, 1, 1);
+    let approved = |own: Relationship, basis: MandateBasis| Relationship {
+        mandate: Some(Mandate {
+            basis,
+            approved_at: at,
+            approved_by: None,
+            reapprove_days: Some(REAPPROVE_DAYS),
+        }),
+        ..own
+    };
+    let of_age = midnight(people::LILY_OF_AGE)?;
     Ok(vec![
         one(&people::DRPATEL, people::MARIA_PATIENT, RelationshipKind::Care, since, None)?,
         one(&people::DRPATEL, people::LILY_PATIENT, RelationshipKind::Care, since, None)?,
-        one(
-            &people::WEI,
-            people::LILY_PATIENT,
-            RelationshipKind::Proxy,
-            people::LILY_BORN,
-            Some(people::LILY_OF_AGE),
-        )?,
-        one(
-            &people::GRACE,
-            people::JAMES_PATIENT,
-            RelationshipKind::Proxy,
-            jiff::civil::date(2024, 12, 1),
-            Some(people::GRACE_UNTIL),
-        )?,
+        approved(
+            one(
+                &people::WEI,
+                people::LILY_PATIENT,
+                RelationshipKind::Proxy,
+                people::LILY_BORN,
+                None,
+            )?,
+            MandateBasis::Parent { of_age },
+        ),
+        approved(
+            one(
+                &people::GRACE,
+                people::JAMES_PATIENT,
+                RelationshipKind::Proxy,
+                jiff::civil::date(2024, 12, 1),
+                Some(people::GRACE_UNTIL),
+            )?,
+            MandateBasis::Appointed,
+        ),
     ])
 }
 
@@ -198,6 +218,7 @@ async fn start_shift(app: &Arc<App>) -> anyhow::Result<()> {
         patient: people::JAMES_PATIENT.parse()?,
         kind: RelationshipKind::Shift,
         period: Period { start: Some(at), end: Some(at.plus_secs(SHIFT_SECS)) },
+        mandate: None,
     };
     let mut entry = app.draft_entry(
         &Via::default(),

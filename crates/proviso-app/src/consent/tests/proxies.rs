@@ -1,0 +1,135 @@
+//! People who act for a patient: dated, approved again, over on a birthday, ended at once.
+
+use proviso_core::id::{PatientId, ResourceId};
+
+use super::*;
+use crate::proxies::{ProxyBasis, ProxyError, REAPPROVE_DAYS};
+use crate::records::{Match, NewIds};
+
+const DAY_SECS: i64 = 86_400;
+
+impl World {
+    async fn approve(&self, patient: &str, basis: &ProxyBasis) -> Result<At, ProxyError> {
+        let priya = self.account("priya");
+        let grace = "acc_grace".parse().unwrap();
+        let patient: PatientId = patient.parse().unwrap();
+        let stated = Period { start: Some(self.app.now()), end: None };
+        let via = Via::default();
+        let made = self.app.approve_proxy(&priya, &grace, &patient, basis, stated, &via).await?;
+        Ok(made.period.end.unwrap())
+    }
+
+    fn acts(&self, patient: &str) -> bool {
+        let at = self.app.now();
+        let standing = self.app.standing_for(&self.account("grace"), &patient.parse().unwrap(), at);
+        let plan =
+            self.app.plan_own_record(&"acc_grace".parse().unwrap(), &patient.parse().unwrap(), at);
+        assert_eq!(standing.is_some(), plan.is_ok(), "pages and records agree");
+        plan.is_ok()
+    }
+
+    /// A Patient with a date of birth.
+    async fn born(&self, patient: &str, date: &str) {
+        let body = format!(r#"{{"resourceType":"Patient","id":"{patient}","birthDate":"{date}"}}"#);
+        let id: ResourceId = patient.parse().unwrap();
+        let (kind, body) = (ResourceType::PATIENT, body.into_bytes());
+        let records = self.app.records();
+        let made = records.update(kind, &id, body, Match::Any, NewIds::Client).await;
+        let mut prepared = made.unwrap();
+        for op in prepared.take_ops() {
+            self.put(op).await;
+        }
+    }
+}
+
+// Covers: design §5, a proxy is approved again or over; the second before and at it
+#[tokio::test]
+async fn a_proxy_that_is_not_approved_again_ends_after_a_year_to_the_second() {
+    let world = World::new().await;
+    let year = i64::from(REAPPROVE_DAYS) * DAY_SECS;
+    let ends = world.approve("james", &ProxyBasis::Appointed).await.unwrap();
+    assert_eq!(ends, world.app.now().plus_secs(year));
+    let caller = world.share("grace", "james").await;
+    world.clock.advance_secs(20 * DAY_SECS);
+    assert!(world.acts("james") && world.plan(&caller).is_ok());
+    world.clock.advance_secs(year - 20 * DAY_SECS - 1);
+    assert!(world.acts("james"));
+    world.clock.advance_secs(1);
+    assert!(!world.acts("james"), "nobody had to end it");
+    let priya = world.account("priya");
+    let (grace, james) = ("acc_grace".parse().unwrap(), "james".parse().unwrap());
+    let again = world.app.approve_proxy_again(&priya, &grace, &james, &Via::default()).await;
+    assert_eq!(again.unwrap().period.end, Some(world.app.now().plus_secs(year)));
+    assert!(world.acts("james"));
+}
+
+// Covers: RFC 8693 §4.1; all links must pass: an app that a proxy let in ends with the proxy
+#[tokio::test]
+async fn an_app_that_a_proxy_let_in_ends_with_the_proxys_mandate() {
+    let world = World::new().await;
+    world.approve("james", &ProxyBasis::Court).await.unwrap();
+    let by_proxy = world.share("grace", "james").await;
+    let own = world.share("james", "james").await;
+    assert!(world.plan(&by_proxy).is_ok());
+    let (james, grace) = (world.account("james"), "acc_grace".parse().unwrap());
+    let patient = "james".parse().unwrap();
+    world.app.end_proxy(&james, &grace, &patient, &Via::default()).await.unwrap();
+    assert_eq!(world.refusal(&by_proxy), [ReasonCode::ProxyNotInForce]);
+    assert!(!world.acts("james"), "at once");
+    assert!(world.plan(&own).is_ok(), "the patient's own choice goes on");
+    assert!(world.app.plan_own_record(&james.id, &patient, world.app.now()).is_ok());
+    let again = world.app.end_proxy(&james, &grace, &patient, &Via::default()).await;
+    assert!(matches!(again.unwrap_err(), ProxyError::NotFound));
+}
+
+// Covers: design §5, age of majority by date and jurisdiction
+#[tokio::test]
+async fn a_parents_access_ends_at_the_instant_of_coming_of_age() {
+    let world = World::new().await;
+    // The clock of this world stands at 2027-01-15T08:00:00Z.
+    world.born("james", "2009-01-16").await;
+    let parent = |jurisdiction: &str| ProxyBasis::Parent {
+        jurisdiction: jurisdiction.to_owned(),
+        utc_offset_secs: -7 * 3600,
+    };
+    let ends = world.approve("james", &parent("US-AZ")).await.unwrap();
+    assert_eq!(ends.to_rfc3339(), "2027-01-16T07:00:00Z");
+    assert!(world.acts("james"));
+    world.clock.advance_secs(23 * 3600 - 1);
+    assert!(world.acts("james"));
+    world.clock.advance_secs(1);
+    assert!(!world.acts("james"));
+    let priya = world.account("priya");
+    let (grace, james) = ("acc_grace".parse().unwrap(), "james".parse().unwrap());
+    let again = world.app.approve_proxy_again(&priya, &grace, &james, &Via::default()).await;
+    assert!(matches!(again.unwrap_err(), ProxyError::OfAge));
+    let refused = async |basis: ProxyBasis| world.approve("james", &basis).await.unwrap_err();
+    assert!(matches!(refused(parent("US-AZ")).await, ProxyError::OfAge));
+    assert!(matches!(refused(parent("XX")).await, ProxyError::UnknownJurisdiction(_)));
+    // Under another law it would go on, and no longer than a year without approval.
+    assert!(world.approve("james", &parent("US-NE")).await.is_ok());
+    let unknown = world.approve("maria", &parent("US")).await.unwrap_err();
+    assert!(matches!(unknown, ProxyError::NoBirthDate));
+}
+
+#[tokio::test]
+async fn only_those_who_may_decide_approve_and_end() {
+    let world = World::new().await;
+    let (grace, james) = ("acc_grace".parse().unwrap(), "james".parse().unwrap());
+    let stated = Period::ALWAYS;
+    let via = Via::default();
+    for name in ["james", "grace", "drpatel", "maria"] {
+        let by = world.account(name);
+        let basis = ProxyBasis::Appointed;
+        let made = world.app.approve_proxy(&by, &grace, &james, &basis, stated, &via).await;
+        assert!(matches!(made.unwrap_err(), ProxyError::NotEntitled), "{name}");
+        let again = world.app.approve_proxy_again(&by, &grace, &james, &via).await;
+        assert!(matches!(again.unwrap_err(), ProxyError::NotEntitled), "{name}");
+    }
+    for name in ["drpatel", "maria"] {
+        let by = world.account(name);
+        let ended = world.app.end_proxy(&by, &grace, &james, &via).await;
+        assert!(matches!(ended.unwrap_err(), ProxyError::NotEntitled), "{name}");
+    }
+    world.app.end_proxy(&world.account("grace"), &grace, &james, &via).await.unwrap();
+}

@@ -1,0 +1,212 @@
+//! People who act for a patient: approved, approved again, ended.
+//!
+//! Each change is one batch with its audit entry and in force before it is acknowledged. A mandate
+//! that has run out needs nobody to end it ([`proviso_core::mandate`]).
+
+use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
+use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::id::{AccountId, PatientId};
+use proviso_core::mandate::{Jurisdiction, Mandate, MandateBasis};
+use proviso_core::time::{At, Period};
+use proviso_store::{Batch, Op};
+
+use crate::App;
+use crate::access::is_patient;
+use crate::failure::Failure;
+use crate::via::Via;
+
+/// A proxy is approved for so many days, unless whoever approves says otherwise.
+pub const REAPPROVE_DAYS: u16 = 365;
+
+/// On what somebody shall act for a patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyBasis {
+    /// A parent of a minor, under the law of a place, whose days begin at an offset from UTC.
+    Parent {
+        /// ISO 3166 code.
+        jurisdiction: String,
+        /// In seconds.
+        utc_offset_secs: i32,
+    },
+    /// The patient appointed them.
+    Appointed,
+    /// A court did.
+    Court,
+}
+
+/// Why a proxy is not approved or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The person may not decide this.
+    #[error("not for this person to decide")]
+    NotEntitled,
+    /// There is no such proxy, or it has ended.
+    #[error("there is no such proxy")]
+    NotFound,
+    /// The table of ages does not know the place.
+    #[error("the age of majority in `{0}` is not known here")]
+    UnknownJurisdiction(String),
+    /// A parent's access ends on a birthday, and the record here says none.
+    #[error("the patient's date of birth is not known")]
+    NoBirthDate,
+    /// The patient is of age.
+    #[error("the patient is of age")]
+    OfAge,
+    /// Something inside failed; nothing was changed.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+}
+
+impl App {
+    /// Approves that somebody acts for a patient, for a stated time at most.
+    ///
+    /// # Errors
+    /// When the approver may not, or the end of a parent's access cannot be dated.
+    pub async fn approve_proxy(
+        &self,
+        by: &Account,
+        proxy: &AccountId,
+        patient: &PatientId,
+        basis: &ProxyBasis,
+        stated: Period,
+        via: &Via,
+    ) -> Result<Relationship, ProxyError> {
+        may_approve(by)?;
+        let at = self.now();
+        let basis = match basis {
+            ProxyBasis::Parent { jurisdiction, utc_offset_secs } => {
+                let of_age = self.of_age(patient, jurisdiction, *utc_offset_secs).await?;
+                if of_age <= at {
+                    return Err(ProxyError::OfAge);
+                }
+                MandateBasis::Parent { of_age }
+            }
+            ProxyBasis::Appointed => MandateBasis::Appointed,
+            ProxyBasis::Court => MandateBasis::Court,
+        };
+        let mandate = Mandate {
+            basis,
+            approved_at: at,
+            approved_by: Some(by.id.clone()),
+            reapprove_days: Some(REAPPROVE_DAYS),
+        };
+        let relationship = Relationship {
+            account: proxy.clone(),
+            patient: patient.clone(),
+            kind: RelationshipKind::Proxy,
+            period: stated,
+            mandate: Some(mandate),
+        };
+        self.put_proxy(by, relationship, "proxy-approve", via).await
+    }
+
+    /// Approves a proxy again, from now on for as long as the first time. What it rests on still
+    /// limits it: nobody can approve a parent beyond the day on which the patient comes of age.
+    ///
+    /// # Errors
+    /// When the approver may not, or there is no such proxy.
+    pub async fn approve_proxy_again(
+        &self,
+        by: &Account,
+        proxy: &AccountId,
+        patient: &PatientId,
+        via: &Via,
+    ) -> Result<Relationship, ProxyError> {
+        may_approve(by)?;
+        let at = self.now();
+        let own = self.stored_proxy(proxy, patient).await?;
+        let mandate = own.mandate.clone().ok_or(ProxyError::NotFound)?;
+        if let MandateBasis::Parent { of_age } = mandate.basis
+            && of_age <= at
+        {
+            return Err(ProxyError::OfAge);
+        }
+        let mandate = Some(mandate.approved_again(at, Some(by.id.clone())));
+        self.put_proxy(by, Relationship { mandate, ..own }, "proxy-approve", via).await
+    }
+
+    /// Ends at once that somebody acts for a patient. The patient may, and so may whoever acts, and
+    /// those who approve. Sessions of others, the patient's among them, go on.
+    ///
+    /// # Errors
+    /// When the person may not, or there is no such proxy.
+    pub async fn end_proxy(
+        &self,
+        by: &Account,
+        proxy: &AccountId,
+        patient: &PatientId,
+        via: &Via,
+    ) -> Result<Relationship, ProxyError> {
+        if !is_patient(by, patient) && by.id != *proxy {
+            may_approve(by)?;
+        }
+        let at = self.now();
+        let own = self.stored_proxy(proxy, patient).await?;
+        if own.period.end.is_some_and(|end| end <= at) {
+            return Err(ProxyError::NotFound);
+        }
+        let period = Period { end: Some(at), ..own.period };
+        self.put_proxy(by, Relationship { period, ..own }, "proxy-end", via).await
+    }
+
+    async fn stored_proxy(
+        &self,
+        proxy: &AccountId,
+        patient: &PatientId,
+    ) -> Result<Relationship, ProxyError> {
+        let all = self.store.relationships().await.map_err(Failure::from)?;
+        all.into_iter()
+            .find(|own| {
+                own.kind == RelationshipKind::Proxy
+                    && own.account == *proxy
+                    && own.patient == *patient
+            })
+            .ok_or(ProxyError::NotFound)
+    }
+
+    async fn put_proxy(
+        &self,
+        by: &Account,
+        relationship: Relationship,
+        action: &str,
+        via: &Via,
+    ) -> Result<Relationship, ProxyError> {
+        let entry = self.draft_entry(via, AuditKind::Administration, AuditOutcome::Success, action);
+        let mut entry = entry.map_err(Failure::from)?;
+        entry.account = Some(by.id.clone());
+        entry.patients = vec![relationship.patient.clone()];
+        let op = Op::PutRelationship(relationship.clone());
+        self.commit(Batch::new().with(op), entry).await.map_err(Failure::from)?;
+        Ok(relationship.limited())
+    }
+
+    async fn of_age(
+        &self,
+        patient: &PatientId,
+        jurisdiction: &str,
+        utc_offset_secs: i32,
+    ) -> Result<At, ProxyError> {
+        let row = Jurisdiction::of(jurisdiction)
+            .ok_or_else(|| ProxyError::UnknownJurisdiction(jurisdiction.to_owned()))?;
+        let born = self.birth_date(patient).await?.ok_or(ProxyError::NoBirthDate)?;
+        row.of_age_at(born, utc_offset_secs).ok_or(ProxyError::NoBirthDate)
+    }
+}
+
+fn may_approve(by: &Account) -> Result<(), ProxyError> {
+    let entitled = match by.kind {
+        ActorKind::Administrator | ActorKind::PrivacyOfficer => true,
+        ActorKind::Patient
+        | ActorKind::Proxy
+        | ActorKind::Clinician
+        | ActorKind::Nurse
+        | ActorKind::Staff
+        | ActorKind::SupportAgent
+        | ActorKind::System => false,
+    };
+    if entitled && by.status == AccountStatus::Active {
+        Ok(())
+    } else {
+        Err(ProxyError::NotEntitled)
+    }
+}
