@@ -84,11 +84,12 @@ impl RuleSet {
                 continue;
             }
             let is_anywhere = rule.from.is_empty() && rule.elements.is_empty();
-            if is_anywhere
-                || place
-                    .get_or_insert_with(|| Place::of(reference))
-                    .is_within(&rule.from, &rule.elements)
-            {
+            if is_anywhere {
+                best = Some(rule);
+                continue;
+            }
+            let place = place.get_or_insert_with(|| Place::of(reference));
+            if place.is_within(&rule.from, &rule.elements) {
                 best = Some(rule);
             }
         }
@@ -112,11 +113,12 @@ impl<'a> Place<'a> {
         let mut names = Vec::new();
         let mut at = Some(node);
         while let Some(here) = at {
-            if let Some(kind) = here.resource_type() {
-                return Self { kind: Some(kind), names };
+            let holder = here.parent();
+            if is_resource_place(here, holder) {
+                return Self { kind: here.resource_type(), names };
             }
             names.extend(here.key());
-            at = here.parent();
+            at = holder;
         }
         Self { kind: None, names }
     }
@@ -131,6 +133,16 @@ impl<'a> Place<'a> {
                     let mut names = self.names.iter().rev();
                     path.split('.').all(|wanted| names.next() == Some(&wanted))
                 }))
+    }
+}
+
+/// Whether a resource stands here: at the top, in `contained`, or as an entry of a Bundle. Asking
+/// every object on the way for its type would cost more than everything else.
+fn is_resource_place(node: Node<'_>, holder: Option<Node<'_>>) -> bool {
+    match (node.key(), holder) {
+        (_, None) => true,
+        (Some(key), Some(_)) => key == "resource" && node.get("resourceType").is_some(),
+        (None, Some(holder)) => holder.key() == Some("contained"),
     }
 }
 

@@ -191,7 +191,7 @@ impl Reads<'_> {
         // Index: the primary key, from where the last look ended.
         let sql = "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body, v.labels
                    FROM record_version v CROSS JOIN record_body b ON b.seq = v.seq
-                   WHERE v.seq > ?1 AND v.tenant = ?2 AND v.label_set IS NOT ?3
+                   WHERE v.seq > ?1 AND v.tenant = ?2 AND v.label_set IS DISTINCT FROM ?3
                    ORDER BY v.seq LIMIT ?4";
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = self.rows(sql, (int(after), self.tenant, set, limit), RawRecord::read)?;
@@ -203,8 +203,8 @@ impl Reads<'_> {
         let set = self.label_set(set)?.unwrap_or(0);
         // A scan of all versions; asked for rarely.
         let mut statement = self.db.prepare_cached(
-            "SELECT count(*) FILTER (WHERE label_set IS ?2),
-                    count(*) FILTER (WHERE label_set IS NOT ?2)
+            "SELECT count(*) FILTER (WHERE label_set IS NOT DISTINCT FROM ?2),
+                    count(*) FILTER (WHERE label_set IS DISTINCT FROM ?2)
              FROM record_version WHERE tenant = ?1 AND method <> 3",
         )?;
         let counts = statement.query_row((self.tenant, set), |row| {
