@@ -3,6 +3,10 @@
 //! Knows the elements of 42 CFR 2.31(a) and which of them a consent lacks. A consent that lacks one
 //! is no ground for a disclosure (2.31(c)(2)), so it is not recorded. Does not know who people are:
 //! names come in.
+//!
+//! LIMIT: notes of substance use counseling need a consent of their own (2.31(b)). No sensitive kind
+//! tells them from other such records yet; as notes they are covered by a consent that names both
+//! substance use and psychotherapy notes only where a record carries both labels.
 
 use alloc::format;
 use alloc::string::String;
@@ -44,7 +48,8 @@ pub enum Part2Gap {
     Signature,
     /// No date of signature: the period does not begin.
     Date,
-    /// That records may be passed on by who gets them is not in the text shown.
+    /// That records may be passed on by who gets them is not in the text shown. The law asks for
+    /// this where the purpose is treatment, payment or operations; here every text says it.
     Redisclosure,
 }
 
