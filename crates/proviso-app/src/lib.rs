@@ -18,6 +18,7 @@ pub mod launch;
 pub mod live;
 pub mod open;
 pub mod password;
+pub mod policy;
 pub mod portal;
 pub mod ports;
 pub mod records;

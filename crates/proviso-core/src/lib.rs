@@ -14,6 +14,7 @@ pub mod consent;
 pub mod decision;
 pub mod id;
 pub mod interaction;
+pub mod org;
 pub mod reason;
 pub mod resource_type;
 pub mod scope;
