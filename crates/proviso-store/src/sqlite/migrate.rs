@@ -8,8 +8,10 @@ use crate::error::OpenError;
 
 /// The migrations, in order; the number of each is its position, from 1. An applied migration is
 /// never edited: its digest is kept in the database and compared at every start.
-pub(super) const MIGRATIONS: &[(&str, &str)] =
-    &[("0001_initial", include_str!("../../migrations/0001_initial.sql"))];
+pub(super) const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_initial", include_str!("../../migrations/0001_initial.sql")),
+    ("0002_policy_sets", include_str!("../../migrations/0002_policy_sets.sql")),
+];
 
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OpenError> {
     let failed = |why: rusqlite::Error| OpenError::Storage(why.to_string());
