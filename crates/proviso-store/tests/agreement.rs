@@ -189,6 +189,7 @@ fn said(error: &CommitError) -> String {
 }
 
 /// Everything that can be read, as text.
+#[expect(clippy::too_many_lines, reason = "a list: one read after the other")]
 async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<String> {
     let mut seen = Vec::new();
     macro_rules! see {

@@ -49,9 +49,9 @@ async fn a_set_is_proposed_by_one_person_and_approved_by_another() {
         refuse(&store, waits, Precondition::Contradiction).await;
         commit(&store, Op::DecidePolicySet(approved(1))).await;
         refuse(&store, Op::DecidePolicySet(approved(1)), Precondition::Changed).await;
-        let stored = store.policy_set(&approved(1).id).await.unwrap().unwrap();
-        assert_eq!(stored.record, approved(1));
-        assert_eq!(stored.documents, policy_set(1).documents);
+        let found = store.policy_set(&approved(1).id).await.unwrap().unwrap();
+        assert_eq!(found.record, approved(1));
+        assert_eq!(found.documents, policy_set(1).documents);
         assert_eq!(store.policy_sets().await.unwrap(), vec![approved(1)]);
         assert_eq!(store.policy_set(&approved(2).id).await.unwrap(), None);
         // A set that comes approved was approved by nobody.
