@@ -53,6 +53,7 @@ pub struct App {
     pub(crate) auth: clients::AuthMemory,
     pub(crate) around: Arc<records::Around>,
     pub(crate) live: Arc<Live>,
+    pub(crate) policies: policy::Policies,
     pub(crate) settings: Settings,
     pub(crate) visits: visits::VisitsPort,
 }

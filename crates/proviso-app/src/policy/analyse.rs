@@ -71,7 +71,7 @@ impl PolicySet {
             findings.push(Finding::new(FindingCode::TooWide, None, text));
             return self.report(findings, 0);
         };
-        match self.tabled(&domain, &mut findings) {
+        match self.tabled(&mut Tables::new(&domain, &self.words), &mut findings) {
             None => self.report(findings, 0),
             Some(tabled) => {
                 let analysis = Analysis::new(&domain, &tabled);
@@ -102,16 +102,15 @@ impl PolicySet {
     /// The policies with their tables; `None` when one cannot be tabled.
     pub(super) fn tabled(
         &self,
-        domain: &Domain,
+        tables: &mut Tables<'_>,
         findings: &mut Vec<Finding>,
     ) -> Option<Vec<Tabled>> {
-        let mut tables = Tables::new(domain, &self.words);
-        let mut tabled = Vec::new();
+        let mut ready = Vec::new();
         for rule in &self.rules {
             let atoms: Result<Vec<Arc<Atom>>, AtomError> =
                 parts(&rule.json).iter().map(|part| tables.atom(part)).collect();
             match atoms {
-                Ok(atoms) => tabled.push(Tabled { rule: Arc::clone(rule), atoms }),
+                Ok(atoms) => ready.push(Tabled { rule: Arc::clone(rule), atoms }),
                 Err(why) => {
                     let text = match why {
                         AtomError::TooWide => {
@@ -124,7 +123,7 @@ impl PolicySet {
                 }
             }
         }
-        (tabled.len() == self.rules.len()).then_some(tabled)
+        (ready.len() == self.rules.len()).then_some(ready)
     }
 
     fn run(&self, scenario: &Scenario) -> Option<Finding> {
@@ -185,14 +184,14 @@ fn differs(scenario: &Scenario, answer: &OrgAnswer) -> Option<String> {
 }
 
 /// The tables of a set, ready to be searched.
-struct Analysis<'a> {
+pub(super) struct Analysis<'a> {
     domain: &'a Domain,
     permits: Vec<&'a Tabled>,
     forbids: Vec<&'a Tabled>,
 }
 
 impl<'a> Analysis<'a> {
-    fn new(domain: &'a Domain, tabled: &'a [Tabled]) -> Self {
+    pub(super) fn new(domain: &'a Domain, tabled: &'a [Tabled]) -> Self {
         let of = |effect| tabled.iter().filter(move |own| own.rule.effect == effect).collect();
         Self { domain, permits: of(Effect::Permit), forbids: of(Effect::Deny) }
     }
@@ -201,29 +200,14 @@ impl<'a> Analysis<'a> {
         policies.iter().map(|own| own.atoms.as_slice()).collect()
     }
 
-    fn finding(
-        &self,
-        code: FindingCode,
-        tabled: &Tabled,
-        found: Found,
-        text: &str,
-    ) -> Option<Finding> {
-        let place = Some(&tabled.rule.place);
-        match found {
-            Found::None => Some(Finding::new(code, place, text)),
-            Found::Case(_) => None,
-            Found::Undecided => Some(undecided(tabled)),
-        }
-    }
-
     /// What policies can do at all.
-    fn policies(&self, findings: &mut Vec<Finding>) {
+    pub(super) fn policies(&self, findings: &mut Vec<Finding>) {
         let solve = |query: &Query<'_>| solve(self.domain, query);
         for own in self.permits.iter().chain(&self.forbids) {
             findings.extend(self.can_fail(own));
             let applies = solve(&Query { hold: own.atoms.iter().collect(), ..Query::default() });
             let text = "can never apply";
-            let never = self.finding(FindingCode::NeverApplies, own, applies, text);
+            let never = finding(FindingCode::NeverApplies, own, applies, text);
             if never.is_some() {
                 findings.extend(never);
                 continue;
@@ -243,7 +227,7 @@ impl<'a> Analysis<'a> {
         };
         let found = solve(self.domain, &query);
         let text = "is always overridden: everything it permits, other policies forbid";
-        let overridden = self.finding(FindingCode::AlwaysOverridden, own, found, text);
+        let overridden = finding(FindingCode::AlwaysOverridden, own, found, text);
         if overridden.is_some() {
             return overridden;
         }
@@ -251,7 +235,7 @@ impl<'a> Analysis<'a> {
         query.absent.extend(others.map(|other| other.atoms.as_slice()));
         let found = solve(self.domain, &query);
         let text = "adds nothing: everything it permits, other policies permit as well";
-        self.finding(FindingCode::AddsNothing, own, found, text)
+        finding(FindingCode::AddsNothing, own, found, text)
     }
 
     /// A forbid that meets no permit is a warning: limits are also there for permits to come.
@@ -283,7 +267,7 @@ impl<'a> Analysis<'a> {
         describe_question(&self.domain.question(point))
     }
 
-    fn invariant(&self, invariant: Invariant) -> Vec<Finding> {
+    pub(super) fn invariant(&self, invariant: Invariant) -> Vec<Finding> {
         let regions = invariant.regions(self.domain);
         let findings = regions.iter().flat_map(|given| match invariant.must() {
             Must::Deny => self.denied(invariant, given),
@@ -346,6 +330,16 @@ impl<'a> Analysis<'a> {
                 Some(found.with_case(self.case(&point)))
             }
         }
+    }
+}
+
+/// What is wrong when a search for a case finds none.
+fn finding(code: FindingCode, tabled: &Tabled, found: Found, text: &str) -> Option<Finding> {
+    let place = Some(&tabled.rule.place);
+    match found {
+        Found::None => Some(Finding::new(code, place, text)),
+        Found::Case(_) => None,
+        Found::Undecided => Some(undecided(tabled)),
     }
 }
 

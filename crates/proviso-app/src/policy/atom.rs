@@ -105,6 +105,11 @@ pub(super) fn dims_of(part: &Value) -> Vec<Dim> {
     if let Some(conditions) = part.get("conditions") {
         walk(conditions, &mut found);
     }
+    // Departments are told apart only by naming one or by asking where they come from.
+    let text = part.to_string();
+    if !text.contains("\"Department\"") && !text.contains("\"departmentsFrom\"") {
+        found.remove(&Dim::Departments);
+    }
     found.into_iter().collect()
 }
 
@@ -222,7 +227,7 @@ impl<'a> Tables<'a> {
         let single = single(part.clone())?;
         let table = (0..total)
             .map(|place| {
-                let mut point = self.domain.ordinary();
+                let mut point = Domain::ordinary();
                 let mut rest = place;
                 for (dim, size) in dims.iter().zip(&sizes).rev() {
                     point.set(*dim, rest % size);

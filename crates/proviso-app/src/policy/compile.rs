@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{
     ActionConstraint, Effect as CedarEffect, Policy, PolicyId, PrincipalConstraint,
@@ -10,12 +10,15 @@ use cedar_policy::{
 };
 use proviso_core::decision::Effect;
 use proviso_core::org::lifecycle::PolicySetId;
-use proviso_core::org::{Obligation, OrgAction, OrgActionSet, PolicyName, Role};
+use proviso_core::org::{
+    Mode, ModeSet, Obligation, OrgAction, OrgActionSet, OrgQuestion, PolicyName, Role,
+};
 use proviso_core::reason::ReasonCode;
 
 use super::ask::Words;
-use super::atom::{parts, single};
+use super::atom::{dims_of, parts, single};
 use super::documents::{Documents, SCHEMA, TextFile};
+use super::domain::Dim;
 use super::evaluate::Engine;
 use super::finding::{Finding, FindingCode, Place};
 use super::scenario::{Scenario, read_scenarios};
@@ -39,6 +42,8 @@ pub(super) struct Head {
     pub(super) service: bool,
     /// The role without which it cannot apply.
     pub(super) role: Option<Role>,
+    /// The modes in which it can apply: those that its conditions about the mode alone leave.
+    pub(super) modes: ModeSet,
 }
 
 /// One policy.
@@ -102,17 +107,24 @@ impl PolicySet {
         Ok(Self { id, version, documents, words, rules, scenarios, engine })
     }
 
-    /// The set that comes with this release.
+    /// The set that comes with this release, compiled once: its text cannot change while the
+    /// program runs, and its answers depend on nothing else.
     ///
     /// # Errors
     /// Never in a release: a test compiles and checks it.
-    pub fn starter() -> Result<Self, Vec<Finding>> {
-        Self::compile(Documents::starter())
+    pub fn starter() -> Result<Arc<Self>, Vec<Finding>> {
+        static STARTER: OnceLock<Result<Arc<PolicySet>, Vec<Finding>>> = OnceLock::new();
+        STARTER.get_or_init(|| Self::compile(Documents::starter()).map(Arc::new)).clone()
     }
 
     /// The name that its content gives it.
     pub const fn id(&self) -> &PolicySetId {
         &self.id
+    }
+
+    /// Its name and version, as plans and the log carry it.
+    pub fn policy_version(&self) -> String {
+        self.version.clone()
     }
 
     /// Its texts.
@@ -191,13 +203,15 @@ fn rule(policy: &Policy, mut place: Place, words: &Words) -> Result<Rule, Findin
     let obligations: BTreeSet<Obligation> = listed(annotation("obligations"))
         .map_err(|word| wrong(&place, format!("`{word}` is no obligation")))?;
     let json = policy.to_json().map_err(|why| wrong(&place, why.to_string()))?;
+    let (mode, others) = conditions(&json);
+    let modes = words.modes(mode).map_err(|text| wrong(&place, text))?;
     let otherwise =
-        otherwise(&json, annotation("otherwise"), effect).map_err(|text| wrong(&place, text))?;
+        otherwise(others, annotation("otherwise"), effect).map_err(|text| wrong(&place, text))?;
     if effect == Effect::Deny && !obligations.is_empty() {
         return Err(wrong(&place, "obligations come with permits only".into()));
     }
     Ok(Rule {
-        head: head(policy, words),
+        head: head(policy, words, modes),
         policy: policy.new_id(PolicyId::new(name.as_str())),
         advice: annotation("advice").map(str::to_owned),
         name,
@@ -220,8 +234,16 @@ fn listed<T: FromStr, C: FromIterator<T>>(text: Option<&str>) -> Result<C, Strin
         .collect()
 }
 
+/// The conditions about the mode alone, and all others.
+fn conditions(json: &serde_json::Value) -> (Vec<serde_json::Value>, Vec<serde_json::Value>) {
+    parts(json)
+        .into_iter()
+        .filter(|part| part.get("conditions").is_some_and(|own| own != &serde_json::json!([])))
+        .partition(|part| dims_of(part) == [Dim::Mode])
+}
+
 fn otherwise(
-    json: &serde_json::Value,
+    conditions: Vec<serde_json::Value>,
     codes: Option<&str>,
     effect: Effect,
 ) -> Result<Vec<(cedar_policy::PolicySet, ReasonCode)>, String> {
@@ -233,13 +255,10 @@ fn otherwise(
             Err("only a permit has `@otherwise`".to_owned())
         };
     }
-    let conditions: Vec<_> = parts(json)
-        .into_iter()
-        .filter(|part| part.get("conditions").is_some_and(|own| own != &serde_json::json!([])))
-        .collect();
     if conditions.len() != codes.len() {
         return Err(format!(
-            "has {} conditions and {} reasons in `@otherwise`; every condition needs one",
+            "has {} conditions beside those on the mode and {} reasons in `@otherwise`; each \
+             needs one",
             conditions.len(),
             codes.len()
         ));
@@ -253,7 +272,7 @@ fn otherwise(
     singles.zip(codes).map(|(single, code)| Ok((single?, code))).collect()
 }
 
-fn head(policy: &Policy, words: &Words) -> Head {
+fn head(policy: &Policy, words: &Words, modes: ModeSet) -> Head {
     let named = |own: &cedar_policy::EntityTypeName| own.to_string();
     let role = |uid: &cedar_policy::EntityUid| {
         (*uid.type_name() == words.role)
@@ -287,10 +306,31 @@ fn head(policy: &Policy, words: &Words) -> Head {
         ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) => only(named(uid.type_name())),
         ResourceConstraint::Is(of) | ResourceConstraint::IsIn(of, _) => only(named(&of)),
     };
-    Head { actions, reach, person, service, role }
+    Head { actions, reach, person, service, role, modes }
 }
 
 impl Words {
+    /// The modes in which all of these conditions hold, which look at nothing but the mode.
+    fn modes(&self, conditions: Vec<serde_json::Value>) -> Result<ModeSet, String> {
+        let authorizer = cedar_policy::Authorizer::new();
+        let mut modes = ModeSet::all();
+        for part in conditions {
+            let alone = || "a condition cannot be evaluated by itself".to_owned();
+            let single = single(part).map_err(|_| alone())?;
+            let client = "some-service".parse().map_err(|_| alone())?;
+            let ground = OrgQuestion::of_service(client);
+            for mode in Mode::ALL {
+                let question = OrgQuestion { mode: *mode, ..ground.clone() };
+                let (request, entities) = self.ask(&question, None).map_err(|_| alone())?;
+                let response = authorizer.is_authorized(&request, &single, &entities);
+                if response.decision() == cedar_policy::Decision::Deny {
+                    modes = modes.without(*mode);
+                }
+            }
+        }
+        Ok(modes)
+    }
+
     /// The actions that are one of these or in one of these groups.
     fn actions_in(&self, uids: &[cedar_policy::EntityUid]) -> OrgActionSet {
         OrgAction::ALL

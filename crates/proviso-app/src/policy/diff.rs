@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use proviso_core::account::ActorKind;
 use proviso_core::decision::Effect;
-use proviso_core::org::{Mode, Obligation};
+use proviso_core::org::{Age, Mode, Obligation, OrgAction, Relation};
 use serde::Serialize;
 
 use super::analyse::Tabled;
-use super::atom::{Atom, dims_among};
+use super::atom::{Atom, Tables, dims_among};
 use super::compile::PolicySet;
-use super::domain::{DIMS, Dim, Domain, Point};
+use super::domain::{DIMS, Dim, Domain, Kind, Point, mask_of};
 use super::finding::Finding;
 use super::solve::{Query, all_cases, every, members};
+use super::wording::noun;
 
 /// How a decision changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -58,8 +59,10 @@ pub fn compare(before: &PolicySet, after: &PolicySet) -> Result<Vec<Difference>,
     };
     let domain = Domain::new(&names).ok_or_else(too_wide)?;
     let mut findings = Vec::new();
-    let old = before.tabled(&domain, &mut findings);
-    let new = after.tabled(&domain, &mut findings);
+    // Both are written against one schema, so they share the tables of what they have in common.
+    let mut tables = Tables::new(&domain, &after.words);
+    let old = before.tabled(&mut tables, &mut findings);
+    let new = after.tabled(&mut tables, &mut findings);
     let (Some(old), Some(new)) = (old, new) else { return Err(findings) };
     let comparison = Comparison { domain: &domain, old: &old, new: &new };
     let mut changed: BTreeMap<Change, BTreeSet<Point>> = BTreeMap::new();
@@ -110,11 +113,11 @@ impl<'a> Comparison<'a> {
         let mut queries = Vec::new();
         for changed in self.changed() {
             match changed.rule.effect {
-                Effect::Permit => queries.push(self.query(changed.atoms.iter().collect())),
+                Effect::Permit => queries.push(Self::query(changed.atoms.iter().collect())),
                 Effect::Deny => {
                     for permit in &permits {
                         let both = changed.atoms.iter().chain(&permit.atoms).collect();
-                        queries.push(self.query(both));
+                        queries.push(Self::query(both));
                     }
                 }
             }
@@ -123,11 +126,10 @@ impl<'a> Comparison<'a> {
     }
 
     /// Who asks in which mode with how fresh roles is not varied, unless a condition looks at it.
-    fn query(&self, hold: Vec<&'a Arc<Atom>>) -> Query<'a> {
-        let head = [Dim::Persona, Dim::RoleFacts, Dim::Departments, Dim::Mode];
-        let conditions = hold.iter().copied().filter(|atom| !atom.dims.starts_with(&head));
-        let looked_at = dims_among(conditions);
-        let ordinary = self.domain.ordinary();
+    fn query(hold: Vec<&'a Arc<Atom>>) -> Query<'a> {
+        let about_roles = |atom: &Atom| atom.dims.contains(&Dim::Persona);
+        let looked_at = dims_among(hold.iter().copied().filter(|atom| !about_roles(atom)));
+        let ordinary = Domain::ordinary();
         let given = [Dim::RoleFacts, Dim::Departments]
             .into_iter()
             .filter(|dim| !looked_at.contains(dim))
@@ -206,7 +208,7 @@ fn factor(points: &BTreeSet<Point>) -> Vec<Cube> {
 
 /// A group of cases in words. What is as on an ordinary day is not said.
 fn tell(domain: &Domain, cube: &Cube) -> String {
-    let ordinary = domain.ordinary();
+    let ordinary = Domain::ordinary();
     let mut words = Vec::new();
     for (dim, mask) in DIMS.iter().zip(cube) {
         let all = every(domain.size(*dim));
@@ -216,18 +218,79 @@ fn tell(domain: &Domain, cube: &Cube) -> String {
             continue;
         }
         let told = if *mask == all {
-            format!("any {}", domain.noun(*dim))
+            format!("any {}", noun(*dim))
         } else {
-            let values: Vec<String> =
-                members(*mask).map(|value| domain.word(*dim, value)).collect();
-            values.join(" or ")
+            domain.words(*dim, *mask).join(" or ")
         };
         words.push(told);
     }
     words.join("; ")
 }
 
+/// The values of a mask among which a group of values has one word, and those that are left.
+fn grouped(words: &mut Vec<String>, mask: u64, group: u64, word: &str) -> u64 {
+    if group != 0 && mask & group == group {
+        words.push(word.to_owned());
+        return mask & !group;
+    }
+    mask
+}
+
 impl Domain {
+    /// Several values of a dimension in words; values that always go together have one word.
+    fn words(&self, dim: Dim, mask: u64) -> Vec<String> {
+        let (mut words, mut rest) = (Vec::new(), mask);
+        match dim {
+            Dim::Action => {
+                let of = |wanted: fn(&OrgAction) -> bool| mask_of(OrgAction::ALL, wanted);
+                rest = grouped(&mut words, rest, of(|own| own.is_view()), "view");
+                rest = grouped(&mut words, rest, of(|own| own.is_change()), "change");
+            }
+            Dim::Record => {
+                let records = mask_of(&self.records, |own| matches!(own, Kind::Record(..)));
+                rest = grouped(&mut words, rest, records, "any record");
+            }
+            Dim::Relation => {
+                for relation in Relation::ALL {
+                    // The longest run of ages that begins now.
+                    for age in Age::ALL.iter().rev() {
+                        let run = mask_of(&self.relations, |own| {
+                            own.is_some_and(|(own, known)| own == *relation && known <= *age)
+                        });
+                        let word = match age {
+                            Age::Now => relation.code().to_owned(),
+                            Age::Older => format!("{relation} of any age"),
+                            Age::Minute | Age::Quarter | Age::Hour | Age::Day => {
+                                format!("{relation} known for at most {age}")
+                            }
+                        };
+                        rest = grouped(&mut words, rest, run, &word);
+                    }
+                }
+            }
+            Dim::Persona
+            | Dim::RoleFacts
+            | Dim::Departments
+            | Dim::Mode
+            | Dim::Purpose
+            | Dim::Labels
+            | Dim::Named
+            | Dim::Tenant
+            | Dim::Token
+            | Dim::Network
+            | Dim::Place
+            | Dim::Device
+            | Dim::Auth
+            | Dim::Hour
+            | Dim::Weekday
+            | Dim::Emergency
+            | Dim::Minutes
+            | Dim::EmergencyPatient => {}
+        }
+        words.extend(members(rest).map(|value| self.word(dim, value)));
+        words
+    }
+
     /// Whether the one who asks does so in their usual mode: patients and proxies in the portal or
     /// through an app, services as services, everybody else as staff.
     fn is_usual(&self, point: &Point) -> bool {

@@ -37,6 +37,8 @@ pub struct TextFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Documents {
+    /// The schema that they are written against.
+    pub schema: String,
     /// The policies (`*.cedar`), by name.
     pub policies: Vec<TextFile>,
     /// The tests (`tests/*.toml`), by name.
@@ -70,6 +72,7 @@ impl Documents {
     /// The set that comes with this release.
     pub fn starter() -> Self {
         Self {
+            schema: SCHEMA.to_owned(),
             policies: starter!(
                 "00-limits.cedar",
                 "10-patients.cedar",
@@ -110,7 +113,7 @@ impl Documents {
         }
         let tests = folder.join("tests");
         let tests = if tests.is_dir() { files_in(&tests, "tests/", "toml")? } else { Vec::new() };
-        Ok(Self { policies, tests })
+        Ok(Self { schema: SCHEMA.to_owned(), policies, tests })
     }
 
     /// The name of the set: SHA-256 over the schema, the policies and the tests, each name and text
@@ -122,7 +125,7 @@ impl Documents {
             hash.update(bytes);
         };
         field(DOMAIN.as_bytes());
-        field(SCHEMA.as_bytes());
+        field(self.schema.as_bytes());
         for files in [&self.policies, &self.tests] {
             field(&files.len().to_be_bytes());
             for file in files {
@@ -143,7 +146,7 @@ fn files_in(folder: &Path, prefix: &str, ending: &str) -> Result<Vec<TextFile>, 
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
         let path = entry.map_err(failed(folder))?.path();
-        if !path.extension().is_some_and(|own| own == ending) {
+        if path.extension().is_none_or(|own| own != ending) {
             continue;
         }
         let size = std::fs::metadata(&path).map_err(failed(&path))?.len();

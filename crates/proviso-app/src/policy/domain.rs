@@ -19,7 +19,6 @@ use proviso_core::org::{
 use proviso_core::resource_type::ResourceType;
 
 use super::atom::Named;
-use super::describe::labels as labels_word;
 
 /// One thing that a question can differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +107,7 @@ pub(super) struct Domain {
     pub(super) labels: Vec<Labels>,
     pub(super) named: Vec<SensitiveSet>,
     places: Vec<Place>,
-    minutes: Vec<u8>,
+    pub(super) minutes: Vec<u8>,
 }
 
 /// A kind of resource, without its labels.
@@ -262,7 +261,7 @@ impl Domain {
     }
 
     /// The point from which cases start: a clinician in the middle of an ordinary day.
-    pub(super) fn ordinary(&self) -> Point {
+    pub(super) fn ordinary() -> Point {
         let mut point = Point([0; DIMS.len()]);
         let place = |wanted| Mode::ALL.iter().position(|own| *own == wanted).unwrap_or(0);
         point.set(Dim::Mode, place(Mode::Operational));
@@ -323,7 +322,7 @@ impl Domain {
         }
     }
 
-    fn departments_at(
+    pub(super) fn departments_at(
         &self,
         value: usize,
     ) -> Option<Sourced<std::collections::BTreeSet<Department>>> {
@@ -362,7 +361,7 @@ impl Domain {
         }
     }
 
-    fn environment_at(&self, point: &Point) -> Environment {
+    pub(super) fn environment_at(&self, point: &Point) -> Environment {
         let small = |dim: Dim| u8::try_from(point.get(dim)).ok();
         let place = match point.get(Dim::Place) {
             0 => None,
@@ -399,137 +398,19 @@ impl Domain {
     }
 }
 
-/// Words for people.
-impl Domain {
-    /// What a dimension is about.
-    pub(super) fn noun(&self, dim: Dim) -> &'static str {
-        match dim {
-            Dim::Persona => "person or service",
-            Dim::RoleFacts => "age of roles",
-            Dim::Departments => "department",
-            Dim::Mode => "mode",
-            Dim::Purpose => "purpose",
-            Dim::Action => "interaction",
-            Dim::Relation => "relation",
-            Dim::Record => "resource",
-            Dim::Labels => "labels",
-            Dim::Named => "choice of sensitive kinds",
-            Dim::Tenant => "organization",
-            Dim::Token => "token",
-            Dim::Network => "network",
-            Dim::Place => "place",
-            Dim::Device => "device",
-            Dim::Auth => "sign-in",
-            Dim::Hour => "hour",
-            Dim::Weekday => "weekday",
-            Dim::Emergency => "emergency",
-            Dim::Minutes => "minutes of emergency",
-            Dim::EmergencyPatient => "patient of emergency",
-        }
-    }
-
-    /// One value, in words.
-    pub(super) fn word(&self, dim: Dim, value: usize) -> String {
-        let mut point = self.ordinary();
-        point.set(dim, value);
-        let unknown = |noun: &str| format!("unknown {noun}");
-        let optional = |code: Option<&'static str>| {
-            code.map_or_else(
-                || unknown(self.noun(dim)),
-                |code| format!("{} {code}", self.noun(dim)),
-            )
-        };
-        match dim {
-            Dim::Persona => {
-                self.personas.get(value).map_or("nobody", |persona| persona.name).to_owned()
-            }
-            Dim::RoleFacts => optional(pick_optional(Age::ALL, value).map(Age::code)),
-            Dim::Departments => match self.departments_at(value) {
-                None => unknown("department"),
-                Some(own) => own
-                    .value
-                    .first()
-                    .map_or("another department".to_owned(), |own| format!("department {own}")),
-            },
-            Dim::Mode => pick(Mode::ALL, value).map_or("", Mode::code).to_owned(),
-            Dim::Purpose => {
-                pick(PurposeOfUse::ALL, value).map_or("", PurposeOfUse::code).to_owned()
-            }
-            Dim::Action => pick(OrgAction::ALL, value).map_or("", OrgAction::code).to_owned(),
-            Dim::Relation => match self.relations.get(value).copied().flatten() {
-                None => "not related".to_owned(),
-                Some((relation, Age::Now)) => relation.code().to_owned(),
-                Some((relation, age)) => format!("{relation} known for {age}"),
-            },
-            Dim::Record => match self.records.get(value) {
-                Some(Kind::Record(own, categories)) if categories.is_empty() => {
-                    format!("{own} of no known kind")
-                }
-                Some(Kind::Record(own, categories)) => {
-                    let codes: Vec<&str> = categories.iter().map(Category::code).collect();
-                    format!("{own}/{}", codes.join("+"))
-                }
-                Some(Kind::Directory(own)) => format!("{own} (directory)"),
-                Some(Kind::Governance(kind)) => format!("governance/{kind}"),
-                None => String::new(),
-            },
-            Dim::Labels => self.labels.get(value).map_or_else(String::new, |own| labels_word(*own)),
-            Dim::Named => {
-                let named = self.named.get(value).copied().unwrap_or_default();
-                let codes: Vec<&str> = named.iter().map(SensitiveKind::code).collect();
-                if codes.is_empty() {
-                    "the choice names nothing sensitive".to_owned()
-                } else {
-                    format!("the choice names {}", codes.join("+"))
-                }
-            }
-            Dim::Tenant => ["own organization", "another organization"]
-                .get(value)
-                .copied()
-                .unwrap_or("")
-                .to_owned(),
-            Dim::Token => ["token reaches", "token does not reach"]
-                .get(value)
-                .copied()
-                .unwrap_or("")
-                .to_owned(),
-            Dim::Network => optional(pick_optional(Network::ALL, value).map(Network::code)),
-            Dim::Auth => optional(pick_optional(AuthLevel::ALL, value).map(AuthLevel::code)),
-            Dim::Place => self
-                .environment_at(&point)
-                .place
-                .map_or_else(|| unknown("place"), |own| format!("place {}", own.value)),
-            Dim::Device => self.environment_at(&point).device.map_or_else(
-                || unknown("device"),
-                |own| format!("device {} known for {}", own.value, own.provenance.age),
-            ),
-            Dim::Hour | Dim::Weekday => match value.checked_sub(usize::from(dim == Dim::Hour)) {
-                None => unknown("hour"),
-                Some(0) if dim == Dim::Weekday => unknown("weekday"),
-                Some(number) => format!("{} {number}", self.noun(dim)),
-            },
-            Dim::Emergency => match value.checked_sub(1) {
-                None => "no emergency".to_owned(),
-                Some(reason) => pick_optional(EmergencyReason::ALL, reason).map_or_else(
-                    || "emergency without a reason".to_owned(),
-                    |reason| format!("emergency: {reason}"),
-                ),
-            },
-            Dim::Minutes => {
-                self.minutes.get(value).map_or_else(String::new, |own| format!("{own} min"))
-            }
-            Dim::EmergencyPatient => {
-                ["this patient", "another patient"].get(value).copied().unwrap_or("").to_owned()
-            }
-        }
-    }
+/// The places of the values that are wanted, as a mask.
+pub(super) fn mask_of<T>(all: &[T], wanted: impl Fn(&T) -> bool) -> u64 {
+    all.iter()
+        .enumerate()
+        .filter(|(_, own)| wanted(own))
+        .fold(0, |mask, (place, _)| mask | (1 << place))
 }
 
-fn pick<T: Copy>(all: &[T], place: usize) -> Option<T> {
+pub(super) fn pick<T: Copy>(all: &[T], place: usize) -> Option<T> {
     all.get(place).copied()
 }
 
 /// The first value is "nobody knows".
-fn pick_optional<T: Copy>(all: &[T], place: usize) -> Option<T> {
+pub(super) fn pick_optional<T: Copy>(all: &[T], place: usize) -> Option<T> {
     place.checked_sub(1).and_then(|place| pick(all, place))
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cedar_policy::{Authorizer, Decision, PolicyId};
 use proviso_core::decision::Effect;
 use proviso_core::org::{
-    Advice, OrgAction, OrgAnswer, OrgKey, OrgPolicy, OrgQuestion, OrgResource, OrgSubject,
+    Advice, Mode, OrgAction, OrgAnswer, OrgKey, OrgPolicy, OrgQuestion, OrgResource, OrgSubject,
     PolicyName, RoleSet,
 };
 use proviso_core::reason::ReasonCode;
@@ -32,6 +32,7 @@ struct SliceKey {
     action: OrgAction,
     resource: u8,
     service: bool,
+    mode: Mode,
     roles: RoleSet,
 }
 
@@ -141,6 +142,12 @@ impl PolicySet {
         (answer, told)
     }
 
+    /// How many policies are asked for such a question.
+    #[cfg(test)]
+    pub(super) fn asked(&self, question: &OrgQuestion) -> usize {
+        self.slice(question).rules.len()
+    }
+
     fn applies(
         &self,
         question: &OrgQuestion,
@@ -162,13 +169,14 @@ impl PolicySet {
                 OrgResource::Governance(_) => 2,
             },
             service: matches!(question.subject, OrgSubject::Service(_)),
+            mode: question.mode,
             roles: roles_held(question),
         };
         if let Some(known) = self.engine.slices.get(&key) {
             return known;
         }
         let rules: Vec<Arc<Rule>> =
-            self.rules.iter().filter(|rule| can_apply(rule, &key)).cloned().collect();
+            self.rules.iter().filter(|rule| can_apply(rule, key)).cloned().collect();
         let policies = rules.iter().map(|rule| rule.policy.clone());
         // Names differ, which was checked, so the policies make a set; were it not so, a slice
         // without policies denies.
@@ -232,7 +240,7 @@ impl PolicySet {
     }
 }
 
-fn can_apply(rule: &Rule, key: &SliceKey) -> bool {
+fn can_apply(rule: &Rule, key: SliceKey) -> bool {
     let head = &rule.head;
     let reached = match key.resource {
         0 => head.reach.record,
@@ -240,8 +248,9 @@ fn can_apply(rule: &Rule, key: &SliceKey) -> bool {
         _ => head.reach.governance,
     };
     let subject = if key.service { head.service } else { head.person };
-    let role = head.role.is_none_or(|role| key.roles.contains(role));
-    head.actions.contains(key.action) && reached && subject && role
+    let role_held = head.role.is_none_or(|role| key.roles.contains(role));
+    let mode = head.modes.contains(key.mode);
+    head.actions.contains(key.action) && reached && subject && role_held && mode
 }
 
 fn told(effect: Effect, determining: &[&Arc<Rule>]) -> OrgAnswer {

@@ -8,7 +8,7 @@ use proviso_core::category::{PurposeOfUse, SensitiveKind};
 use proviso_core::decision::Labels;
 use proviso_core::org::{Governance, Mode, OrgAction, Relation, Role};
 
-use super::domain::{Dim, Domain, Kind};
+use super::domain::{Dim, Domain, Kind, mask_of as mask};
 
 /// An invariant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Invariant {
     UnlabelledIsRestricted,
     /// Those who act for a patient never see what a teenager told in confidence.
     ProxiesAndConfidences,
+    /// A privacy officer in the office can always change policies: no set locks everybody out.
+    PoliciesCanChange,
     /// Staff without a role, or whose roles nobody could say, see no clinical data.
     NoRoleNoRecords,
 }
@@ -66,6 +68,7 @@ impl Invariant {
         Self::EmergencyNeedsOpening,
         Self::UnlabelledIsRestricted,
         Self::ProxiesAndConfidences,
+        Self::PoliciesCanChange,
         Self::NoRoleNoRecords,
     ];
 
@@ -92,13 +95,14 @@ impl Invariant {
             Self::ProxiesAndConfidences => {
                 "whoever acts for a patient never sees what a teenager told in confidence"
             }
+            Self::PoliciesCanChange => "a privacy officer in the office can always change policies",
             Self::NoRoleNoRecords => "staff without a known role see no clinical data",
         }
     }
 
     pub(super) const fn must(self) -> Must {
         match self {
-            Self::OwnActivity => Must::Permit,
+            Self::OwnActivity | Self::PoliciesCanChange => Must::Permit,
             Self::ScopeHolds
             | Self::TenantHolds
             | Self::AppsAndPsychotherapyNotes
@@ -157,6 +161,7 @@ impl Invariant {
                 let modes = on.modes(&[Mode::OwnRecord, Mode::PatientDirected]);
                 vec![vec![on.clinical(), labels, modes, on.related(Relation::Proxy)]]
             }
+            Self::PoliciesCanChange => vec![on.policies_change()],
             Self::NoRoleNoRecords => {
                 let modes = on.modes(&[Mode::Operational]);
                 let nobody = on.personas(|own| own.roles.is_empty());
@@ -171,13 +176,6 @@ impl Invariant {
 
 /// Names parts of the domain.
 struct Regions<'a>(&'a Domain);
-
-fn mask<T>(all: &[T], wanted: impl Fn(&T) -> bool) -> u64 {
-    all.iter()
-        .enumerate()
-        .filter(|(_, own)| wanted(own))
-        .fold(0, |mask, (place, _)| mask | (1 << place))
-}
 
 impl Regions<'_> {
     fn personas(&self, wanted: impl Fn(&super::domain::Persona) -> bool) -> (Dim, u64) {
@@ -234,6 +232,27 @@ impl Regions<'_> {
             self.related(Relation::Self_),
             (Dim::Record, mask(&self.0.records, is)),
             (Dim::Action, mask(OrgAction::ALL, reads)),
+            (Dim::Tenant, 0b1),
+            (Dim::Token, 0b1),
+        ]
+    }
+
+    /// In the office, on a managed device, stepped up, on a weekday at ten, with fresh roles.
+    fn policies_change(&self) -> Region {
+        let is = |own: &Kind| *own == Kind::Governance(Governance::Policies);
+        let changes = |own: &OrgAction| matches!(own, OrgAction::Create | OrgAction::Update);
+        vec![
+            self.personas(|own| own.kind == ActorKind::PrivacyOfficer),
+            self.modes(&[Mode::Operational]),
+            self.purposes(|own| *own == PurposeOfUse::Operations),
+            (Dim::Record, mask(&self.0.records, is)),
+            (Dim::Action, mask(OrgAction::ALL, changes)),
+            (Dim::RoleFacts, 0b10),
+            (Dim::Network, 0b10),
+            (Dim::Device, 0b10),
+            (Dim::Auth, 0b1000),
+            (Dim::Hour, 1 << 11),
+            (Dim::Weekday, 0b10),
             (Dim::Tenant, 0b1),
             (Dim::Token, 0b1),
         ]

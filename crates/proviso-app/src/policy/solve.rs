@@ -18,7 +18,7 @@ pub(super) struct Query<'a> {
     pub(super) given: Vec<(Dim, u64)>,
     /// Parts that must be true.
     pub(super) hold: Vec<&'a Arc<Atom>>,
-    /// Parts that must be neither false nor, with what came before them, anything but a fault.
+    /// A part that must fail.
     pub(super) fault: Option<&'a Arc<Atom>>,
     /// Policies that must not apply, by their parts.
     pub(super) absent: Vec<&'a [Arc<Atom>]>,
@@ -39,7 +39,10 @@ pub(super) enum Found {
 const MAX_CASES: usize = 400_000;
 
 struct Search<'a> {
-    query: &'a Query<'a>,
+    hold: &'a [&'a Arc<Atom>],
+    fault: Option<&'a Arc<Atom>>,
+    /// Policies that must not apply and still could, by the parts that are not true anyway.
+    absent: Vec<Vec<&'a Arc<Atom>>>,
     /// Where all cases are wanted, those found so far.
     cases: Option<Vec<Point>>,
     order: Vec<Dim>,
@@ -80,7 +83,7 @@ pub(super) fn all_cases(domain: &Domain, query: &Query<'_>) -> Option<Vec<Point>
     }
 }
 
-/// `None` when some fact has no value left.
+/// `None` when there can be no case.
 fn prepare<'a>(domain: &Domain, query: &'a Query<'a>) -> Option<Search<'a>> {
     let mut values = [0_u64; DIMS.len()];
     for (dim, own) in DIMS.iter().zip(&mut values) {
@@ -92,18 +95,17 @@ fn prepare<'a>(domain: &Domain, query: &'a Query<'a>) -> Option<Search<'a>> {
         }
     }
     let mut search = Search {
-        query,
+        hold: &query.hold,
+        fault: query.fault,
+        absent: query.absent.iter().map(|policy| policy.iter().collect()).collect(),
         cases: None,
         order: Vec::new(),
         values,
         known: 0,
         steps: 0,
-        point: domain.ordinary(),
+        point: Domain::ordinary(),
     };
-    search.narrow();
-    if search.values.contains(&0) {
-        return None;
-    }
+    while search.narrow()? {}
     search.settle();
     search.order = search.ordered();
     Some(search)
@@ -114,23 +116,77 @@ impl Search<'_> {
         self.values.get(dim as usize).copied().unwrap_or(0)
     }
 
-    /// Values that a part about one fact refuses are not looked at.
-    fn narrow(&mut self) {
-        for atom in &self.query.hold {
-            if let [dim] = atom.dims.as_slice() {
-                let mut kept = 0;
-                for value in members(self.allowed(*dim)) {
-                    let mut point = self.point;
-                    point.set(*dim, value);
-                    if atom.at(&point) == Truth::True {
-                        kept |= 1 << value;
-                    }
-                }
-                if let Some(own) = self.values.get_mut(*dim as usize) {
-                    *own = kept;
+    /// For every fact that a part looks at, the values with which it can come out as wanted, while
+    /// the others have any value that is looked at.
+    fn support(&self, atom: &Atom, wanted: impl Fn(Truth) -> bool) -> Vec<u64> {
+        let mut found = vec![0; atom.dims.len()];
+        let mut point = self.point;
+        self.try_all(&atom.dims, &mut point, &mut |point| {
+            if wanted(atom.at(point)) {
+                for (dim, mask) in atom.dims.iter().zip(&mut found) {
+                    *mask |= 1 << point.get(*dim);
                 }
             }
+        });
+        found
+    }
+
+    /// Every combination of values that are looked at, of these facts.
+    fn try_all(&self, rest: &[Dim], point: &mut Point, see: &mut impl FnMut(&Point)) {
+        let Some((dim, rest)) = rest.split_first() else { return see(point) };
+        for value in members(self.allowed(*dim)) {
+            point.set(*dim, value);
+            self.try_all(rest, point, see);
         }
+    }
+
+    /// Whether a part can come out as wanted.
+    fn can(&self, atom: &Atom, wanted: impl Fn(Truth) -> bool) -> bool {
+        let (mut found, mut point) = (false, self.point);
+        self.try_all(&atom.dims, &mut point, &mut |point| found |= wanted(atom.at(point)));
+        found
+    }
+
+    /// Leaves out values with which a part cannot come out as it must. Says whether any was left
+    /// out; `None` when a fact has no value left or a policy that must not apply always does.
+    fn narrow(&mut self) -> Option<bool> {
+        let mut kept: Vec<(Dim, u64)> = Vec::new();
+        let mut keep = |atom: &Atom, masks: Vec<u64>| {
+            kept.extend(atom.dims.iter().copied().zip(masks));
+        };
+        for atom in self.hold {
+            keep(atom, self.support(atom, |truth| truth == Truth::True));
+        }
+        for atom in self.fault.iter().copied() {
+            keep(atom, self.support(atom, |truth| truth == Truth::Fault));
+        }
+        let mut absent = Vec::new();
+        for policy in &self.absent {
+            if policy.iter().any(|atom| !self.can(atom, |truth| truth != Truth::False)) {
+                continue;
+            }
+            let open: Vec<&Arc<Atom>> = policy
+                .iter()
+                .copied()
+                .filter(|atom| self.can(atom, |truth| truth == Truth::False))
+                .collect();
+            match open.as_slice() {
+                [] => return None,
+                // Nothing else keeps the policy from applying, so this part must.
+                [only] => keep(only, self.support(only, |truth| truth == Truth::False)),
+                _ => {}
+            }
+            absent.push(open);
+        }
+        self.absent = absent;
+        let mut changed = false;
+        for (dim, mask) in kept {
+            if let Some(own) = self.values.get_mut(dim as usize) {
+                changed |= *own & !mask != 0;
+                *own &= mask;
+            }
+        }
+        (!self.values.contains(&0)).then_some(changed)
     }
 
     /// Facts that nothing looks at keep their ordinary value, or the first one looked at.
@@ -145,28 +201,21 @@ impl Search<'_> {
         }
     }
 
-    /// The facts to go through: first those that policies which must not apply look at, fewest
-    /// values first, then the rest.
+    /// The facts to go through: first those of policies that must not apply, the ones that look at
+    /// the fewest combinations first, since they cut off most; then the rest.
     fn ordered(&self) -> Vec<Dim> {
-        let asked = |atoms: &[&Arc<Atom>]| {
-            atoms.iter().flat_map(|atom| atom.dims.iter().copied()).collect::<Vec<_>>()
+        let combinations = |policy: &Vec<&Arc<Atom>>| {
+            super::atom::dims_among(policy.iter().copied())
+                .iter()
+                .map(|dim| u64::from(self.allowed(*dim).count_ones()))
+                .fold(1_u64, u64::saturating_mul)
         };
-        // A policy that some part already keeps from applying asks for nothing.
-        let absent: Vec<&Arc<Atom>> = self
-            .query
-            .absent
-            .iter()
-            .filter(|policy| !policy.iter().any(|atom| self.never(atom)))
-            .flat_map(|policy| policy.iter())
-            .collect();
-        let mut first = asked(&absent);
-        let mut rest = asked(&self.query.hold);
-        rest.extend(self.query.fault.iter().flat_map(|atom| atom.dims.iter().copied()));
-        for dims in [&mut first, &mut rest] {
-            dims.sort_by_key(|dim| (self.allowed(*dim).count_ones(), *dim));
-        }
+        let mut policies: Vec<&Vec<&Arc<Atom>>> = self.absent.iter().collect();
+        policies.sort_by_key(|policy| combinations(policy));
+        let absent = policies.into_iter().flat_map(|policy| self.dims(policy.iter().copied()));
+        let rest = self.dims(self.hold.iter().copied().chain(self.fault));
         let mut order: Vec<Dim> = Vec::new();
-        for dim in first.into_iter().chain(rest) {
+        for dim in absent.chain(rest) {
             if !order.contains(&dim) {
                 order.push(dim);
             }
@@ -174,14 +223,11 @@ impl Search<'_> {
         order
     }
 
-    /// Whether a part about one fact is false for every value that is looked at.
-    fn never(&self, atom: &Atom) -> bool {
-        let [dim] = atom.dims.as_slice() else { return false };
-        members(self.allowed(*dim)).all(|value| {
-            let mut point = self.point;
-            point.set(*dim, value);
-            atom.at(&point) == Truth::False
-        })
+    /// The facts that parts look at, fewest values first.
+    fn dims<'b>(&self, atoms: impl Iterator<Item = &'b Arc<Atom>>) -> Vec<Dim> {
+        let mut dims: Vec<Dim> = super::atom::dims_among(atoms).into_iter().collect();
+        dims.sort_by_key(|dim| self.allowed(*dim).count_ones());
+        dims
     }
 
     fn decided(&self, atom: &Atom) -> Option<Truth> {
@@ -190,21 +236,13 @@ impl Search<'_> {
     }
 
     fn possible(&self) -> bool {
-        let holds = self
-            .query
-            .hold
-            .iter()
-            .all(|atom| self.decided(atom).is_none_or(|truth| truth == Truth::True));
-        let faults = self
-            .query
-            .fault
-            .is_none_or(|atom| self.decided(atom).is_none_or(|truth| truth == Truth::Fault));
+        let comes =
+            |atom: &Arc<Atom>, wanted| self.decided(atom).is_none_or(|truth| truth == wanted);
         // A part that fails makes the whole answer a denial, as if its policy forbade; so only a
         // part that is false keeps a policy from applying.
-        let absent = self.query.absent.iter().all(|policy| {
-            policy.iter().any(|atom| self.decided(atom).is_none_or(|truth| truth == Truth::False))
-        });
-        holds && faults && absent
+        self.hold.iter().all(|atom| comes(atom, Truth::True))
+            && self.fault.is_none_or(|atom| comes(atom, Truth::Fault))
+            && self.absent.iter().all(|policy| policy.iter().any(|atom| comes(atom, Truth::False)))
     }
 
     fn go(&mut self, depth: usize) -> Found {

@@ -52,15 +52,27 @@ pub(super) fn split(text: &str) -> Vec<Piece<'_>> {
 }
 
 const fn next(state: State, letter: char) -> State {
-    match (state, letter) {
-        (State::Code, '"') | (State::Slash, '"') | (State::Escape, _) => State::Text,
-        (State::Code, '/') => State::Slash,
-        (State::Slash, '/') => State::Comment,
-        (State::Comment, '\n') | (State::Text, '"') => State::Code,
-        (State::Comment, _) => State::Comment,
-        (State::Text, '\\') => State::Escape,
-        (State::Text, _) => State::Text,
-        (State::Code | State::Slash, _) => State::Code,
+    match state {
+        State::Code => match letter {
+            '"' => State::Text,
+            '/' => State::Slash,
+            _ => State::Code,
+        },
+        State::Slash => match letter {
+            '"' => State::Text,
+            '/' => State::Comment,
+            _ => State::Code,
+        },
+        State::Comment => match letter {
+            '\n' => State::Code,
+            _ => State::Comment,
+        },
+        State::Text => match letter {
+            '"' => State::Code,
+            '\\' => State::Escape,
+            _ => State::Text,
+        },
+        State::Escape => State::Text,
     }
 }
 

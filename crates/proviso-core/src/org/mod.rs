@@ -5,6 +5,7 @@
 //! here. A fact that is not known is absent, and no absent fact may permit.
 
 mod answer;
+mod compiled;
 mod key;
 pub mod lifecycle;
 mod question;
@@ -12,6 +13,7 @@ mod rules_one;
 mod words;
 
 pub use answer::{Advice, Obligation, OrgAnswer, OrgPolicy};
+pub use compiled::{purposes_of, staff_rule};
 pub use key::OrgKey;
 pub use question::{
     Department, Emergency, Environment, MAX_EMERGENCY_MINUTES, OrgQuestion, OrgResource,

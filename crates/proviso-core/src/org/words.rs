@@ -255,6 +255,30 @@ impl Age {
 }
 
 impl OrgAction {
+    /// Whether it only looks.
+    pub const fn is_view(self) -> bool {
+        match self {
+            Self::Read
+            | Self::Vread
+            | Self::HistoryInstance
+            | Self::HistoryType
+            | Self::HistorySystem
+            | Self::Search
+            | Self::SearchSystem => true,
+            Self::Create
+            | Self::Update
+            | Self::Patch
+            | Self::Delete
+            | Self::Export
+            | Self::Operation => false,
+        }
+    }
+
+    /// Whether it changes something.
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Patch | Self::Delete)
+    }
+
     /// The action of an interaction; `None` for what carries others (batch, transaction) or is
     /// open to all (capabilities).
     pub fn of(interaction: &Interaction) -> Option<Self> {
