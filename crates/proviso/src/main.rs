@@ -48,5 +48,6 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             runtime.block_on(commands::keys::run(&command))
         }
         Command::Config(command) => commands::config::run(&command),
+        Command::Policy(command) => commands::policy::run(&command),
     }
 }

@@ -6,6 +6,7 @@ mod doctor;
 mod help;
 mod import;
 mod keys;
+mod policy;
 mod start;
 mod tls;
 mod verify;

@@ -4,6 +4,7 @@ pub mod config;
 pub mod demo;
 pub mod doctor;
 pub mod keys;
+pub mod policy;
 pub mod serve;
 pub mod verify;
 
