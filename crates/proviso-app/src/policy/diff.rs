@@ -1,7 +1,8 @@
 //! What changes when one set takes the place of another, as lines that a person can read.
 //!
-//! Compared are all combinations of the facts that the changed policies look at, and of those that
-//! the permits look at which a changed limit meets; every other fact is as on an ordinary day.
+//! Compared are all combinations of who, purpose, interaction, relation, resource and labels, and of
+//! the facts that the changed policies look at, or the permits that a changed limit meets; every
+//! other fact is as on an ordinary day.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,10 @@ use super::domain::{DIMS, Dim, Domain, Kind, Point, mask_of};
 use super::finding::Finding;
 use super::solve::{Query, all_cases, every, members};
 use super::wording::noun;
+
+/// The facts of the access matrix: gone through and told in every difference.
+const TOLD: [Dim; 6] =
+    [Dim::Persona, Dim::Purpose, Dim::Action, Dim::Relation, Dim::Record, Dim::Labels];
 
 /// How a decision changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -135,7 +140,7 @@ impl<'a> Comparison<'a> {
             .filter(|dim| !looked_at.contains(dim))
             .map(|dim| (dim, 1_u64 << ordinary.get(dim)))
             .collect();
-        Query { given, hold, ..Query::default() }
+        Query { given, hold, vary: TOLD.to_vec(), ..Query::default() }
     }
 
     fn change(&self, point: &Point) -> Option<Change> {
@@ -212,9 +217,7 @@ fn tell(domain: &Domain, cube: &Cube) -> String {
     let mut words = Vec::new();
     for (dim, mask) in DIMS.iter().zip(cube) {
         let all = every(domain.size(*dim));
-        let always_told =
-            matches!(dim, Dim::Persona | Dim::Purpose | Dim::Action | Dim::Record | Dim::Labels);
-        if !always_told && *mask == 1 << ordinary.get(*dim) {
+        if !TOLD.contains(dim) && *mask == 1 << ordinary.get(*dim) {
             continue;
         }
         let told = if *mask == all {

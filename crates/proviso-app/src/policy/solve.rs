@@ -22,6 +22,8 @@ pub(super) struct Query<'a> {
     pub(super) fault: Option<&'a Arc<Atom>>,
     /// Policies that must not apply, by their parts.
     pub(super) absent: Vec<&'a [Arc<Atom>]>,
+    /// Facts to go through although no part looks at them.
+    pub(super) vary: Vec<Dim>,
 }
 
 /// What the search came to.
@@ -41,6 +43,7 @@ const MAX_CASES: usize = 400_000;
 struct Search<'a> {
     hold: &'a [&'a Arc<Atom>],
     fault: Option<&'a Arc<Atom>>,
+    vary: &'a [Dim],
     /// Policies that must not apply and still could, by the parts that are not true anyway.
     absent: Vec<Vec<&'a Arc<Atom>>>,
     /// Where all cases are wanted, those found so far.
@@ -97,6 +100,7 @@ fn prepare<'a>(domain: &Domain, query: &'a Query<'a>) -> Option<Search<'a>> {
     let mut search = Search {
         hold: &query.hold,
         fault: query.fault,
+        vary: &query.vary,
         absent: query.absent.iter().map(|policy| policy.iter().collect()).collect(),
         cases: None,
         order: Vec::new(),
@@ -215,7 +219,7 @@ impl Search<'_> {
         let absent = policies.into_iter().flat_map(|policy| self.dims(policy.iter().copied()));
         let rest = self.dims(self.hold.iter().copied().chain(self.fault));
         let mut order: Vec<Dim> = Vec::new();
-        for dim in absent.chain(rest) {
+        for dim in absent.chain(rest).chain(self.vary.iter().copied()) {
             if !order.contains(&dim) {
                 order.push(dim);
             }

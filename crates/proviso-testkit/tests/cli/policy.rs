@@ -71,6 +71,11 @@ async fn a_difference_is_told_in_words() {
     told.says("+ permit").says("consult known for at most day").says("labelled genetics");
     told.says("view; ").says("any record");
     assert!(!told.out.contains("psychotherapy"), "another limit holds");
+    // What a policy does not look at is told as what it is: any.
+    let cover = "context.covering.age <= 3600";
+    before.edit("20-treatment.cedar", cover, "context.covering.age <= 900");
+    let told = Ran::of(&["policy", "diff", &before.path(), &after.path()]).await.expect(0);
+    told.says("any interaction").says("covering known for hour");
 }
 
 #[tokio::test]
