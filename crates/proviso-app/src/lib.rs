@@ -20,6 +20,7 @@ pub mod launch;
 pub mod live;
 pub mod open;
 pub mod password;
+pub mod policy;
 pub mod portal;
 pub mod ports;
 pub mod proxies;
@@ -57,6 +58,7 @@ pub struct App {
     pub(crate) auth: clients::AuthMemory,
     pub(crate) around: Arc<records::Around>,
     pub(crate) live: Arc<Live>,
+    pub(crate) policies: policy::Policies,
     pub(crate) settings: Settings,
     pub(crate) visits: visits::VisitsPort,
     pub(crate) evaluations: evaluation::EvaluationsPort,

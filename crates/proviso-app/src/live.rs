@@ -120,6 +120,10 @@ fn change_of(op: &Op) -> Option<Change> {
         | Op::UseAssertion(_)
         | Op::PutRefreshToken(_)
         | Op::RotateRefreshToken { .. }
+        | Op::ProposePolicySet(_)
+        | Op::DecidePolicySet(_)
+        // Followed by `policy::Policies`, which holds the sets that it names.
+        | Op::PutPoliciesInForce { .. }
         | Op::PutKey(_)
         | Op::RetireKey { .. }
         | Op::PutSetting { .. }

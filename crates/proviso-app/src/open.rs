@@ -11,6 +11,7 @@ use crate::clients::AuthMemory;
 use crate::evaluation::EvaluationsPort;
 use crate::keys::{Keys, KeysError, MasterKey};
 use crate::live::Live;
+use crate::policy::{LoadPoliciesError, Policies};
 use crate::ports::{Clock, Entropy, EntropyError};
 use crate::settings::Settings;
 use crate::via::Via;
@@ -34,6 +35,9 @@ pub enum OpenAppError {
     /// The log's own keys cannot be derived.
     #[error("the audit log's keys cannot be derived")]
     Seal(#[from] SealError),
+    /// The policies in force cannot be loaded; nothing could be decided.
+    #[error("the policies in force cannot be loaded")]
+    Policies(#[from] LoadPoliciesError),
     /// The random source failed.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -66,6 +70,7 @@ impl App {
         install_signer(&store, &keys, &settings).await?;
         let audit = Sealer::new(&keys)?;
         let live = Live::load(&store).await?;
+        let policies = Policies::load(&store).await?;
         let auth = AuthMemory::new();
         let around = Arc::default();
         let visits = VisitsPort::default();
@@ -79,6 +84,7 @@ impl App {
             auth,
             around,
             live,
+            policies,
             settings,
             visits,
             evaluations,

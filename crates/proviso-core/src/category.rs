@@ -159,6 +159,8 @@ macro_rules! coded {
     };
 }
 
+pub(crate) use coded;
+
 coded!(
     /// A kind of record, as patients choose it. Order is the order in which pages list them.
     Category, CategorySet, u32, "A set of kinds of record.", "alloc::vec::Vec<Category>",

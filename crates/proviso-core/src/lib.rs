@@ -18,6 +18,7 @@ pub mod interaction;
 pub mod label;
 pub mod mandate;
 pub mod obligation;
+pub mod org;
 pub mod reason;
 pub mod resource_type;
 pub mod scope;

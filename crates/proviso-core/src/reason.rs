@@ -122,6 +122,40 @@ reasons! {
     InteractionNotOffered = "interaction-not-offered",
     /// The account or client was disabled.
     AccountDisabled = "account-disabled",
+    /// A clinician who covers for the treating one.
+    Covering = "covering",
+    /// A consultant by referral.
+    Consulted = "consulted",
+    /// A researcher under an approved protocol.
+    ResearchProtocol = "research-protocol",
+    /// Front desk work.
+    FrontDeskWork = "front-desk-work",
+    /// Billing work.
+    BillingWork = "billing-work",
+    /// Oversight of who saw what.
+    Oversight = "oversight",
+    /// Keeping the platform running.
+    PlatformWork = "platform-work",
+    /// Emergency access.
+    EmergencyAccess = "emergency-access",
+    /// A rule of the organisation forbids it.
+    PolicyForbids = "policy-forbids",
+    /// A rule could not be evaluated.
+    PolicyFault = "policy-fault",
+    /// The role does not need this kind of record.
+    KindNotForRole = "kind-not-for-role",
+    /// The role may not do this.
+    InteractionNotForRole = "interaction-not-for-role",
+    /// Not from this network, device or hour.
+    EnvironmentNotAllowed = "environment-not-allowed",
+    /// A stronger sign-in is needed.
+    StepUpNeeded = "step-up-needed",
+    /// No emergency access is open.
+    EmergencyNotOpen = "emergency-not-open",
+    /// The patient is not in the study.
+    NoProtocol = "no-protocol",
+    /// Another tenant.
+    OtherOrganization = "other-organization",
 }
 
 impl ReasonCode {
@@ -150,7 +184,15 @@ impl ReasonCode {
             | Self::CareRelationship
             | Self::OnShift
             | Self::PreAuthorized
-            | Self::PublicDirectory => true,
+            | Self::PublicDirectory
+            | Self::Covering
+            | Self::Consulted
+            | Self::ResearchProtocol
+            | Self::FrontDeskWork
+            | Self::BillingWork
+            | Self::Oversight
+            | Self::PlatformWork
+            | Self::EmergencyAccess => true,
             Self::NoConsent
             | Self::ConsentRevoked
             | Self::ConsentNotInForce
@@ -170,8 +212,41 @@ impl ReasonCode {
             | Self::Unlabelled
             | Self::FactMissing
             | Self::InteractionNotOffered
-            | Self::AccountDisabled => false,
+            | Self::AccountDisabled
+            | Self::PolicyForbids
+            | Self::PolicyFault
+            | Self::KindNotForRole
+            | Self::InteractionNotForRole
+            | Self::EnvironmentNotAllowed
+            | Self::StepUpNeeded
+            | Self::EmergencyNotOpen
+            | Self::NoProtocol
+            | Self::OtherOrganization => false,
         }
+    }
+
+    /// Whether only the organisation's policy gives this reason ([`crate::org`]).
+    pub const fn is_of_policy(self) -> bool {
+        matches!(
+            self,
+            Self::Covering
+                | Self::Consulted
+                | Self::ResearchProtocol
+                | Self::FrontDeskWork
+                | Self::BillingWork
+                | Self::Oversight
+                | Self::PlatformWork
+                | Self::EmergencyAccess
+                | Self::PolicyForbids
+                | Self::PolicyFault
+                | Self::KindNotForRole
+                | Self::InteractionNotForRole
+                | Self::EnvironmentNotAllowed
+                | Self::StepUpNeeded
+                | Self::EmergencyNotOpen
+                | Self::NoProtocol
+                | Self::OtherOrganization
+        )
     }
 
     const fn patient_english(self) -> &'static str {
@@ -215,6 +290,35 @@ impl ReasonCode {
             Self::FactMissing => "We did not know enough to be sure, so we did not show it.",
             Self::InteractionNotOffered => "This cannot be done here.",
             Self::AccountDisabled => "The app or the account that asked has been switched off.",
+            Self::Covering => {
+                "A clinician who stands in for the one who treats you looked at this."
+            }
+            Self::Consulted => "A specialist who was asked about your care looked at this.",
+            Self::ResearchProtocol => {
+                "A researcher in an approved study that you are part of looked at this."
+            }
+            Self::FrontDeskWork => "The front desk looked at this to book or prepare a visit.",
+            Self::BillingWork => "The billing office looked at this to get care paid for.",
+            Self::Oversight => "A privacy officer looked at who saw your records.",
+            Self::PlatformWork => "A person who looks after this system worked on its settings.",
+            Self::EmergencyAccess => "A clinician used emergency access to look at this.",
+            Self::PolicyForbids => "A rule of your care organization did not let this be shown.",
+            Self::PolicyFault => {
+                "We could not check a rule of your care organization, so we did not show it."
+            }
+            Self::KindNotForRole => {
+                "The job of the person who asked does not include this kind of record."
+            }
+            Self::InteractionNotForRole => {
+                "The job of the person who asked does not include doing this."
+            }
+            Self::EnvironmentNotAllowed => {
+                "It was asked from a place or device that is not allowed, or at a time that is not."
+            }
+            Self::StepUpNeeded => "The person who asked has to prove again who they are.",
+            Self::EmergencyNotOpen => "Emergency access was not open for you at that time.",
+            Self::NoProtocol => "You are not part of the study that asked.",
+            Self::OtherOrganization => "It was asked from another organization.",
         }
     }
 
@@ -263,9 +367,45 @@ impl ReasonCode {
             }
             Self::InteractionNotOffered => "Esto no se puede hacer aquí.",
             Self::AccountDisabled => "La aplicación o la cuenta que lo pidió está desactivada.",
+            Self::Covering => "Un profesional que sustituye a quien le atiende consultó esto.",
+            Self::Consulted => {
+                "Un especialista al que se consultó sobre su atención consultó esto."
+            }
+            Self::ResearchProtocol => {
+                "Un investigador de un estudio aprobado del que usted forma parte consultó esto."
+            }
+            Self::FrontDeskWork => {
+                "La recepción consultó esto para reservar o preparar una visita."
+            }
+            Self::BillingWork => "La oficina de facturación consultó esto para cobrar la atención.",
+            Self::Oversight => {
+                "Una persona encargada de la privacidad revisó quién vio su historial."
+            }
+            Self::PlatformWork => "Una persona que cuida este sistema trabajó en su configuración.",
+            Self::EmergencyAccess => {
+                "Un profesional usó el acceso de emergencia para consultar esto."
+            }
+            Self::PolicyForbids => {
+                "Una norma de su organización de salud no permitió mostrar esto."
+            }
+            Self::PolicyFault => {
+                "No pudimos comprobar una norma de su organización de salud, así que no lo mostramos."
+            }
+            Self::KindNotForRole => "El trabajo de quien lo pidió no incluye este tipo de dato.",
+            Self::InteractionNotForRole => "El trabajo de quien lo pidió no incluye hacer esto.",
+            Self::EnvironmentNotAllowed => {
+                "Se pidió desde un lugar o dispositivo no permitido, o a una hora no permitida."
+            }
+            Self::StepUpNeeded => "Quien lo pidió tiene que demostrar de nuevo quién es.",
+            Self::EmergencyNotOpen => {
+                "El acceso de emergencia no estaba abierto para usted en ese momento."
+            }
+            Self::NoProtocol => "Usted no forma parte del estudio que lo pidió.",
+            Self::OtherOrganization => "Se pidió desde otra organización.",
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a catalogue: one sentence per code")]
     const fn auditor_english(self) -> &'static str {
         match self {
             Self::ConsentInForce => {
@@ -343,9 +483,57 @@ impl ReasonCode {
                 "Refused: the interaction is not offered on this type for this basis of access."
             }
             Self::AccountDisabled => "Refused: the account or the app is disabled.",
+            Self::Covering => {
+                "Permitted: operational access of a clinician who covers for a treating clinician at this instant."
+            }
+            Self::Consulted => {
+                "Permitted: operational access of a consultant under a referral in force."
+            }
+            Self::ResearchProtocol => {
+                "Permitted: research under a protocol in which the patient is enrolled, asked for by name (HRESCH)."
+            }
+            Self::FrontDeskWork => {
+                "Permitted: front desk access to contact, appointment, coverage and visit data."
+            }
+            Self::BillingWork => {
+                "Permitted: access of the billing office for payment, to the kinds of record it needs."
+            }
+            Self::Oversight => {
+                "Permitted: the privacy officer's oversight of the log, reviews and rules; no clinical data."
+            }
+            Self::PlatformWork => {
+                "Permitted: administration of accounts, apps and rules; no clinical data."
+            }
+            Self::EmergencyAccess => {
+                "Permitted: emergency access by name (BTG), one patient, stepped up, with a coded reason, inside its time; a review is open."
+            }
+            Self::PolicyForbids => "Refused: a rule of the organization forbids it.",
+            Self::PolicyFault => "Refused: a rule of the organization could not be evaluated.",
+            Self::KindNotForRole => {
+                "Refused: the role has no access to this kind of record under the organization's rules."
+            }
+            Self::InteractionNotForRole => {
+                "Refused: the role may not perform this interaction under the organization's rules."
+            }
+            Self::EnvironmentNotAllowed => {
+                "Refused: network, device or time of the request is not allowed, or is unknown."
+            }
+            Self::StepUpNeeded => {
+                "Refused: the authentication is not strong or fresh enough for this access."
+            }
+            Self::EmergencyNotOpen => {
+                "Refused: no emergency access in force for this person and patient, or it lacks its reason."
+            }
+            Self::NoProtocol => {
+                "Refused: no approved protocol in force covers this researcher and this patient."
+            }
+            Self::OtherOrganization => {
+                "Refused: the record belongs to another tenant than the caller."
+            }
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a catalogue: one sentence per code")]
     const fn auditor_spanish(self) -> &'static str {
         match self {
             Self::ConsentInForce => {
@@ -425,6 +613,53 @@ impl ReasonCode {
                 "Denegado: la interacción no se ofrece sobre este tipo con esta base de acceso."
             }
             Self::AccountDisabled => "Denegado: la cuenta o la aplicación está desactivada.",
+            Self::Covering => {
+                "Permitido: acceso operativo de un profesional que sustituye al profesional tratante en este instante."
+            }
+            Self::Consulted => {
+                "Permitido: acceso operativo de un consultor con derivación vigente."
+            }
+            Self::ResearchProtocol => {
+                "Permitido: investigación con un protocolo en el que participa el paciente, pedida por su nombre (HRESCH)."
+            }
+            Self::FrontDeskWork => {
+                "Permitido: acceso de recepción a datos de contacto, citas, cobertura y visitas."
+            }
+            Self::BillingWork => {
+                "Permitido: acceso de facturación para el pago, a los tipos de registro que necesita."
+            }
+            Self::Oversight => {
+                "Permitido: supervisión del registro, las revisiones y las reglas por privacidad; sin datos clínicos."
+            }
+            Self::PlatformWork => {
+                "Permitido: administración de cuentas, aplicaciones y reglas; sin datos clínicos."
+            }
+            Self::EmergencyAccess => {
+                "Permitido: acceso de emergencia por su nombre (BTG), un paciente, con autenticación reforzada y motivo codificado, dentro de su plazo; hay una revisión abierta."
+            }
+            Self::PolicyForbids => "Denegado: una norma de la organización lo prohíbe.",
+            Self::PolicyFault => "Denegado: no se pudo evaluar una norma de la organización.",
+            Self::KindNotForRole => {
+                "Denegado: la función no da acceso a este tipo de registro según las reglas de la organización."
+            }
+            Self::InteractionNotForRole => {
+                "Denegado: la función no permite esta interacción según las reglas de la organización."
+            }
+            Self::EnvironmentNotAllowed => {
+                "Denegado: la red, el dispositivo o la hora de la petición no están permitidos o se desconocen."
+            }
+            Self::StepUpNeeded => {
+                "Denegado: la autenticación no es lo bastante fuerte o reciente para este acceso."
+            }
+            Self::EmergencyNotOpen => {
+                "Denegado: no hay acceso de emergencia vigente para esta persona y paciente, o falta su motivo."
+            }
+            Self::NoProtocol => {
+                "Denegado: ningún protocolo aprobado y vigente cubre a este investigador y a este paciente."
+            }
+            Self::OtherOrganization => {
+                "Denegado: el registro pertenece a otra organización que la de quien pide."
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::consent::ConsentVersion;
 use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
+use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetRecord};
 use proviso_core::time::At;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, GrantEnd, LaunchTicket, RefreshToken,
@@ -12,6 +13,7 @@ use proviso_oauth::record::{
 use crate::choice::Objection;
 use crate::error::Inconsistency;
 use crate::log::SealedAudit;
+use crate::policy::StoredPolicySet;
 use crate::record::{Expect, RecordLabels, RecordVersion};
 
 /// Whether a row must be there already.
@@ -148,6 +150,18 @@ pub enum Op {
     PutRelationship(Relationship),
     /// Saves an objection, by patient.
     PutObjection(Objection),
+    /// Saves a new set of policies, waiting for another person; its name must be new.
+    ProposePolicySet(StoredPolicySet),
+    /// Approves or rejects a set that waits: everything but the stage must be as it is stored, and
+    /// the one who decides another than the one who proposed.
+    DecidePolicySet(PolicySetRecord),
+    /// Says which sets are in force; each must be there and approved.
+    PutPoliciesInForce {
+        /// Which.
+        now: PoliciesInForce,
+        /// What must be in force before.
+        expect: PoliciesInForce,
+    },
     /// Saves a new key.
     PutKey(SealedKey),
     /// Stops a key from signing; it must exist and not be retired.
@@ -205,6 +219,7 @@ impl Op {
             | Self::PutConsentVersion { .. }
             | Self::PutRelationship(_)
             | Self::PutObjection(_)
+            | Self::PutPoliciesInForce { .. }
             | Self::PutSetting { .. }
             | Self::PutLabels { .. } => true,
             Self::PutSession(_)
@@ -219,6 +234,8 @@ impl Op {
             | Self::UseAssertion(_)
             | Self::PutRefreshToken(_)
             | Self::RotateRefreshToken { .. }
+            | Self::ProposePolicySet(_)
+            | Self::DecidePolicySet(_)
             | Self::PutKey(_)
             | Self::RetireKey { .. }
             | Self::PutRecord { .. }

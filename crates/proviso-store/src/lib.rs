@@ -9,6 +9,7 @@ pub mod error;
 pub mod log;
 mod model;
 pub mod options;
+pub mod policy;
 pub mod record;
 mod sqlite;
 mod store;
@@ -22,6 +23,7 @@ pub use log::{
 };
 pub use model::ModelStore;
 pub use options::{Faults, OpenOptions};
+pub use policy::StoredPolicySet;
 pub use record::{
     CandidateQuery, Clause, Expect, FoundLabels, HistoryQuery, LabelCounts, RangeKey, RecordLabels,
     RecordMethod, RecordVersion, StoredRecord,

@@ -8,6 +8,7 @@ use proviso_core::id::{
     SessionId,
 };
 use proviso_core::label::LabelSetVersion;
+use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId, PolicySetRecord};
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, LaunchTicket, RefreshToken, SealedKey,
@@ -21,6 +22,7 @@ use crate::error::{OpenError, ReadError};
 use crate::log::{AuditQuery, SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::model::ModelStore;
 use crate::options::OpenOptions;
+use crate::policy::StoredPolicySet;
 use crate::record::{CandidateQuery, HistoryQuery, LabelCounts, StoredRecord};
 use crate::sqlite::SqliteStore;
 
@@ -232,6 +234,25 @@ impl Store {
     /// The latest version of every consent, by consent id.
     pub async fn consents(&self) -> Result<Vec<StoredConsent>, ReadError> {
         read!(self, [], |db| db.consents(), |state| state.consents_latest(None))
+    }
+
+    // -- Policies
+
+    /// A set of policies with its documents.
+    pub async fn policy_set(&self, id: &PolicySetId) -> Result<Option<StoredPolicySet>, ReadError> {
+        read!(self, [id], |db| db.policy_set(&id), |state| state.policy_sets.get(id).cloned())
+    }
+
+    /// Every set of policies, by id, without documents.
+    pub async fn policy_sets(&self) -> Result<Vec<PolicySetRecord>, ReadError> {
+        read!(self, [], |db| db.policy_sets(), |state| {
+            state.policy_sets.values().map(|set| set.record.clone()).collect()
+        })
+    }
+
+    /// Which sets of policies are in force.
+    pub async fn policies_in_force(&self) -> Result<PoliciesInForce, ReadError> {
+        read!(self, [], |db| db.policies_in_force(), |state| state.policies_in_force.clone())
     }
 
     /// Every objection, by patient.

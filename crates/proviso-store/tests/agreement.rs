@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use proviso_core::category::SensitiveKind;
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::label::{Confidence, Label, LabelSetVersion, Origin};
+use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetRecord};
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::TokenHash;
 use proviso_store::{
@@ -14,8 +15,8 @@ use proviso_store::{
     HistoryQuery, Op, Presence, RangeKey, RecordLabels, RecordMethod, RecordVersion, Store,
 };
 use world::{
-    account, at, audit, client, code, consent, end, grant, refresh_token, session, stores, ticket,
-    version_id,
+    account, at, audit, client, code, consent, end, grant, policy_set, refresh_token, session,
+    stores, ticket, version_id,
 };
 
 /// A handful of names, so that operations meet one another.
@@ -166,9 +167,31 @@ fn labels() -> impl Strategy<Value = RecordLabels> {
     })
 }
 
+fn policies() -> impl Strategy<Value = Op> {
+    let decided = |number: u8, by: &str, approve: bool| {
+        let (record, by) = (policy_set(number).record, format!("acc_{by}").parse().unwrap());
+        let step = if approve { PolicySetRecord::approve } else { PolicySetRecord::reject };
+        step(record.clone(), by, at(2)).unwrap_or(record)
+    };
+    let in_force = || {
+        let id = || prop::option::of((0_u8..3).prop_map(|number| policy_set(number).record.id));
+        (id(), id()).prop_map(|(live, shadow)| PoliciesInForce { live, shadow })
+    };
+    prop_oneof![
+        (0_u8..3).prop_map(|number| Op::ProposePolicySet(policy_set(number))),
+        (0_u8..3, name(), any::<bool>()).prop_map(move |(number, by, approve)| {
+            Op::DecidePolicySet(decided(number, by, approve))
+        }),
+        (in_force(), in_force()).prop_map(|(now, expect)| Op::PutPoliciesInForce { now, expect }),
+        in_force()
+            .prop_map(|now| Op::PutPoliciesInForce { now, expect: PoliciesInForce::default() }),
+    ]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => (0_u64..8, labels()).prop_map(|(seq, labels)| Op::PutLabels { seq, labels }),
+        2 => policies(),
         2 => people(),
         3 => grants(),
         4 => record(),
@@ -210,6 +233,7 @@ async fn labelled(store: &Store) -> Vec<String> {
 }
 
 /// Everything that can be read, as text.
+#[expect(clippy::too_many_lines, reason = "a list: one read after the other")]
 async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<String> {
     let mut seen = labelled(store).await;
     macro_rules! see {
@@ -224,6 +248,9 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         store.grants_of_client(&"glucose-coach".parse().unwrap()),
         store.consents(),
         store.consents_of_patient(&"maria".parse().unwrap()),
+        store.policy_sets(),
+        store.policy_set(&policy_set(1).record.id),
+        store.policies_in_force(),
         store.epoch(),
         store.latest_seq(),
         store.count_records(),

@@ -69,6 +69,9 @@ pub enum Command {
     /// About the rules by which records are labelled.
     #[command(subcommand)]
     Labels(LabelsCommand),
+    /// Write, test and compare sets of access policies.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 }
 
 /// Arguments of `demo`.
@@ -357,6 +360,56 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "FILE")]
     pub with: Vec<PathBuf>,
     /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Sets of access policies.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Write the set that comes with this release into a folder, to start from.
+    New {
+        /// Folder; made if it does not exist, and empty.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Check a set: syntax, schema, tests, policies that can do nothing, invariants.
+    Check(PolicyArgs),
+    /// Run the tests of a set, and nothing else.
+    Test(PolicyArgs),
+    /// Tell which decisions change when one set takes the place of another.
+    Diff {
+        /// Folder of the set that is in force.
+        #[arg(value_name = "BEFORE")]
+        before: PathBuf,
+        /// Folder of the set that is to take its place.
+        #[arg(value_name = "AFTER")]
+        after: PathBuf,
+        /// Print the differences as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Answer one question, and tell how every policy that could apply stood to it.
+    Explain {
+        /// Folder of the set.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// The question: a TOML file with the keys of `ask` in a test.
+        #[arg(value_name = "QUESTION")]
+        question: PathBuf,
+        /// Print the answer as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Arguments of `policy check` and `policy test`.
+#[derive(Debug, Args)]
+pub struct PolicyArgs {
+    /// Folder of the set: `*.cedar`, and `tests/*.toml`.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,
 }

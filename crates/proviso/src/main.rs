@@ -65,5 +65,6 @@ fn run(command: Command) -> anyhow::Result<Ending> {
         }
         Command::Config(command) => commands::config::run(&command),
         Command::Labels(command) => commands::labels::run(&command),
+        Command::Policy(command) => commands::policy::run(&command),
     }
 }

@@ -44,6 +44,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         auth: AuthMemory::new(),
         around: Arc::default(),
         live: Live::load(&store).await.unwrap(),
+        policies: crate::policy::Policies::load(&store).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
         entropy: Arc::new(entropy),
         store,

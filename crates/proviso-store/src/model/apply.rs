@@ -91,6 +91,9 @@ impl State {
             Op::PutObjection(objection) => {
                 self.objections.insert(objection.patient.clone(), objection);
             }
+            Op::ProposePolicySet(set) => self.propose_policy_set(set)?,
+            Op::DecidePolicySet(record) => self.decide_policy_set(record)?,
+            Op::PutPoliciesInForce { now, expect } => self.put_policies_in_force(now, &expect)?,
             Op::PutKey(key) => {
                 require(!self.keys.contains_key(&key.id), Precondition::Exists)?;
                 self.keys.insert(key.id.clone(), key);

@@ -2,6 +2,7 @@
 //! and what unit tests of other crates run on.
 
 mod apply;
+pub(crate) mod policies;
 mod read;
 mod records;
 
@@ -13,6 +14,7 @@ use proviso_core::id::{
     AccountId, AuthorizationRequestId, ClientId, ConsentId, GrantId, PatientId, ResourceId,
     SessionId,
 };
+use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, LaunchTicket, RefreshToken, SealedKey,
@@ -24,6 +26,7 @@ use crate::batch::{Batch, CommitError, Op, Receipt};
 use crate::choice::{Objection, StoredConsent};
 use crate::log::{SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::options::OpenOptions;
+use crate::policy::StoredPolicySet;
 use crate::record::RecordVersion;
 
 /// A record version and the sequence number at which it stopped being the current one.
@@ -48,6 +51,8 @@ pub(crate) struct State {
     pub(crate) consents: BTreeMap<ConsentId, Vec<Arc<StoredConsent>>>,
     pub(crate) relationships: BTreeMap<(AccountId, PatientId, RelationshipKind), Relationship>,
     pub(crate) objections: BTreeMap<PatientId, Objection>,
+    pub(crate) policy_sets: BTreeMap<PolicySetId, StoredPolicySet>,
+    pub(crate) policies_in_force: PoliciesInForce,
     pub(crate) keys: BTreeMap<String, SealedKey>,
     pub(crate) settings: BTreeMap<String, String>,
     /// All record versions; the one with sequence number `n` is at `n - 1`.

@@ -11,6 +11,7 @@ use crate::error::OpenError;
 pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/0001_initial.sql")),
     ("0002_labels", include_str!("../../migrations/0002_labels.sql")),
+    ("0003_policy_sets", include_str!("../../migrations/0003_policy_sets.sql")),
 ];
 
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OpenError> {

@@ -5,6 +5,7 @@ use proviso_core::id::{
     AccountId, AuthorizationRequestId, ClientId, ConsentId, ConsentVersionId, GrantId, PatientId,
     SessionId,
 };
+use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId, PolicySetRecord};
 use proviso_core::time::At;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, LaunchTicket, RefreshToken, SealedKey,
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::codes::{bad, from_json, relationship_from_code, uint};
 use crate::choice::{Objection, StoredConsent};
 use crate::error::{Inconsistency, ReadError};
+use crate::policy::StoredPolicySet;
 
 impl From<rusqlite::Error> for ReadError {
     fn from(why: rusqlite::Error) -> Self {
@@ -339,6 +341,39 @@ impl Reads<'_> {
             })
         };
         rows.into_iter().map(read).collect()
+    }
+
+    pub(crate) fn policy_set(
+        &self,
+        id: &PolicySetId,
+    ) -> Result<Option<StoredPolicySet>, ReadError> {
+        // Index: the primary key.
+        let sql = "SELECT documents, body FROM policy_set WHERE tenant = ?1 AND id = ?2";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let row: Option<(String, String)> = statement
+            .query_row((self.tenant, id.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let read = |(documents, body): (String, String)| {
+            let record = from_json("policy_set", id.as_str(), &body)?;
+            Ok::<_, ReadError>(StoredPolicySet { record, documents })
+        };
+        row.map(read).transpose()
+    }
+
+    pub(crate) fn policy_sets(&self) -> Result<Vec<PolicySetRecord>, ReadError> {
+        // Index: the primary key, in order.
+        let sql = "SELECT id, body FROM policy_set WHERE tenant = ?1 ORDER BY id";
+        self.values("policy_set", sql, (self.tenant,))
+    }
+
+    pub(crate) fn policies_in_force(&self) -> Result<PoliciesInForce, ReadError> {
+        // Index: the primary key.
+        let sql = "SELECT body FROM policy_in_force WHERE tenant = ?1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let body: Option<String> =
+            statement.query_row((self.tenant,), |row| row.get(0)).optional()?;
+        let read = |body: String| from_json("policy_in_force", "", &body);
+        Ok(body.map(read).transpose()?.unwrap_or_default())
     }
 
     pub(crate) fn keys(&self) -> Result<Vec<SealedKey>, ReadError> {

@@ -27,6 +27,7 @@ fn options() -> OpenOptions {
 const EARLIER: &[&str] = &[
     include_str!("../../tests/fixtures/schema_0001.sql"),
     include_str!("../../tests/fixtures/schema_0002.sql"),
+    include_str!("../../tests/fixtures/schema_0003.sql"),
 ];
 
 #[tokio::test]
@@ -46,6 +47,27 @@ async fn a_database_of_every_earlier_version_opens_with_its_rows() {
         assert_eq!(consent.version.number, 1);
         assert_eq!(store.checkpoint().await.unwrap().unwrap().size, 1);
         assert_eq!(store.epoch().await.unwrap(), 7);
+        let shadow = store.policies_in_force().await.unwrap().shadow;
+        assert_eq!(shadow.is_some(), number >= 3, "fixture {number}");
+        if let Some(id) = shadow {
+            assert!(store.policy_set(&id).await.unwrap().unwrap().record.is_approved());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_documents_of_a_policy_set_cannot_be_changed_even_with_sql() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policies.db");
+    Connection::open(&path).unwrap().execute_batch(EARLIER.last().unwrap()).unwrap();
+    let db = Connection::open(&path).unwrap();
+    for (statement, word) in [
+        ("UPDATE policy_set SET documents = ''", "never change"),
+        ("UPDATE policy_set SET id = ''", "never change"),
+        ("DELETE FROM policy_set", "append-only"),
+    ] {
+        let refused = db.execute_batch(statement).unwrap_err().to_string();
+        assert!(refused.contains(word), "{refused}");
     }
 }
 

@@ -14,6 +14,7 @@ use proviso_core::consent::{
     Capacity, ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess, Recipient,
 };
 use proviso_core::id::{AuditEntryId, ConsentVersionId, TenantId};
+use proviso_core::org::lifecycle::{PolicySetId, PolicySetRecord};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
 use proviso_oauth::record::{
@@ -23,7 +24,7 @@ use proviso_oauth::record::{
 };
 use proviso_store::{
     CheckpointSigner, OpenOptions, RangeKey, RecordMethod, RecordVersion, SealedAudit,
-    SharedSigner, SignerError, Store,
+    SharedSigner, SignerError, Store, StoredPolicySet,
 };
 use proviso_tlog::{Checkpoint, SignedNote};
 use tempfile::TempDir;
@@ -250,4 +251,11 @@ pub fn audit(number: u64) -> SealedAudit {
         salt: [u8::try_from(number % 251).unwrap(); 32],
         subjects: vec![subject, [255; 32]],
     }
+}
+
+/// A set that `acc_a` proposed.
+pub fn policy_set(number: u8) -> StoredPolicySet {
+    let (id, by) = (PolicySetId::from_digest(&[number; 32]), "acc_a".parse().unwrap());
+    let record = PolicySetRecord::propose(id, format!("set {number}"), by, at(1));
+    StoredPolicySet { record, documents: format!("documents of set {number}") }
 }

@@ -9,6 +9,7 @@ mod help;
 mod import;
 mod keys;
 mod labels;
+mod policy;
 mod receipt;
 mod replay;
 mod start;

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod doctor;
 pub mod keys;
 pub mod labels;
+pub mod policy;
 pub mod replay;
 pub mod serve;
 pub mod verify;

@@ -3,6 +3,7 @@
 mod choices;
 mod grants;
 mod people;
+mod policies;
 mod records;
 mod requests;
 
@@ -72,6 +73,9 @@ impl Tx<'_> {
             }
             Op::PutRelationship(relationship) => self.put_relationship(relationship),
             Op::PutObjection(objection) => self.put_objection(objection),
+            Op::ProposePolicySet(set) => self.propose_policy_set(set),
+            Op::DecidePolicySet(record) => self.decide_policy_set(record),
+            Op::PutPoliciesInForce { now, expect } => self.put_policies_in_force(now, expect),
             Op::PutKey(key) => self.put_key(key),
             Op::RetireKey { id, at, publish_until } => self.retire_key(id, *at, *publish_until),
             Op::PutSetting { key, value, expect } => self.put_setting(key, value, expect),

@@ -1,0 +1,217 @@
+//! The policies in force in memory: the set that decides, and the one evaluated beside it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use proviso_core::decision::Effect;
+use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
+use proviso_core::org::{OrgAnswer, OrgPolicy, OrgQuestion};
+use proviso_store::{ReadError, Store};
+use serde::Serialize;
+
+use super::compile::PolicySet;
+use super::describe::describe_question;
+use super::documents::Documents;
+use super::finding::Finding;
+
+/// LIMIT: so many different differences are kept; the count goes on.
+const MAX_KEPT: usize = 1_000;
+
+/// Why the policies in force cannot be loaded. Nothing is decided then, and nothing starts.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadPoliciesError {
+    /// The store cannot be read.
+    #[error("the store cannot be read")]
+    Read(#[from] ReadError),
+    /// A set that is in force is not there, or its documents are not what its name says.
+    #[error("the documents of policy set {0} are missing or damaged")]
+    Damaged(PolicySetId),
+    /// A set does not compile with this release.
+    #[error("a policy set does not compile: {}", told(.0))]
+    Refused(Vec<Finding>),
+}
+
+fn told(findings: &[Finding]) -> String {
+    findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// What differs between the live set and its shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShadowDifference {
+    /// The question, without who asked.
+    pub question: String,
+    /// What was decided.
+    pub live: Effect,
+    /// What the shadow would have decided.
+    pub shadow: Effect,
+    /// How often.
+    pub times: u64,
+}
+
+/// What the shadow has shown since it was set up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShadowReport {
+    /// Which set.
+    pub set: PolicySetId,
+    /// How many questions both were asked.
+    pub asked: u64,
+    /// How many they answered differently.
+    pub different: u64,
+    /// The differences, the most frequent first.
+    pub differences: Vec<ShadowDifference>,
+}
+
+/// A set that is evaluated beside the live one.
+#[derive(Debug)]
+struct Shadow {
+    set: Arc<PolicySet>,
+    asked: AtomicU64,
+    different: AtomicU64,
+    kept: Mutex<BTreeMap<String, ShadowDifference>>,
+}
+
+#[derive(Debug)]
+struct Sets {
+    now: PoliciesInForce,
+    live: Arc<PolicySet>,
+    shadow: Option<Shadow>,
+}
+
+/// The policies in force.
+#[derive(Debug)]
+pub struct Policies {
+    sets: ArcSwap<Sets>,
+    /// Held by whoever changes them, so that memory follows the store in its order.
+    pub(super) changing: tokio::sync::Mutex<()>,
+}
+
+impl Policies {
+    /// Loads what is in force.
+    ///
+    /// # Errors
+    /// When it cannot be loaded; nothing may be decided then.
+    pub(crate) async fn load(store: &Store) -> Result<Self, LoadPoliciesError> {
+        let sets = Sets::load(store, None).await?;
+        Ok(Self { sets: ArcSwap::from_pointee(sets), changing: tokio::sync::Mutex::new(()) })
+    }
+
+    /// Reads again what is in force, after a change.
+    pub(super) async fn reload(&self, store: &Store) -> Result<(), LoadPoliciesError> {
+        let before = self.sets.load_full();
+        self.sets.store(Arc::new(Sets::load(store, Some(&before)).await?));
+        Ok(())
+    }
+
+    /// The answer of the live set; the shadow, where there is one, is asked as well and what it
+    /// would have said is kept.
+    pub fn answer(&self, question: &OrgQuestion) -> Arc<OrgAnswer> {
+        let sets = self.sets.load();
+        let answer = sets.live.answer(question);
+        if let Some(shadow) = &sets.shadow {
+            shadow.compare(question, &answer);
+        }
+        answer
+    }
+
+    /// The set that decides; one value for a whole request keeps its decisions consistent.
+    pub fn live(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.sets.load().live)
+    }
+
+    /// Which sets are in force.
+    pub fn now(&self) -> PoliciesInForce {
+        self.sets.load().now.clone()
+    }
+
+    /// What the shadow has shown.
+    pub fn shadow_report(&self) -> Option<ShadowReport> {
+        self.sets.load().shadow.as_ref().map(Shadow::report)
+    }
+}
+
+impl Sets {
+    async fn load(store: &Store, before: Option<&Self>) -> Result<Self, LoadPoliciesError> {
+        let now = store.policies_in_force().await?;
+        let known = |id: &PolicySetId| {
+            let before = before?;
+            let shadow = before.shadow.as_ref().map(|shadow| &shadow.set);
+            std::iter::once(&before.live).chain(shadow).find(|set| set.id() == id).cloned()
+        };
+        let live = match &now.live {
+            None => PolicySet::starter().map_err(LoadPoliciesError::Refused)?,
+            Some(id) => match known(id) {
+                Some(set) => set,
+                None => Arc::new(stored(store, id).await?),
+            },
+        };
+        let shadow = match &now.shadow {
+            None => None,
+            Some(id) => {
+                let set = match known(id) {
+                    Some(set) => set,
+                    None => Arc::new(stored(store, id).await?),
+                };
+                Some(Shadow::new(set))
+            }
+        };
+        Ok(Self { now, live, shadow })
+    }
+}
+
+/// A set as it is stored, which must be what its name says.
+pub(super) async fn stored(
+    store: &Store,
+    id: &PolicySetId,
+) -> Result<PolicySet, LoadPoliciesError> {
+    let damaged = || LoadPoliciesError::Damaged(id.clone());
+    let stored = store.policy_set(id).await?.ok_or_else(damaged)?;
+    let documents: Documents = serde_json::from_str(&stored.documents).map_err(|_| damaged())?;
+    if documents.id() != *id {
+        return Err(damaged());
+    }
+    PolicySet::compile(documents).map_err(LoadPoliciesError::Refused)
+}
+
+impl Shadow {
+    const fn new(set: Arc<PolicySet>) -> Self {
+        Self {
+            set,
+            asked: AtomicU64::new(0),
+            different: AtomicU64::new(0),
+            kept: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    fn compare(&self, question: &OrgQuestion, answer: &OrgAnswer) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let shadow = self.set.answer(question);
+        if shadow.effect == answer.effect && shadow.obligations == answer.obligations {
+            return;
+        }
+        self.different.fetch_add(1, Ordering::Relaxed);
+        // A poisoned lock means that another thread stopped half-way; counting goes on.
+        let Ok(mut kept) = self.kept.lock() else { return };
+        let text = describe_question(question);
+        if let Some(known) = kept.get_mut(&text) {
+            known.times += 1;
+        } else if kept.len() < MAX_KEPT {
+            let (live, shadow) = (answer.effect, shadow.effect);
+            let first = ShadowDifference { question: text.clone(), live, shadow, times: 1 };
+            kept.insert(text, first);
+        }
+    }
+
+    fn report(&self) -> ShadowReport {
+        let mut differences: Vec<ShadowDifference> =
+            self.kept.lock().map(|kept| kept.values().cloned().collect()).unwrap_or_default();
+        differences.sort_by_key(|own| std::cmp::Reverse(own.times));
+        ShadowReport {
+            set: self.set.id().clone(),
+            asked: self.asked.load(Ordering::Relaxed),
+            different: self.different.load(Ordering::Relaxed),
+            differences,
+        }
+    }
+}

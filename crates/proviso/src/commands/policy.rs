@@ -1,0 +1,219 @@
+//! `proviso policy`: sets of policies, checked and compared without a server.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use proviso_app::policy::{
+    Change, Difference, Documents, Explained, Finding, PolicySet, Report, SCHEMA, Severity,
+    compare, describe_answer, describe_question, read_question,
+};
+use proviso_core::decision::Effect;
+use proviso_core::org::{OrgAnswer, OrgQuestion};
+use proviso_core::reason::ReasonCode;
+use serde_json::json;
+
+use super::Ending;
+use crate::cli::PolicyCommand;
+use crate::console::{self, Mark};
+
+/// Runs it.
+///
+/// # Errors
+/// When a folder or file cannot be read; what is wrong with a set is a finding.
+pub fn run(command: &PolicyCommand) -> anyhow::Result<Ending> {
+    match command {
+        PolicyCommand::New { folder } => new(folder),
+        PolicyCommand::Check(arguments) => {
+            report(&arguments.folder, arguments.json, PolicySet::check)
+        }
+        PolicyCommand::Test(arguments) => {
+            report(&arguments.folder, arguments.json, PolicySet::test)
+        }
+        PolicyCommand::Diff { before, after, json } => diff(before, after, *json),
+        PolicyCommand::Explain { folder, question, json } => explain(folder, question, *json),
+    }
+}
+
+fn new(folder: &Path) -> anyhow::Result<Ending> {
+    let told = || format!("cannot write into `{}`", folder.display());
+    std::fs::create_dir_all(folder.join("tests")).with_context(told)?;
+    let taken = std::fs::read_dir(folder)
+        .with_context(told)?
+        .flatten()
+        .any(|entry| entry.file_name() != "tests");
+    anyhow::ensure!(!taken, "`{}` is not empty", folder.display());
+    let starter = Documents::starter();
+    for file in starter.policies.iter().chain(&starter.tests) {
+        std::fs::write(folder.join(&file.name), &file.text).with_context(told)?;
+    }
+    // For editors that know Cedar; every check compares it with this release's.
+    std::fs::write(folder.join("schema.cedarschema"), SCHEMA).with_context(told)?;
+    console::marked(Mark::Good, &format!("wrote the starter set into `{}`", folder.display()));
+    Ok(Ending::Done)
+}
+
+/// A set, or what is wrong with it.
+fn load(folder: &Path) -> anyhow::Result<Result<PolicySet, Vec<Finding>>> {
+    let documents = Documents::read(folder)
+        .with_context(|| format!("cannot read the set in `{}`", folder.display()))?;
+    Ok(PolicySet::compile(documents))
+}
+
+fn report(
+    folder: &Path,
+    json: bool,
+    look: impl Fn(&PolicySet) -> Report,
+) -> anyhow::Result<Ending> {
+    let (id, report) = match load(folder)? {
+        Ok(set) => (Some(set.id().clone()), look(&set)),
+        Err(findings) => (None, Report { policies: 0, tests: 0, invariants: 0, findings }),
+    };
+    let sound = report.is_sound();
+    if json {
+        let mut told = serde_json::to_value(&report)?;
+        if let Some(fields) = told.as_object_mut() {
+            fields.insert("sound".to_owned(), sound.into());
+            fields.insert("id".to_owned(), serde_json::to_value(id)?);
+        }
+        console::line(&told.to_string());
+    } else {
+        findings(&report.findings);
+        if let Some(id) = id.filter(|_| sound) {
+            let Report { policies, tests, invariants, .. } = report;
+            let checked = if invariants == 0 {
+                String::new()
+            } else {
+                format!(", {invariants} invariants hold")
+            };
+            let told = format!("{policies} policies, {tests} tests pass{checked}");
+            console::marked(Mark::Good, &told);
+            console::line(&format!("      set {id}"));
+        }
+    }
+    Ok(if sound { Ending::Done } else { Ending::FoundWrong })
+}
+
+fn findings(findings: &[Finding]) {
+    for finding in findings {
+        let mark = match finding.severity {
+            Severity::Error => Mark::Bad,
+            Severity::Warning => Mark::Note,
+        };
+        let bare = Finding { case: None, ..finding.clone() };
+        console::marked(mark, &bare.to_string());
+        if let Some(case) = &finding.case {
+            console::line(&format!("      {case}"));
+        }
+    }
+}
+
+fn diff(before: &Path, after: &Path, json: bool) -> anyhow::Result<Ending> {
+    let (before, after) = match (load(before)?, load(after)?) {
+        (Ok(before), Ok(after)) => (before, after),
+        (before, after) => {
+            let wrong: Vec<Finding> =
+                [before.err(), after.err()].into_iter().flatten().flatten().collect();
+            return Ok(cannot_compare(&wrong, json));
+        }
+    };
+    let differences = match compare(&before, &after) {
+        Ok(differences) => differences,
+        Err(wrong) => return Ok(cannot_compare(&wrong, json)),
+    };
+    if json {
+        let told = json!({
+            "before": before.id(), "after": after.id(), "differences": differences,
+        });
+        console::line(&told.to_string());
+    } else if differences.is_empty() {
+        console::marked(Mark::Good, "no decision changes");
+    } else {
+        for Difference { change, cases, text } in &differences {
+            let sign = match change {
+                Change::Opens => "+ permit",
+                Change::Closes => "- permit",
+                Change::Obligations => "~ obligations",
+            };
+            console::line(&format!("{sign}  {text}  ({cases})"));
+        }
+    }
+    Ok(Ending::Done)
+}
+
+fn cannot_compare(wrong: &[Finding], json: bool) -> Ending {
+    if json {
+        console::line(&json!({ "findings": wrong }).to_string());
+    } else {
+        findings(wrong);
+    }
+    Ending::FoundWrong
+}
+
+fn explain(folder: &Path, question: &Path, json: bool) -> anyhow::Result<Ending> {
+    let set = match load(folder)? {
+        Ok(set) => set,
+        Err(wrong) => return Ok(cannot_compare(&wrong, json)),
+    };
+    let named = || format!("cannot read the question in `{}`", question.display());
+    let text = std::fs::read_to_string(question).with_context(named)?;
+    let question = read_question(&text).with_context(named)?;
+    let (answer, policies) = set.explain(&question);
+    if json {
+        console::line(&as_json(&question, &answer, &policies).to_string());
+    } else {
+        describe(&question, &answer, &policies);
+    }
+    Ok(Ending::Done)
+}
+
+fn codes(reasons: &[ReasonCode]) -> Vec<&'static str> {
+    reasons.iter().map(|reason| reason.code()).collect()
+}
+
+fn word(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Permit => "permit",
+        Effect::Deny => "forbid",
+    }
+}
+
+fn as_json(
+    question: &OrgQuestion,
+    answer: &OrgAnswer,
+    policies: &[Explained],
+) -> serde_json::Value {
+    json!({
+        "question": describe_question(question),
+        "decision": if answer.is_permit() { "permit" } else { "deny" },
+        "reasons": answer.reasons,
+        "by": answer.determining,
+        "obligations": answer.obligations,
+        "advice": answer.advice,
+        "policies": policies.iter().map(|own| json!({
+            "policy": own.policy,
+            "effect": word(own.effect),
+            "applies": own.applied,
+            "missing": codes(&own.missing),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn describe(question: &OrgQuestion, answer: &OrgAnswer, policies: &[Explained]) {
+    console::line(&describe_question(question));
+    console::line("");
+    for line in describe_answer(answer) {
+        console::line(&line);
+    }
+    console::line("");
+    console::line(&console::bold("policies that could apply"));
+    for own in policies {
+        let stood = if own.applied {
+            "applies".to_owned()
+        } else if own.missing.is_empty() {
+            "does not apply".to_owned()
+        } else {
+            format!("does not apply: {}", codes(&own.missing).join(", "))
+        };
+        console::line(&format!("  {:<6}  {:<32}  {stood}", word(own.effect), own.policy.as_str()));
+    }
+}
