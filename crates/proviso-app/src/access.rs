@@ -2,12 +2,16 @@
 //!
 //! Nothing about consent is taken from the token. Every plan is made from what is in force now.
 
+use std::sync::Arc;
+
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
 use proviso_core::category::{CategorySet, PurposeOfUse};
 use proviso_core::consent::NamedConsent;
 use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::decision::record::RecordedRequest;
-use proviso_core::decision::{AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, plan};
+use proviso_core::decision::{
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, OrgGround, plan,
+};
 use proviso_core::delegation::{Delegate, DelegationLink, judge};
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::reason::ReasonCode;
@@ -28,13 +32,13 @@ impl App {
     /// # Errors
     /// The denial, with every reason that stands in the way.
     pub fn plan_access(&self, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
-        plan_access(&self.live, caller, at)
+        plan_access(self, caller, at)
     }
 
     /// As [`App::plan_access`], with everything that the plan was made from, so that the decisions
     /// under it can be made again later.
     pub fn plan_recorded(&self, caller: &Caller, at: At) -> Planned {
-        plan_recorded(&self.live, caller, at)
+        plan_recorded(self, caller, at)
     }
 
     /// The plan for a person who looks at a record in the portal: the patient, or a proxy.
@@ -47,7 +51,7 @@ impl App {
         patient: &PatientId,
         at: At,
     ) -> Result<AccessPlan, Decision> {
-        plan_own_record(&self.live, account, patient, at)
+        plan_own_record(self, account, patient, at)
     }
 
     /// Whether the caller's access still stands; asked again before anything leaves.
@@ -133,13 +137,13 @@ pub(crate) fn standing_for(
         .then_some(OwnStanding::Proxy)
 }
 
-pub(crate) fn plan_access(live: &Live, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
-    asked(live, caller, at, plan).unwrap_or_else(|stopped| Err(Decision::deny(stopped.gate)))
+pub(crate) fn plan_access(app: &App, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
+    asked(app, caller, at, plan).unwrap_or_else(|stopped| Err(Decision::deny(stopped.gate)))
 }
 
 /// As [`plan_access`], with everything that the plan was made from.
-fn plan_recorded(live: &Live, caller: &Caller, at: At) -> Planned {
-    let planned = asked(live, caller, at, |request| Planned {
+fn plan_recorded(app: &App, caller: &Caller, at: At) -> Planned {
+    let planned = asked(app, caller, at, |request| Planned {
         request: RecordedRequest::of(request),
         plan: plan(request),
     });
@@ -152,15 +156,15 @@ fn plan_recorded(live: &Live, caller: &Caller, at: At) -> Planned {
 /// Hands the request, as the decision function takes it, to `then`; or says what stopped it before
 /// there was anything to decide.
 fn asked<T>(
-    live: &Live,
+    app: &App,
     caller: &Caller,
     at: At,
     then: impl FnOnce(&AccessRequest<'_>) -> T,
 ) -> Result<T, Box<RecordedRequest>> {
-    let facts = match live.facts_of(&caller.grant) {
+    let facts = match app.live.facts_of(&caller.grant) {
         Some(facts) if facts.grant.is_live(at) => facts,
         // The grant has ended: a consent that ended with it says more than that.
-        Some(_) | None => return Err(Box::new(ended(live, caller, at))),
+        Some(_) | None => return Err(Box::new(ended(app, caller, at))),
     };
     let mut refusals = mismatches(&facts, caller);
     let GrantFacts { grant, account, consent, relationships, objections, .. } = &facts;
@@ -187,7 +191,9 @@ fn asked<T>(
         },
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
+    let policy = ground_of(app, mode, grant.account.as_ref(), &caller.client);
     let request = AccessRequest {
+        policy: &policy,
         at,
         client: &caller.client,
         account: grant.account.as_ref(),
@@ -204,8 +210,8 @@ fn asked<T>(
 }
 
 /// A request whose grant has ended, with what its token says.
-fn ended(live: &Live, caller: &Caller, at: At) -> RecordedRequest {
-    let consent = caller.consent.as_ref().and_then(|id| live.consent(id));
+fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
+    let consent = caller.consent.as_ref().and_then(|id| app.live.consent(id));
     let mode = match (&caller.consent, caller.kind) {
         (Some(_), _) => AccessMode::PatientDirected {
             consent: consent.as_deref(),
@@ -224,7 +230,9 @@ fn ended(live: &Live, caller: &Caller, at: At) -> RecordedRequest {
             | ActorKind::SupportAgent),
         ) => AccessMode::Operational { kind, relationships: &[], objections: &[] },
     };
+    let policy = ground_of(app, mode, caller.account.as_ref(), &caller.client);
     let request = AccessRequest {
+        policy: &policy,
         at,
         client: &caller.client,
         account: caller.account.as_ref(),
@@ -233,7 +241,7 @@ fn ended(live: &Live, caller: &Caller, at: At) -> RecordedRequest {
         patient_in_context: caller.patient.as_ref(),
         purpose: caller.purpose,
     };
-    RecordedRequest::of(&request).stopped_by(why_ended(live, caller, at))
+    RecordedRequest::of(&request).stopped_by(why_ended(&app.live, caller, at))
 }
 
 /// Whether every link from the patient to the app stands: patient to proxy, proxy to app (RFC 8693
@@ -269,6 +277,26 @@ fn chain_stands(
         },
     ];
     judge(&version.patient, &links, at).is_ok()
+}
+
+/// What the organisation's policy in force comes to for a way of asking.
+pub(crate) fn ground_of(
+    app: &App,
+    mode: AccessMode<'_>,
+    account: Option<&AccountId>,
+    client: &ClientId,
+) -> Arc<OrgGround> {
+    match (mode, account) {
+        (AccessMode::Operational { kind, .. }, Some(account)) => {
+            app.policies.ground_of_staff(account, kind)
+        }
+        (AccessMode::PreAuthorized, _) => app.policies.ground_of_service(client),
+        // Staff access without a person has no rule; the patients' own way needs none.
+        (AccessMode::Operational { .. }, None)
+        | (AccessMode::PatientDirected { .. } | AccessMode::OwnRecord { .. }, _) => {
+            app.policies.ground_of_patient()
+        }
+    }
 }
 
 fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {
@@ -312,21 +340,23 @@ fn mismatches(facts: &GrantFacts, caller: &Caller) -> Vec<ReasonCode> {
 }
 
 pub(crate) fn plan_own_record(
-    live: &Live,
+    app: &App,
     account: &AccountId,
     patient: &PatientId,
     at: At,
 ) -> Result<AccessPlan, Decision> {
-    let person = live.account(account).filter(|own| own.status == AccountStatus::Active);
+    let person = app.live.account(account).filter(|own| own.status == AccountStatus::Active);
     let Some(person) = person else {
         return Err(Decision::deny(vec![ReasonCode::AccountDisabled]));
     };
     let Ok(portal) = PORTAL.parse::<ClientId>() else {
         return Err(Decision::deny(vec![ReasonCode::FactMissing]));
     };
-    let relationships = live.relationships(account);
+    let relationships = app.live.relationships(account);
     let person = acting(&person, patient, &relationships);
+    let policy = app.policies.ground_of_patient();
     plan(&AccessRequest {
+        policy: &policy,
         at,
         client: &portal,
         account: Some(account),

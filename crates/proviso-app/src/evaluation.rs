@@ -399,8 +399,10 @@ impl App {
             proviso_core::decision::ActingPerson::Patient => PurposeOfUse::PatientRequest,
             proviso_core::decision::ActingPerson::Proxy(_) => PurposeOfUse::Family,
         };
+        let policy = self.policies.ground_of_patient();
         planned(
             &AccessRequest {
+                policy: &policy,
                 at,
                 client,
                 account: Some(&account.id),
@@ -429,8 +431,10 @@ impl App {
             Vec::new(),
             ScopeSyntax::V2,
         ));
+        let policy = self.policies.ground_of_staff(&account.id, account.kind);
         planned(
             &AccessRequest {
+                policy: &policy,
                 at,
                 client,
                 account: Some(&account.id),

@@ -163,13 +163,16 @@ impl App {
             Vec::new(),
             ScopeSyntax::V2,
         ));
+        let kind = facts.account.as_ref().map_or(ActorKind::System, |own| own.kind);
+        let policy = self.policies.ground_of_staff(account, kind);
         let request = AccessRequest {
+            policy: &policy,
             at,
             client: &page,
             account: Some(account),
             mode: AccessMode::Operational {
                 // Without a person there is no kind and no rule.
-                kind: facts.account.as_ref().map_or(ActorKind::System, |own| own.kind),
+                kind,
                 relationships: &facts.relationships,
                 objections: &facts.objections,
             },

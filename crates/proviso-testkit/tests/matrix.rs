@@ -5,8 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::{Arc, LazyLock};
 
 use proviso::demo::world::people::{self, Person};
+use proviso_app::policy::PolicySet;
 use proviso_core::account::{ActorKind, Relationship};
 use proviso_core::category::{
     Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet,
@@ -16,10 +18,12 @@ use proviso_core::consent::{
     Capacity, ConsentTerms, ConsentVersion, DurationChoice, NamedConsent, OfflineAccess, Recipient,
 };
 use proviso_core::decision::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Labels, ResourceFacts, plan,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Labels, OrgGround,
+    ResourceFacts, plan,
 };
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::interaction::Interaction;
+use proviso_core::org::{Mode, OrgPolicy as _, OrgQuestion, purposes_of, staff_rule};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
 use proviso_core::time::{At, Period};
@@ -86,6 +90,25 @@ fn listed<'a>(codes: impl Iterator<Item = &'a str>, all: usize) -> String {
     }
 }
 
+/// What the policies that come with this release come to for a way of asking.
+fn ground(mode: AccessMode<'_>, account: Option<&AccountId>, client: &ClientId) -> OrgGround {
+    static STARTER: LazyLock<Arc<PolicySet>> = LazyLock::new(|| PolicySet::starter().unwrap());
+    let policy = &**STARTER;
+    let staff = match (mode, account) {
+        (AccessMode::Operational { kind, .. }, Some(account)) => {
+            staff_rule(policy, &OrgQuestion::of_account(account.clone(), kind, Mode::Operational))
+        }
+        _ => None,
+    };
+    let services = match mode {
+        AccessMode::PreAuthorized => purposes_of(policy, &OrgQuestion::of_service(client.clone())),
+        AccessMode::Operational { .. }
+        | AccessMode::PatientDirected { .. }
+        | AccessMode::OwnRecord { .. } => PurposeSet::EMPTY,
+    };
+    OrgGround { version: policy.version().to_owned(), staff, services }
+}
+
 /// One person or service, and one way in which they ask.
 struct Asking<'a> {
     title: String,
@@ -103,11 +126,14 @@ impl<'a> Asking<'a> {
         for patient in patients {
             let mut outcomes: BTreeMap<Vec<String>, Vec<&str>> = BTreeMap::new();
             for purpose in PurposeOfUse::ALL {
+                let mode = (self.mode)(patient);
+                let policy = ground(mode, self.account.as_ref(), &self.client);
                 let request = AccessRequest {
+                    policy: &policy,
                     at,
                     client: &self.client,
                     account: self.account.as_ref(),
-                    mode: (self.mode)(patient),
+                    mode,
                     scopes: self.scopes.as_deref(),
                     patient_in_context: self.in_context.then_some(patient),
                     purpose: *purpose,

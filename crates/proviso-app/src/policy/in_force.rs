@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use proviso_core::decision::Effect;
+use proviso_core::account::ActorKind;
+use proviso_core::category::PurposeSet;
+use proviso_core::decision::{Effect, OrgGround};
+use proviso_core::id::{AccountId, ClientId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
-use proviso_core::org::{OrgAnswer, OrgPolicy, OrgQuestion};
+use proviso_core::org::{Mode, OrgAnswer, OrgPolicy, OrgQuestion, purposes_of, staff_rule};
 use proviso_store::{ReadError, Store};
+use quick_cache::sync::Cache;
 use serde::Serialize;
 
 use super::compile::PolicySet;
@@ -77,6 +81,45 @@ struct Sets {
     now: PoliciesInForce,
     live: Arc<PolicySet>,
     shadow: Option<Shadow>,
+    /// What the live set comes to for those who asked before.
+    grounds: Cache<GroundKey, Arc<OrgGround>>,
+}
+
+/// LIMIT: so many askers are remembered; each is a few hundred bytes.
+const MAX_GROUNDS: usize = 10_000;
+
+/// For whom a set is asked what it comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum GroundKey {
+    Staff(AccountId, ActorKind),
+    Service(ClientId),
+    Patient,
+}
+
+impl Sets {
+    fn ground(&self, key: GroundKey) -> Arc<OrgGround> {
+        if let Some(known) = self.grounds.get(&key) {
+            return known;
+        }
+        let policy = &*self.live;
+        let staff = match &key {
+            GroundKey::Staff(account, kind) => {
+                let who = OrgQuestion::of_account(account.clone(), *kind, Mode::Operational);
+                staff_rule(policy, &who)
+            }
+            GroundKey::Service(_) | GroundKey::Patient => None,
+        };
+        let services = match &key {
+            GroundKey::Service(client) => {
+                purposes_of(policy, &OrgQuestion::of_service(client.clone()))
+            }
+            GroundKey::Staff(..) | GroundKey::Patient => PurposeSet::EMPTY,
+        };
+        let ground = OrgGround { version: policy.version().to_string(), staff, services };
+        let ground = Arc::new(ground);
+        self.grounds.insert(key, Arc::clone(&ground));
+        ground
+    }
 }
 
 /// The policies in force.
@@ -113,6 +156,21 @@ impl Policies {
             shadow.compare(question, &answer);
         }
         answer
+    }
+
+    /// What the live set comes to for a member of staff.
+    pub(crate) fn ground_of_staff(&self, account: &AccountId, kind: ActorKind) -> Arc<OrgGround> {
+        self.sets.load().ground(GroundKey::Staff(account.clone(), kind))
+    }
+
+    /// What the live set comes to for a service.
+    pub(crate) fn ground_of_service(&self, client: &ClientId) -> Arc<OrgGround> {
+        self.sets.load().ground(GroundKey::Service(client.clone()))
+    }
+
+    /// The live set, for the patients' own way, which it does not restrict.
+    pub(crate) fn ground_of_patient(&self) -> Arc<OrgGround> {
+        self.sets.load().ground(GroundKey::Patient)
     }
 
     /// The set that decides; one value for a whole request keeps its decisions consistent.
@@ -156,7 +214,7 @@ impl Sets {
                 Some(Shadow::new(set))
             }
         };
-        Ok(Self { now, live, shadow })
+        Ok(Self { now, live, shadow, grounds: Cache::new(MAX_GROUNDS) })
     }
 }
 

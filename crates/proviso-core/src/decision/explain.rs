@@ -62,17 +62,17 @@ pub fn explain_plan(request: &AccessRequest<'_>) -> Explanation {
     let plan = traced(request, &mut steps);
     let basis = plan.as_ref().map(|plan| plan.basis);
     let consent = plan.and_then(|plan| plan.consent);
-    tree(steps, basis, consent)
+    tree(steps, basis, consent, &request.policy.version)
 }
 
 /// A request whose token was not taken, because it and its grant disagree or one has ended.
-pub fn explain_gate(reasons: &[ReasonCode]) -> Explanation {
+pub fn explain_gate(reasons: &[ReasonCode], policy_version: &str) -> Explanation {
     let refused = |reason: &ReasonCode| Step {
         check: Check::GrantStands,
         refused: Some(*reason),
         detail: Detail::Nothing,
     };
-    tree(reasons.iter().map(refused).collect(), None, None)
+    tree(reasons.iter().map(refused).collect(), None, None, policy_version)
 }
 
 /// The tree for one resource: the checks of the request, then those of the resource.
@@ -85,9 +85,12 @@ pub fn explain(
     filter_matches: &FilterMatch<'_>,
 ) -> Explanation {
     let mut steps: Vec<Step> = Vec::new();
-    let Some(plan) = traced(request, &mut steps) else { return tree(steps, None, None) };
+    let version = &request.policy.version;
+    let Some(plan) = traced(request, &mut steps) else {
+        return tree(steps, None, None, version);
+    };
     plan.traced(interaction, facts, filter_matches, &mut steps);
-    tree(steps, Some(plan.basis_for(facts)), plan.consent)
+    tree(steps, Some(plan.basis_for(facts)), plan.consent, version)
 }
 
 impl AccessPlan {
@@ -100,7 +103,7 @@ impl AccessPlan {
     ) -> Explanation {
         let mut steps: Vec<Step> = Vec::new();
         self.traced(interaction, facts, filter_matches, &mut steps);
-        tree(steps, Some(self.basis_for(facts)), self.consent.clone())
+        tree(steps, Some(self.basis_for(facts)), self.consent.clone(), &self.policy_version)
     }
 }
 
@@ -108,6 +111,7 @@ fn tree(
     mut steps: Vec<Step>,
     basis: Option<ReasonCode>,
     consent: Option<(ConsentId, ConsentVersionId)>,
+    policy_version: &str,
 ) -> Explanation {
     let refusals: Vec<ReasonCode> = steps.iter().filter_map(|step| step.refused).collect();
     let decision = match basis {
@@ -130,7 +134,7 @@ fn tree(
         effect: decision.effect,
         reasons: decision.reasons,
         consent,
-        policy_version: super::org_rules::VERSION.into(),
+        policy_version: policy_version.into(),
         layers,
     }
 }

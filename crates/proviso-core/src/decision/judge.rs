@@ -230,15 +230,7 @@ impl AccessPlan {
 
     /// Why none of the patients of a record is within reach, on this basis.
     fn unreached(&self) -> ReasonCode {
-        let lacking = [
-            (ReasonCode::CareRelationship, ReasonCode::NoCareRelationship),
-            (ReasonCode::OnShift, ReasonCode::NotOnShift),
-            (ReasonCode::ConsentInForce, ReasonCode::NoConsent),
-        ];
-        lacking
-            .into_iter()
-            .find(|(basis, _)| *basis == self.basis)
-            .map_or(ReasonCode::OtherPatientNamed, |(_, lacking)| lacking)
+        self.lacking.unwrap_or(ReasonCode::OtherPatientNamed)
     }
 
     fn judge_content(&self, facts: &ResourceFacts, trace: &mut impl Trace) {

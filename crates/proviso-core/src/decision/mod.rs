@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use org_rules::OrgGround;
 pub use plan::plan;
 pub use trace::{Check, Detail, Layer, Step};
 
@@ -128,6 +129,8 @@ pub struct AccessRequest<'a> {
     pub patient_in_context: Option<&'a PatientId>,
     /// What for.
     pub purpose: PurposeOfUse,
+    /// What the organisation's policy in force comes to.
+    pub policy: &'a OrgGround,
 }
 
 /// Which patients' records a plan reaches at all; used to narrow a search before it is forwarded.
@@ -164,6 +167,8 @@ pub struct AccessPlan {
     pub objections: Vec<(PatientId, CategorySet)>,
     /// Why the plan exists.
     pub basis: ReasonCode,
+    /// Why a patient is out of its reach; `None` where another patient is simply another one.
+    pub lacking: Option<ReasonCode>,
     /// The organisation rule set, by name and version.
     pub policy_version: String,
 }

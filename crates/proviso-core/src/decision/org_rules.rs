@@ -13,6 +13,11 @@
 //! has no need to read the chart, hence sees no clinical data through FHIR either. Emergency
 //! access (ETREAT, BTG) applies by name only, and no rule of this set names it.
 
+use alloc::borrow::ToOwned as _;
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
 use super::Labels;
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
@@ -22,7 +27,7 @@ use crate::reason::ReasonCode;
 pub const VERSION: &str = "org-rules/1";
 
 /// What one kind of actor may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrgRule {
     /// The relationship to the patient that is needed.
     pub relationship: RelationshipKind,
@@ -34,6 +39,31 @@ pub struct OrgRule {
     pub sensitive: SensitiveSet,
     /// The purposes for which access may be had.
     pub purposes: PurposeSet,
+}
+
+/// What the organisation's policy in force comes to for one who asks.
+///
+/// It is an input of the decision, made from the policy before: equal values give equal decisions,
+/// whatever language the policy is written in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgGround {
+    /// The name and version of the policy.
+    pub version: String,
+    /// What a member of staff may do; `None` for one without access to clinical data.
+    pub staff: Option<OrgRule>,
+    /// The purposes for which a pre-authorized service may ask.
+    pub services: PurposeSet,
+}
+
+impl OrgGround {
+    /// What the fixed rules of this file come to for a kind of actor.
+    pub fn fixed(kind: ActorKind) -> Self {
+        Self {
+            version: VERSION.to_owned(),
+            staff: rule_for(kind),
+            services: PRE_AUTHORIZED_PURPOSES,
+        }
+    }
 }
 
 const CARE_PURPOSES: PurposeSet =

@@ -1,6 +1,5 @@
 //! From a request to a plan: everything that does not depend on a resource.
 
-use alloc::borrow::ToOwned as _;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
@@ -25,6 +24,7 @@ struct Ground {
     consent: Option<(ConsentId, ConsentVersionId)>,
     objections: Vec<(PatientId, CategorySet)>,
     basis: ReasonCode,
+    lacking: Option<ReasonCode>,
 }
 
 /// Makes the plan for a request, or denies it as a whole.
@@ -80,7 +80,8 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         consent: ground.consent,
         objections: ground.objections,
         basis: ground.basis,
-        policy_version: org_rules::VERSION.to_owned(),
+        lacking: ground.lacking,
+        policy_version: request.policy.version.clone(),
     })
 }
 
@@ -219,6 +220,7 @@ fn patient_directed(
         consent: Some((version.consent.clone(), consent.id().clone())),
         objections: Vec::new(),
         basis: ReasonCode::ConsentInForce,
+        lacking: Some(ReasonCode::NoConsent),
     }
 }
 
@@ -285,6 +287,7 @@ fn own_record(
         consent: None,
         objections: Vec::new(),
         basis,
+        lacking: None,
     }
 }
 
@@ -319,7 +322,7 @@ fn operational(
     objections: &[(PatientId, CategorySet)],
     trace: &mut impl Trace,
 ) -> Option<Ground> {
-    let Some(rule) = org_rules::rule_for(kind) else {
+    let Some(rule) = request.policy.staff else {
         let reason = Some(ReasonCode::RoleWithoutClinicalData);
         trace.check(Check::RoleHasClinicalData, reason, || Detail::Role(kind));
         return None;
@@ -351,11 +354,12 @@ fn operational(
         data_period: Period::ALWAYS,
         consent: None,
         basis: rule.basis,
+        lacking: Some(rule.lacking),
     })
 }
 
 fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground {
-    check_purpose(request, org_rules::PRE_AUTHORIZED_PURPOSES, trace);
+    check_purpose(request, request.policy.services, trace);
     Ground {
         reach: PatientReach::Any,
         categories: CategorySet::all(),
@@ -364,5 +368,6 @@ fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground
         consent: None,
         objections: Vec::new(),
         basis: ReasonCode::PreAuthorized,
+        lacking: None,
     }
 }

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::explain::{Explanation, explain, explain_gate, explain_plan};
 use super::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Decision, Effect, Labels,
-    ResourceFacts, org_rules, plan,
+    OrgGround, ResourceFacts, plan,
 };
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse};
@@ -57,6 +57,8 @@ pub struct RecordedRequest {
     pub patient_in_context: Option<PatientId>,
     /// What for.
     pub purpose: PurposeOfUse,
+    /// What the organisation's policy came to.
+    pub policy: OrgGround,
     /// Why the token was not taken at all, before a plan was made; empty when it was.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gate: Vec<ReasonCode>,
@@ -134,8 +136,6 @@ pub struct JudgedGroup {
 pub struct DecisionRecord {
     /// The decision function.
     pub engine: String,
-    /// The organisation's rules.
-    pub policy: String,
     /// What was asked, and on what ground.
     pub request: RecordedRequest,
     /// Why the request was denied as a whole; empty when it was not.
@@ -163,9 +163,6 @@ pub enum ReplayError {
     /// It was made by another version of the decision function.
     #[error("decided by `{0}`, which this version does not have")]
     OtherEngine(String),
-    /// It was made under rules that are not at hand.
-    #[error("decided under the rules `{0}`, which are not at hand")]
-    OtherPolicy(String),
     /// The version of the consent is not at hand.
     #[error("consent version `{0}` is not at hand")]
     ConsentMissing(ConsentVersionId),
@@ -182,6 +179,7 @@ impl RecordedRequest {
             scopes: request.scopes.map(<[Scope]>::to_vec),
             patient_in_context: request.patient_in_context.cloned(),
             purpose: request.purpose,
+            policy: request.policy.clone(),
             gate: Vec::new(),
         }
     }
@@ -213,6 +211,7 @@ impl RecordedRequest {
             scopes: self.scopes.as_deref(),
             patient_in_context: self.patient_in_context.as_ref(),
             purpose: self.purpose,
+            policy: &self.policy,
         }
     }
 
@@ -318,7 +317,6 @@ impl DecisionRecord {
     pub fn new(request: RecordedRequest) -> Self {
         Self {
             engine: ENGINE.into(),
-            policy: org_rules::VERSION.into(),
             request,
             denied: Vec::new(),
             not_offered: Vec::new(),
@@ -378,7 +376,8 @@ impl DecisionRecord {
     /// all is one of the checks, so one is kept.
     pub fn trim(&mut self) {
         let context = self.request.patient_in_context.clone();
-        let RecordedMode::Operational { kind, relationships, objections } = &mut self.request.mode
+        let needed = self.request.policy.staff.map(|rule| rule.relationship);
+        let RecordedMode::Operational { relationships, objections, .. } = &mut self.request.mode
         else {
             return;
         };
@@ -390,7 +389,6 @@ impl DecisionRecord {
                     Belonging::Directory | Belonging::Unknown => false,
                 })
         };
-        let needed = org_rules::rule_for(*kind).map(|rule| rule.relationship);
         let at = self.request.at;
         let account = self.request.account.as_ref();
         let witness = relationships
@@ -411,13 +409,10 @@ impl DecisionRecord {
     /// Makes every decision again.
     ///
     /// # Errors
-    /// When the engine, the rules or the consent version are not at hand.
+    /// When the engine or the consent version are not at hand.
     pub fn replay(&self, consent: Option<&NamedConsent>) -> Result<Self, ReplayError> {
         if self.engine != ENGINE {
             return Err(ReplayError::OtherEngine(self.engine.clone()));
-        }
-        if self.policy != org_rules::VERSION {
-            return Err(ReplayError::OtherPolicy(self.policy.clone()));
         }
         if let Some(needed) = self.request.consent()
             && consent.map(NamedConsent::id) != Some(needed)
@@ -458,7 +453,7 @@ impl DecisionRecord {
     pub fn explain(&self, consent: Option<&NamedConsent>) -> Vec<Explanation> {
         let request = self.request.request(consent);
         if !self.request.gate.is_empty() {
-            return alloc::vec![explain_gate(&self.request.gate)];
+            return alloc::vec![explain_gate(&self.request.gate, &self.request.policy.version)];
         }
         let one_by_one = self.judged.iter().flat_map(|group| {
             group.members.iter().map(move |(id, period)| {

@@ -45,7 +45,14 @@ fn asked() -> Asked {
 
 impl Asked {
     fn plan(&self, mode: AccessMode<'_>) -> Result<AccessPlan, Decision> {
+        let kind = match mode {
+            AccessMode::Operational { kind, .. } => kind,
+            AccessMode::PatientDirected { .. }
+            | AccessMode::OwnRecord { .. }
+            | AccessMode::PreAuthorized => ActorKind::System,
+        };
         plan(&AccessRequest {
+            policy: &OrgGround::fixed(kind),
             at: self.at,
             client: &self.client,
             account: Some(&self.account),

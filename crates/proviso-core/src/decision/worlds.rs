@@ -48,6 +48,7 @@ pub(crate) struct World {
     pub(crate) scopes: Option<Vec<Scope>>,
     pub(crate) context: Option<PatientId>,
     pub(crate) purpose: PurposeOfUse,
+    pub(crate) policy: OrgGround,
     pub(crate) interaction: Interaction,
     pub(crate) facts: ResourceFacts,
     /// The filters that the resource matches.
@@ -85,6 +86,7 @@ impl World {
             scopes: self.scopes.as_deref(),
             patient_in_context: self.context.as_ref(),
             purpose: self.purpose,
+            policy: &self.policy,
         }
     }
 
@@ -479,6 +481,7 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
                 mode,
                 context,
                 purpose,
+                policy: OrgGround::fixed(ActorKind::System),
                 interaction,
                 facts,
                 matching: matching
@@ -490,6 +493,9 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
     (raw, mended)
         .prop_map(|(mut world, mended)| {
             mend(&mut world, &mended);
+            if let Mode::Operational { kind, .. } = &world.mode {
+                world.policy = OrgGround::fixed(*kind);
+            }
             world
         })
         .boxed()

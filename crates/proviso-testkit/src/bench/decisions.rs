@@ -2,12 +2,13 @@
 
 use std::hint::black_box;
 
+use proviso_core::account::ActorKind;
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use proviso_core::consent::{
     Capacity, ConsentTerms, ConsentVersion, DurationChoice, NamedConsent, OfflineAccess, Recipient,
 };
 use proviso_core::decision::{
-    AccessMode, AccessRequest, ActingPerson, Belonging, Labels, ResourceFacts, plan,
+    AccessMode, AccessRequest, ActingPerson, Belonging, Labels, OrgGround, ResourceFacts, plan,
 };
 use proviso_core::id::{AccountId, ClientId, ConsentId, PatientId};
 use proviso_core::interaction::Interaction;
@@ -59,8 +60,10 @@ pub fn decider() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
         labels: Labels::Known(SensitiveSet::EMPTY),
         clinical_period: None,
     };
+    let policy = OrgGround::fixed(ActorKind::Patient);
     Ok(move || {
         let request = AccessRequest {
+            policy: &policy,
             at: at.plus_secs(60),
             client: &client,
             account: Some(&account),
