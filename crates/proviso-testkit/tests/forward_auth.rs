@@ -47,7 +47,7 @@ async fn observations(app: &SmartApp, tokens: &Tokens) -> (Vec<String>, Vec<Stri
     for record in proviso::demo::parts(proviso::demo::SEED, 0).flatten() {
         let text = String::from_utf8_lossy(&record.body).into_owned();
         if record.resource_type == "Observation" && text.contains("Patient/maria") {
-            all.push(record.id.to_string());
+            all.push(record.id.clone());
         }
     }
     let (mut seen, mut hidden) = (Vec::new(), Vec::new());
@@ -165,15 +165,14 @@ impl Nginx {
             .spawn()
             .expect("nginx is installed by ./test");
         let origin = format!("http://127.0.0.1:{port}");
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-                return Self { _child: child, _folder: folder, origin };
+        let listens = async {
+            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                tokio::task::yield_now().await;
             }
-            tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(20)))
-                .await
-                .unwrap();
-        }
-        panic!("nginx does not listen");
+        };
+        let within = Duration::from_secs(30);
+        tokio::time::timeout(within, listens).await.expect("nginx does not listen");
+        Self { _child: child, _folder: folder, origin }
     }
 
     async fn get(&self, token: Option<&str>, path: &str) -> Answer {
