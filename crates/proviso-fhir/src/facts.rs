@@ -224,6 +224,12 @@ pub(crate) fn partial(text: &str) -> Option<Period> {
         let width = if rest.as_bytes().get(5) == Some(&b':') { 1 } else { 60 };
         return Some(Period { start: Some(start), end: Some(start.plus_secs(width)) });
     }
+    let (first, after) = days(text)?;
+    Some(Period { start: Some(midnight(first)?), end: Some(midnight(after?)?) })
+}
+
+/// The first day of a `date` and the day after its last, which the last year has none of.
+pub(crate) fn days(text: &str) -> Option<(jiff::civil::Date, Option<jiff::civil::Date>)> {
     let mut parts = text.split('-');
     let year: i16 = fixed(parts.next()?, 4)?.parse().ok()?;
     let month: Option<i8> = match parts.next() {
@@ -243,8 +249,7 @@ pub(crate) fn partial(text: &str) -> Option<Period> {
         (Some(_), None) => jiff::Span::new().months(1),
         (Some(_), Some(_)) => jiff::Span::new().days(1),
     };
-    let after = first.checked_add(span).ok()?;
-    Some(Period { start: Some(midnight(first)?), end: Some(midnight(after)?) })
+    Some((first, first.checked_add(span).ok()))
 }
 
 fn fixed(part: &str, digits: usize) -> Option<&str> {

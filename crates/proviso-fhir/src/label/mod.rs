@@ -91,6 +91,28 @@ pub fn findings(resource: Node<'_>) -> Vec<Finding> {
     found
 }
 
+/// The kinds that the content of a resource gives it, apart from the labels that it states: for
+/// whoever takes those word for word.
+pub(crate) fn kinds_of_content(resource: Node<'_>) -> SensitiveSet {
+    let mut kinds = SensitiveSet::EMPTY;
+    if !resource.resource_type().is_some_and(has_content) {
+        return kinds;
+    }
+    let mut found = |finding: Finding| kinds = kinds.with(finding.kind);
+    for node in resource.descendants() {
+        if node.is_object() {
+            if !is_security_label(node) {
+                coding(node, &mut found);
+                // What cannot be read leaves the resource unclassified, which `label` says.
+                let (Legibility::Read | Legibility::Unreadable) = attachment(node, &mut found);
+            }
+        } else if may_hold_words(node) && !node.parent().is_some_and(is_security_label) {
+            text(node, &mut found);
+        }
+    }
+    kinds
+}
+
 /// Whether everything that matters could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Legibility {
@@ -149,7 +171,7 @@ enum Stated {
 }
 
 /// An item of `meta.security`, of the resource or of one inside it, or an inline label.
-fn is_security_label(node: Node<'_>) -> bool {
+pub(crate) fn is_security_label(node: Node<'_>) -> bool {
     let in_meta = || {
         let holder = match node.key() {
             Some(_) => node,

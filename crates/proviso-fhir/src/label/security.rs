@@ -9,6 +9,11 @@ use proviso_core::category::SensitiveKind::{
     SubstanceUse, Violence,
 };
 use proviso_core::category::{SensitiveKind, SensitiveSet};
+use proviso_core::consent::provision::{
+    CONFIDENTIALITY_SYSTEM, PURPOSE_SYSTEM, SENSITIVITY_SYSTEM,
+};
+
+use crate::code_systems::present_name;
 
 /// The extension that labels one element (HL7 DS4P).
 pub(super) const INLINE_LABEL: &str =
@@ -27,18 +32,13 @@ pub(super) enum Meaning {
 
 /// Reads one coding of `meta.security`.
 pub(super) fn meaning(system: &str, code: &str) -> Meaning {
-    match system {
-        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-        | "http://hl7.org/fhir/v3/Confidentiality"
-        | "urn:oid:2.16.840.1.113883.5.25" => confidentiality(code),
-        "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-        | "http://hl7.org/fhir/v3/ActCode"
-        | "urn:oid:2.16.840.1.113883.5.4" => act_code(code),
+    match present_name(system) {
+        CONFIDENTIALITY_SYSTEM => confidentiality(code),
+        SENSITIVITY_SYSTEM => act_code(code),
         "http://terminology.hl7.org/CodeSystem/v3-ActUSPrivacyLaw" => us_law(code),
-        "http://terminology.hl7.org/CodeSystem/v3-ActReason"
-        | "http://hl7.org/fhir/v3/ActReason"
-        | "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
-        | "http://hl7.org/fhir/v3/ObservationValue" => Meaning::Handling,
+        PURPOSE_SYSTEM | "http://terminology.hl7.org/CodeSystem/v3-ObservationValue" => {
+            Meaning::Handling
+        }
         _ => kinds(&[Restricted]),
     }
 }
