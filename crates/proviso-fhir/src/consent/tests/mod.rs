@@ -7,6 +7,7 @@ mod profiles;
 mod published;
 mod random;
 mod records;
+mod search;
 mod table;
 
 use alloc::borrow::ToOwned;
