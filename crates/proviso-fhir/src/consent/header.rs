@@ -85,6 +85,15 @@ pub enum ConsentScopeCode {
 }
 
 impl ConsentScopeCode {
+    /// Whether it is about who may have records. A consent to a treatment, or an advance directive,
+    /// says "permit" of something else.
+    pub const fn is_about_sharing(self) -> bool {
+        match self {
+            Self::PatientPrivacy | Self::Research => true,
+            Self::AdvanceCareDirective | Self::Treatment => false,
+        }
+    }
+
     /// Every scope.
     pub const ALL: &'static [Self] =
         &[Self::PatientPrivacy, Self::Research, Self::AdvanceCareDirective, Self::Treatment];
@@ -253,7 +262,7 @@ pub struct Header {
     /// The status.
     pub status: Status,
     /// What it is about.
-    pub scope: ConsentScopeCode,
+    pub(super) scope: ConsentScopeCode,
     /// The scope as written, where that says more than the code.
     pub(super) scope_json: Option<String>,
     /// What kind of consent.
@@ -315,6 +324,19 @@ impl Header {
             policy_texts: Vec::new(),
             verifications: Vec::new(),
         }
+    }
+
+    /// What it is about.
+    pub const fn scope(&self) -> ConsentScopeCode {
+        self.scope
+    }
+
+    /// The same with another scope.
+    #[must_use]
+    pub fn about(mut self, scope: ConsentScopeCode) -> Self {
+        self.scope = scope;
+        self.scope_json = None;
+        self
     }
 
     /// The patient, when they are one of this server.

@@ -105,6 +105,13 @@ impl ReadConsent {
         &self.directive
     }
 
+    /// What it directs, if that is to be enforced: when it is active and about sharing. Its periods
+    /// are a part of the directive.
+    pub fn enforced(&self) -> Option<&Directive> {
+        let enforced = self.header.status == Status::Active && self.header.scope.is_about_sharing();
+        enforced.then_some(&self.directive)
+    }
+
     /// The same consent in the words that both versions share: roles as R5 names them, and the
     /// answer of R5's `decision` as the rule of a root without limits, where it is read as that.
     #[must_use]

@@ -10,7 +10,9 @@ use proviso_core::consent::provision::{Dialect, Directive, DirectiveError, Provi
 use super::fault::{ConsentRefusal, FaultCode};
 use super::header::Header;
 use super::kept::Kept;
+use super::read_header::is_cross_version;
 use super::read_value::{Reader, others};
+use super::values::LOCATION;
 use super::{Context, ReadConsent, Version, Zone, dialects, values};
 use crate::json::{Doc, Node};
 
@@ -54,6 +56,9 @@ const R5_ELEMENTS: &[&str] = &[
 const COMMON: &[&str] = &["resourceType", "id", "meta", "language", "extension"];
 /// Elements of every resource that mean nothing to a decision.
 const KEPT: &[&str] = &["text", "contained", "_language", "_status", "_date", "_dateTime", "_id"];
+/// Those of them that stand beside an element of one version only.
+const KEPT_R4_ONLY: &str = "_dateTime";
+const KEPT_R5_ONLY: &str = "_date";
 
 /// Reads a Consent of a FHIR version.
 ///
@@ -111,20 +116,40 @@ impl<'a> Reader<'a> {
             match node.key() {
                 Some("modifierExtension") => self.fault(FaultCode::ModifierExtension, node),
                 Some("implicitRules") => self.fault(FaultCode::ImplicitRules, node),
+                Some("url") => self.scan_extension(node),
                 _ => {}
             }
         }
-        let elements = match self.version {
-            Version::R4 => R4_ELEMENTS,
-            Version::R5 => R5_ELEMENTS,
+        let (elements, of_other) = match self.version {
+            Version::R4 => (R4_ELEMENTS, KEPT_R5_ONLY),
+            Version::R5 => (R5_ELEMENTS, KEPT_R4_ONLY),
         };
         for (key, node) in self.root.entries() {
             // The first two have a fault of their own.
             let known = matches!(key, "modifierExtension" | "implicitRules")
                 || [elements, COMMON, KEPT].iter().any(|list| list.contains(&key));
-            if !known {
+            if !known || key == of_other {
                 self.fault(FaultCode::UnknownElement, node);
             }
+        }
+    }
+
+    /// Refuses an extension that means something where it is not read. `url` is its address.
+    fn scan_extension(&mut self, url: Node<'a>) {
+        let (Some(text), Some(extension)) = (url.as_str(), url.parent()) else { return };
+        let list = extension.parent().filter(|list| list.key() == Some("extension"));
+        let owner = list.and_then(Node::parent);
+        let of_provision = owner.is_some_and(|owner| {
+            let holder = if owner.key().is_some() { Some(owner) } else { owner.parent() };
+            holder.and_then(Node::key) == Some("provision")
+        });
+        if text == LOCATION && !of_provision {
+            self.fault(FaultCode::LocationMisplaced, extension);
+        }
+        // Those of the Consent itself are read one by one.
+        let of_root = owner.is_some_and(|owner| owner.index() == self.root.index());
+        if is_cross_version(&text) && !of_root {
+            self.fault(FaultCode::MeaningInExtension, extension);
         }
     }
 

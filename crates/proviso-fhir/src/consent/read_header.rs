@@ -311,7 +311,8 @@ impl<'a> Reader<'a> {
                 (Version::R5, Some("dateTime")) if found.date_time.is_none() => {
                     found.date_time = Some(node);
                 }
-                _ if url == LOCATION => self.fault(FaultCode::LocationMisplaced, node),
+                // It is a fault already.
+                _ if url == LOCATION => {}
                 _ if is_cross_version(&url) => self.fault(FaultCode::MeaningInExtension, node),
                 _ => kept.extensions.push(node.raw_text().into()),
             }

@@ -14,7 +14,6 @@ use proviso_core::consent::provision::{
 
 use super::fault::FaultCode;
 use super::kept::Kept;
-use super::read_header::is_cross_version;
 use super::read_value::Reader;
 use super::values::{self, LOCATION};
 use super::{Version, write_provision};
@@ -286,8 +285,6 @@ impl<'a> Reader<'a> {
                     }
                     None => self.fault(FaultCode::LocationUnresolvable, node),
                 }
-            } else if is_cross_version(&url) {
-                self.fault(FaultCode::MeaningInExtension, node);
             }
         }
         locations

@@ -7,6 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proviso_core::consent::provision::{Coding, Identifier, Who};
+use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
 
 use super::fault::FAULTS_MAX;
@@ -252,11 +253,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A contained resource is known by its identifiers: it has no address of its own. What it
-    /// refers to is not followed, so contained resources may refer to each other in circles.
+    /// refers to is not followed, so contained resources may refer to each other in circles; one
+    /// that only stands for others (a group, a team, a role) leads nowhere.
     fn contained(&self, id: &str) -> Vec<Who> {
         self.root
             .at(&["contained"])
             .find(|inner| inner.string_at(&["id"]).is_some_and(|found| found == id))
+            .filter(|inner| stands_for_itself(*inner))
             .into_iter()
             .filter_map(|inner| inner.get("identifier"))
             .flat_map(Node::items_or_self)
@@ -307,6 +310,22 @@ const CODING: [&str; 10] = [
 ];
 const REFERENCE: [&str; 7] =
     ["reference", "type", "identifier", "display", "_reference", "_type", "_display"];
+
+/// Whether a contained resource is somebody or some place, and not a list of others: who is in a
+/// group of which nobody else knows cannot be looked up.
+fn stands_for_itself(resource: Node<'_>) -> bool {
+    resource.resource_type().is_some_and(|name| {
+        [
+            ResourceType::DEVICE,
+            ResourceType::LOCATION,
+            ResourceType::ORGANIZATION,
+            ResourceType::PATIENT,
+            ResourceType::PRACTITIONER,
+            ResourceType::RELATED_PERSON,
+        ]
+        .contains(&name)
+    })
+}
 
 /// An identifier that names somebody: with its system.
 pub(super) fn identifier(node: Node<'_>) -> Option<Identifier> {

@@ -142,6 +142,46 @@ fn everyone_that_an_actor_is_known_as_is_matched() {
 }
 
 #[test]
+fn a_contained_list_of_others_leads_nowhere() {
+    let with = |kind: &str| {
+        r4(
+            &format!(
+                r#","contained":[{{"resourceType":"{kind}","id":"c","identifier":[{{"system":"http://x","value":"1"}}]}}]"#
+            ),
+            &format!(
+                r##"{{"type":"deny","actor":[{{{IRCP},"reference":{{"reference":"#c"}}}}]}}"##
+            ),
+        )
+    };
+    for kind in ["Practitioner", "Organization", "RelatedPerson", "Device", "Patient"] {
+        check(&with(kind), Version::R4, &[]);
+    }
+    for kind in ["Group", "CareTeam", "PractitionerRole", "Nonsense"] {
+        check(
+            &with(kind),
+            Version::R4,
+            &["actor-unresolvable at Consent.provision.actor[0].reference"],
+        );
+    }
+}
+
+#[test]
+fn only_an_active_consent_about_sharing_is_enforced() {
+    let sound = r4("", r#"{"type":"permit"}"#);
+    for (from, to, enforced) in [
+        ("active", "active", true),
+        ("patient-privacy", "research", true),
+        ("active", "inactive", false),
+        ("active", "proposed", false),
+        ("patient-privacy", "treatment", false),
+        ("patient-privacy", "adr", false),
+    ] {
+        let consent = read_doc(&parse(&sound.replace(from, to)), Version::R4).unwrap();
+        assert_eq!(consent.enforced().is_some(), enforced, "{to}");
+    }
+}
+
+#[test]
 fn the_codings_of_a_role_must_agree() {
     let role = |other: &str| {
         format!(
@@ -279,6 +319,15 @@ fn the_place_of_a_recipient_is_read_in_provisions_only() {
         &location(r#""valueReference":{"display":"California"}"#),
         &["location-unresolvable at {p}.extension[0].valueReference"],
     );
+    // Lost on an actor, it would let the actor in from anywhere.
+    let actor = |extension: &str| {
+        format!(r#""actor":[{{{extension}{IRCP},"reference":{{"reference":"Group/g"}}}}]"#)
+    };
+    both(
+        &actor(""),
+        &actor(&format!("{},", location(there))),
+        &["location-misplaced at {p}.actor[0].extension[0]"],
+    );
     let misplaced = format!(",{}", location(there));
     check(
         &r4(&misplaced, r#"{"type":"permit"}"#),
@@ -322,6 +371,11 @@ fn an_element_of_another_version_is_refused_as_an_extension_too() {
         &r4(&period, r#"{"type":"permit","period":{"start":"2021"}}"#),
         Version::R4,
         &["period-twice at Consent.extension[0].valuePeriod"],
+    );
+    both(
+        r#""purpose":[{"system":"http://ours.example/codes","code":"X"}]"#,
+        r#""purpose":[{"system":"http://ours.example/codes","code":"X","extension":[{"url":"http://hl7.org/fhir/5.0/StructureDefinition/extension-Consent.provision.purpose"}]}]"#,
+        &["meaning-in-extension at {p}.purpose[0].extension[0]"],
     );
     both(
         r#""extension":[{"url":"http://x"}]"#,
