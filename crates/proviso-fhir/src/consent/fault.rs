@@ -7,6 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::outcome::{Issue, IssueCode};
+
 /// Declares reasons, each with its code and its sentence.
 macro_rules! reasons {
     ($(#[$doc:meta])* $name:ident { $($variant:ident = $code:literal: $sentence:literal,)+ }) => {
@@ -73,6 +75,7 @@ reasons! {
         UnknownMeaning = "unknown-meaning": "The meaning of a clause on named records is not one of FHIR's four.",
         LocationUnresolvable = "location-unresolvable": "The location of the recipient leads nowhere.",
         LocationMisplaced = "location-misplaced": "The location of a recipient stands outside of the provisions.",
+        RolesMixed = "roles-mixed": "The actors of one provision are in different roles, and it is not said whether one of them is enough or all must be there.",
         CodeMissing = "code-missing": "A restriction is given as text only, or its code or code system is missing.",
         CodesDisagree = "codes-disagree": "The codings of one role name different roles.",
         UnknownLabel = "unknown-label": "A security label restricts the provision and is of no code system that is understood here.",
@@ -143,4 +146,28 @@ pub struct ConsentRefusal {
 pub struct WriteRefusal {
     /// The reasons; never empty.
     pub faults: Vec<Fault<WriteFaultCode>>,
+}
+
+impl ConsentRefusal {
+    /// The reasons as issues of an OperationOutcome, each with its code, its sentence and its place.
+    pub fn issues(&self) -> Vec<Issue> {
+        let issue = |fault: &Fault<FaultCode>| {
+            Issue::error(IssueCode::NotSupported, fault.code.sentence())
+                .with_detail(fault.code.code())
+                .at(fault.at.clone())
+        };
+        self.faults.iter().map(issue).collect()
+    }
+}
+
+impl WriteRefusal {
+    /// The reasons as issues of an OperationOutcome.
+    pub fn issues(&self) -> Vec<Issue> {
+        let issue = |fault: &Fault<WriteFaultCode>| {
+            Issue::error(IssueCode::NotSupported, fault.code.sentence())
+                .with_detail(fault.code.code())
+                .at(fault.at.clone())
+        };
+        self.faults.iter().map(issue).collect()
+    }
 }

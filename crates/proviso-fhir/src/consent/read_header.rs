@@ -64,13 +64,9 @@ impl<'a> Reader<'a> {
         };
         let sources = self.sources();
         let (policies, policy_reference) = self.policies();
-        let policy_rules = match self.version {
-            Version::R4 => self.object(root, "policyRule").and_then(|it| self.plain_concept(it)),
-            Version::R5 => None,
-        };
-        let policy_rules = match self.version {
-            Version::R4 => policy_rules.into_iter().collect(),
-            Version::R5 => self.plain_concepts(root, "regulatoryBasis"),
+        let policy_rules = match (self.version, self.object(root, "policyRule")) {
+            (Version::R4, rule) => rule.and_then(|it| self.plain_concept(it)).into_iter().collect(),
+            (Version::R5, _) => self.plain_concepts(root, "regulatoryBasis"),
         };
         let verifications = self.verifications();
         let ((scope, scope_json), patient, status) = (scope?, patient?, status?);

@@ -241,6 +241,8 @@ impl<'a> Reader<'a> {
                 Vec::from([Who::reference([resource_type.as_str(), "/", id.as_str()].concat())])
             }
             Some(Target::Contained(id)) => self.contained(&id),
+            // A search is no address, wherever it leads.
+            Some(Target::Url { .. }) if text.contains(['?', '#']) => Vec::new(),
             Some(Target::Url { .. })
                 if text.starts_with("http://") || text.starts_with("https://") =>
             {

@@ -104,6 +104,7 @@ fn an_actor_must_lead_to_somebody() {
         r#"{"identifier":{"system":"http://x"}}"#,
         r#"{"reference":"urn:uuid:7b4a1e2c-0000-4000-8000-000000000000"}"#,
         r#"{"reference":"Nonsense/1"}"#,
+        r#"{"reference":"https://x.example/fhir/Practitioner?identifier=x|1"}"#,
         r##"{"reference":"#nobody","identifier":{"system":"http://x","value":"7"}}"##,
     ] {
         both(&sound, &actor(faulty), &[at]);
@@ -189,6 +190,15 @@ fn the_codings_of_a_role_must_agree() {
         )
     };
     both(&role("PRCP"), &role("CST"), &["codes-disagree at {p}.actor[0].role"]);
+}
+
+#[test]
+fn the_actors_of_one_provision_are_in_one_role() {
+    let actors = |other: &str| {
+        let one = format!(r#"{{{IRCP},"reference":{{"reference":"Group/g"}}}}"#);
+        format!(r#""actor":[{one},{}]"#, one.replace("IRCP", other))
+    };
+    both(&actors("PRCP"), &actors("CST"), &["roles-mixed at {p}.actor"]);
 }
 
 #[test]
@@ -487,6 +497,17 @@ fn every_fault_is_listed_and_not_the_first() {
             "empty-list at Consent.provision.provision[0].action",
         ],
     );
+}
+
+#[test]
+fn a_refusal_is_told_as_an_operation_outcome() {
+    let refusal = read_doc(&parse(&r4("", "{}")), Version::R4).unwrap_err();
+    let issues = refusal.issues();
+    assert_eq!(issues.len(), 1);
+    assert_eq!(issues[0].detail, Some("type-missing"));
+    assert_eq!(issues[0].expression.as_deref(), Some("Consent.provision.type"));
+    let outcome = crate::outcome::OperationOutcome::from_issues(issues);
+    assert_ne!(outcome, crate::outcome::OperationOutcome::all_ok());
 }
 
 #[test]

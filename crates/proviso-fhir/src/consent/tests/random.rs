@@ -123,13 +123,18 @@ pub(super) fn period(random: &mut Random) -> Period {
     }
 }
 
-fn actor(random: &mut Random, anyone: bool) -> ActorClause {
+/// Actors in one role: mixed ones are refused.
+fn actors(random: &mut Random, anyone: bool) -> Vec<ActorClause> {
     let role = match random.below(8) {
         0 => ActorRole::Custodian,
         1 => ActorRole::Author,
         2 => ActorRole::Other(Coding::new(OURS, "witness")),
         _ => ActorRole::Recipient,
     };
+    (0..=random.below(2)).map(|_| actor(random, role.clone(), anyone)).collect()
+}
+
+fn actor(random: &mut Random, role: ActorRole, anyone: bool) -> ActorClause {
     let anyone = anyone && random.once_in(6);
     ActorClause { role, who: (!anyone).then(|| random.pick(&people()).clone()) }
 }
@@ -154,7 +159,7 @@ pub(super) fn provision(random: &mut Random, rule: Rule, shape: Shape) -> Provis
         one.data_period = Some(period(random));
     }
     if random.once_in(often) {
-        one.actors = (0..=random.below(2)).map(|_| actor(random, shape.anyone)).collect();
+        one.actors = actors(random, shape.anyone);
     }
     if random.once_in(often) {
         one.actions = random.some(&actions());

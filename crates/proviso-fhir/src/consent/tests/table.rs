@@ -7,7 +7,8 @@
 use super::*;
 use crate::label::label;
 use proviso_core::consent::provision::{
-    Coding, Fact, Identities, Outcome, PURPOSE_SYSTEM, Purpose, RequestFacts, Who, evaluate,
+    ACTION_SYSTEM, Coding, Fact, Identities, Outcome, PURPOSE_SYSTEM, Purpose, RecordFacts,
+    RequestFacts, Who, evaluate,
 };
 use proviso_core::time::At;
 
@@ -143,6 +144,83 @@ fn under_fhirs_own_reading_a_limit_of_the_root_answers_nothing() {
         evaluate(consent.directive(), &asked, &record).outcome(&record.labels),
         Outcome::Deny
     );
+}
+
+/// What an example of HL7 says to one request: `+`, `-`, `.` or `?`.
+fn says(
+    name: &str,
+    version: Version,
+    asked: &RequestFacts,
+    change: &dyn Fn(&mut RecordFacts),
+) -> Outcome {
+    let consent = read_doc(&fixture(name), version).unwrap();
+    let doc = fixture("records/ex-bloodSugar");
+    let mut record = record_facts(doc.root(), label(doc.root()), OWN_BASE);
+    change(&mut record);
+    evaluate(consent.directive(), asked, &record).outcome(&record.labels)
+}
+
+// Covers: FHIR R5 Consent, examples, as their narratives say
+#[test]
+fn the_examples_of_fhir_answer_as_their_narratives_say() {
+    let action = |code: &str, who: &[&str], at: &str| {
+        let mut asked = request("TREAT", who, at);
+        asked.action = Fact::Known(Coding::new(ACTION_SYSTEM, code));
+        asked
+    };
+    let access = |who: &[&str]| action("access", who, "2026-03-01T10:00:00Z");
+    let same = |_: &mut RecordFacts| {};
+    let held_by = |who: &'static str| {
+        move |record: &mut RecordFacts| {
+            record.custodian = Fact::Known(Identities::exactly([Who::reference(who)]));
+        }
+    };
+    let r5 = |name: &str, asked: &RequestFacts, change: &dyn Fn(&mut RecordFacts)| {
+        says(&alloc::format!("hl7-r5/{name}"), Version::R5, asked, change)
+    };
+    // All but one nurse.
+    assert_eq!(r5("notThem", &access(&["Practitioner/f204"]), &same), Outcome::Deny);
+    assert_eq!(r5("notThem", &access(CLERK), &same), Outcome::Permit);
+    // All but what one hospital holds; of a record whose holder is not known nobody can say.
+    assert_eq!(r5("notAuthor", &access(CLERK), &held_by("Organization/f001")), Outcome::Deny);
+    assert_eq!(r5("notAuthor", &access(CLERK), &held_by("Organization/other")), Outcome::Permit);
+    assert_eq!(r5("notAuthor", &access(CLERK), &same), Outcome::Deny);
+    // All but laboratory results.
+    assert_eq!(r5("notLabs", &access(CLERK), &same), Outcome::Deny);
+    let not_lab = |record: &mut RecordFacts| {
+        record.classes = Fact::Known([Coding::new("x", "y")].into());
+    };
+    assert_eq!(r5("notLabs", &access(CLERK), &not_lab), Outcome::Permit);
+    assert_eq!(
+        r5("notLabs", &action("disclose", CLERK, "2026-03-01T10:00:00Z"), &same),
+        Outcome::Permit
+    );
+    // Nobody but another organization, to which it may be disclosed.
+    let disclose = action("disclose", &["Organization/f203"], "2026-03-01T10:00:00Z");
+    assert_eq!(r5("OrgToOrg", &disclose, &same), Outcome::Permit);
+    assert_eq!(r5("OrgToOrg", &access(&["Organization/f203"]), &same), Outcome::Deny);
+    assert_eq!(
+        r5("OrgToOrg", &action("disclose", CLERK, "2026-03-01T10:00:00Z"), &same),
+        Outcome::Deny
+    );
+    // Always but in one month.
+    assert_eq!(
+        r5("notTime", &action("access", CLERK, "2015-02-01T23:59:59Z"), &same),
+        Outcome::Deny
+    );
+    assert_eq!(
+        r5("notTime", &action("access", CLERK, "2015-02-02T00:00:00Z"), &same),
+        Outcome::Permit
+    );
+    assert_eq!(r5("Out", &access(CLERK), &same), Outcome::Deny);
+    // Nothing but in an emergency: the same in both versions.
+    for purpose in ["ETREAT", "BTG", "TREAT"] {
+        let asked = request(purpose, CLERK, "2026-03-01T10:00:00Z");
+        let expected = if purpose == "ETREAT" { Outcome::Permit } else { Outcome::Deny };
+        let held = held_by("Organization/f201");
+        assert_eq!(r5("Emergency", &asked, &held), expected, "{purpose}");
+        assert_eq!(says("hl7-r4/Emergency", Version::R4, &asked, &held), expected, "{purpose}");
+    }
 }
 
 #[test]
