@@ -14,10 +14,11 @@ use proviso_core::consent::provision::{
 use proviso_core::decision::{Belonging, Labels};
 use proviso_core::resource_type::ResourceType;
 
+use super::Zone;
 use super::read_value::identifier;
 use crate::code_systems::{self, MEDIA_TYPES, RESOURCE_TYPES, URIS};
 use crate::compartment::{belonging, leads_to_parties_only};
-use crate::facts::clinical_period;
+use crate::facts::clinical_period_in;
 use crate::json::Node;
 use crate::label::{kinds_of_content, label};
 use crate::search::{Target, conditional_identifier, read_reference};
@@ -92,26 +93,32 @@ const CLASSES: Paths = &[
 
 /// Reads the facts of an R4 record.
 ///
-/// `labels` are those stored for it, propagated ones included; `own_base` is our FHIR base without
+/// `labels` are those stored for it, propagated ones included; `zone` is where dates without an
+/// offset are, the same as for the consents it is compared with; `own_base` is our FHIR base without
 /// a slash at the end. Who refers to the record stays unknown.
 ///
 /// ```
 /// use proviso_core::consent::provision::{Fact, Who};
-/// use proviso_fhir::{consent::record_facts, json::Doc, label::label};
+/// use proviso_fhir::{consent::{Zone, record_facts}, json::Doc, label::label};
 /// let doc = Doc::parse(br#"{"resourceType":"Observation","id":"o","subject":{"reference":"Patient/p"},
 ///     "performer":[{"reference":"Practitioner/d"}]}"#.to_vec()).unwrap();
-/// let facts = record_facts(doc.root(), label(doc.root()), "https://us.example/fhir");
+/// let facts = record_facts(doc.root(), label(doc.root()), &Zone::UTC, "https://us.example/fhir");
 /// assert!(facts.authors.known().unwrap().known.contains(&Who::reference("Practitioner/d")));
 /// assert_eq!(facts.clinical, Fact::Unknown);
 /// ```
-pub fn record_facts(resource: Node<'_>, labels: Labels, own_base: &str) -> RecordFacts {
+pub fn record_facts(
+    resource: Node<'_>,
+    labels: Labels,
+    zone: &Zone,
+    own_base: &str,
+) -> RecordFacts {
     let Some(resource_type) = resource.resource_type() else { return RecordFacts::UNKNOWN };
     let id = resource.get("id").and_then(Node::as_str).filter(|id| !id.is_empty());
     let instance = id.map(|id| Who::reference([resource_type.as_str(), "/", &id].concat()));
     RecordFacts {
         instance: instance.map_or(Fact::Unknown, Fact::Known),
         labels: label_set(resource, labels),
-        clinical: clinical_period(resource).map_or(Fact::Unknown, Fact::Known),
+        clinical: clinical_period_in(resource, zone).map_or(Fact::Unknown, Fact::Known),
         authors: identities(resource, resource_type, AUTHORS, own_base),
         custodian: identities(resource, resource_type, CUSTODIANS, own_base),
         refers_to: refers_to(resource, own_base),
@@ -296,7 +303,12 @@ fn codes(resource: Node<'_>) -> Fact<BTreeSet<Coding>> {
     let words_only = ABOUT.iter().filter_map(|key| resource.get(key)).any(|concept| {
         concept.items_or_self().any(|it| it.get("text").is_some() && it.get("coding").is_none())
     });
-    if words_only {
+    // A code of a system that is not told may be the one that is asked for.
+    let unplaced = ABOUT.iter().filter_map(|key| resource.get(key)).any(|concept| {
+        let mut codings = concept.at(&["coding"]).filter_map(code_systems::coding);
+        codings.any(|coding| coding.system.is_empty())
+    });
+    if words_only || unplaced {
         return Fact::Unknown;
     }
     let mut codes = BTreeSet::new();

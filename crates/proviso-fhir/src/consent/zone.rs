@@ -37,7 +37,7 @@ impl Zone {
         TimeZone::posix(text).ok().map(Self)
     }
 
-    fn midnight(&self, date: jiff::civil::Date) -> Option<At> {
+    pub(crate) fn midnight(&self, date: jiff::civil::Date) -> Option<At> {
         // Where the clock jumps over midnight, the day starts with the first instant it has.
         let stamp = date.to_zoned(self.0.clone()).ok()?.timestamp();
         Some(At::from_micros(stamp.as_microsecond()))

@@ -9,7 +9,7 @@ use proviso_core::resource_type::ResourceType;
 
 fn facts(json: &str) -> RecordFacts {
     let doc = parse(json);
-    record_facts(doc.root(), label(doc.root()), OWN_BASE)
+    record_facts(doc.root(), label(doc.root()), &Zone::UTC, OWN_BASE)
 }
 
 fn labels(json: &str) -> Vec<String> {
@@ -55,10 +55,10 @@ fn a_kind_that_came_from_another_record_is_a_label_too() {
         r#"{"resourceType":"Encounter","id":"e","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"N"}]}}"#,
     );
     let propagated = SensitiveSet::EMPTY.with(SensitiveKind::SubstanceUse);
-    let with = record_facts(doc.root(), Labels::Known(propagated), OWN_BASE);
+    let with = record_facts(doc.root(), Labels::Known(propagated), &Zone::UTC, OWN_BASE);
     let Fact::Known(set) = with.labels else { panic!("labelled") };
     assert_eq!(set.kinds(), propagated);
-    let unclassified = record_facts(doc.root(), Labels::Unclassified, OWN_BASE);
+    let unclassified = record_facts(doc.root(), Labels::Unclassified, &Zone::UTC, OWN_BASE);
     assert_eq!(unclassified.labels, Fact::Unknown);
 }
 
@@ -196,6 +196,19 @@ fn classes_and_codes_are_those_of_the_record() {
     assert_eq!(found.instance, Fact::Known(Who::reference("DocumentReference/d")));
     let words = r#"{"resourceType":"Condition","code":{"text":"something"}}"#;
     assert_eq!(facts(words).codes, Fact::Unknown);
+    let unplaced = r#"{"resourceType":"Condition","code":{"coding":[{"code":"B20"}]}}"#;
+    assert_eq!(facts(unplaced).codes, Fact::Unknown);
+}
+
+#[test]
+fn a_day_of_care_is_a_day_where_the_consent_is_read() {
+    let doc = parse(r#"{"resourceType":"Observation","effectiveDateTime":"2022-01-01"}"#);
+    let eastern = Zone::parse("-05:00").unwrap();
+    let start = |zone: &Zone| {
+        let facts = record_facts(doc.root(), label(doc.root()), zone, OWN_BASE);
+        facts.clinical.known().unwrap().start.unwrap()
+    };
+    assert_eq!(start(&eastern), start(&Zone::UTC).plus_secs(5 * 3600));
 }
 
 #[test]

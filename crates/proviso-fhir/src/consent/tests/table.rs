@@ -48,7 +48,7 @@ fn answers(consent: &str, request: &RequestFacts) -> String {
         .iter()
         .map(|name| {
             let doc = fixture(&format!("records/{name}"));
-            let record = record_facts(doc.root(), label(doc.root()), OWN_BASE);
+            let record = record_facts(doc.root(), label(doc.root()), &Zone::UTC, OWN_BASE);
             match evaluate(consent.directive(), request, &record).outcome(&record.labels) {
                 Outcome::Permit => '+',
                 Outcome::Deny => '-',
@@ -137,7 +137,7 @@ fn under_fhirs_own_reading_a_limit_of_the_root_answers_nothing() {
     let consent = read_doc(&fixture("pcf/intermediate-timeframe"), Version::R4).unwrap();
     let tree = consent.directive().under(Dialect::FhirTree);
     let doc = fixture("records/ex-weight");
-    let record = record_facts(doc.root(), label(doc.root()), OWN_BASE);
+    let record = record_facts(doc.root(), label(doc.root()), &Zone::UTC, OWN_BASE);
     let asked = request("TREAT", P, "2026-03-01T10:00:00Z");
     assert_eq!(evaluate(&tree, &asked, &record).outcome(&record.labels), Outcome::NotApplicable);
     assert_eq!(
@@ -155,7 +155,7 @@ fn says(
 ) -> Outcome {
     let consent = read_doc(&fixture(name), version).unwrap();
     let doc = fixture("records/ex-bloodSugar");
-    let mut record = record_facts(doc.root(), label(doc.root()), OWN_BASE);
+    let mut record = record_facts(doc.root(), label(doc.root()), &Zone::UTC, OWN_BASE);
     change(&mut record);
     evaluate(consent.directive(), asked, &record).outcome(&record.labels)
 }
@@ -235,7 +235,7 @@ fn the_place_of_the_recipient_opens_the_nested_examples_to_those_in_it() {
     let ask = |doc: &Doc, place: &[&str]| {
         let mut asked = request("TREAT", P, "2026-03-01T10:00:00Z");
         asked.locations = Fact::Known(place.iter().copied().map(Who::reference).collect());
-        let record = record_facts(doc.root(), label(doc.root()), OWN_BASE);
+        let record = record_facts(doc.root(), label(doc.root()), &Zone::UTC, OWN_BASE);
         evaluate(deep.directive(), &asked, &record).outcome(&record.labels)
     };
     assert_eq!(ask(&abortion, &["Location/ca-location"]), Outcome::Permit);
