@@ -112,7 +112,10 @@ pub enum ProjectionRefusal {
 /// # Errors
 /// R4 or the profile cannot say it, or would say something else.
 pub fn project(consent: &ReadConsent, profile: Profile) -> Result<Vec<u8>, ProjectionRefusal> {
-    if !reads_alike(consent, profile) {
+    // A consent outside of its own profile says nothing, and must not begin to in another.
+    let own = Profile::ALL.iter().find(|own| own.dialect() == consent.directive.dialect());
+    let outside = own.is_some_and(|own| *own != profile && project(consent, *own).is_err());
+    if outside || !reads_alike(consent, profile) {
         let at = String::from("Consent.meta.profile");
         let fault = Fault { code: Clause::ReadingDiffers, at };
         return Err(ProjectionRefusal::Profile(Vec::from([fault])));

@@ -85,7 +85,7 @@ proptest! {
     #[test]
     fn a_projection_satisfies_its_profile_and_means_the_same(seed: u64) {
         let mut random = Random(seed);
-        let consent = random::r4(&mut random);
+        let consent = random::profiled(&mut random);
         for profile in Profile::ALL {
             let Ok(bytes) = project(&consent, *profile) else { continue };
             let doc = Doc::parse(bytes).unwrap();
@@ -95,6 +95,18 @@ proptest! {
             answer_alike(&consent, &projected, &mut random);
         }
     }
+}
+
+#[test]
+fn random_consents_often_have_a_form_in_a_profile() {
+    let mut possible = [[0; 2]; 4];
+    for seed in 0..400 {
+        let consent = random::profiled(&mut Random(seed));
+        for (index, profile) in Profile::ALL.iter().enumerate() {
+            possible[index][usize::from(project(&consent, *profile).is_ok())] += 1;
+        }
+    }
+    assert!(possible.iter().flatten().all(|count| *count >= 20), "{possible:?}");
 }
 
 /// How much of the random consents the laws above really look at.

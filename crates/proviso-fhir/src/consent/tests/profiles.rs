@@ -253,6 +253,16 @@ fn a_projection_that_would_change_the_answer_is_refused() {
 }
 
 #[test]
+fn a_consent_outside_of_its_own_profile_has_no_form_in_another() {
+    let text = fixture("pcf/advanced-normal").text().replace("consentAdvanced", "consentBasic");
+    let consent = read_doc(&parse(&text), Version::R4).unwrap();
+    let Err(ProjectionRefusal::Profile(faults)) = project(&consent, Profile::PcfAdvanced) else {
+        panic!()
+    };
+    assert_eq!(faults[0].code, Clause::ReadingDiffers);
+}
+
+#[test]
 fn the_other_name_of_the_recipient_becomes_the_one_that_profiles_ask_for() {
     let consent = read_doc(&fixture("hl7-r4/No-Emergency"), Version::R4).unwrap();
     let Err(ProjectionRefusal::Profile(faults)) = project(&consent, Profile::PcfBasic) else {

@@ -310,6 +310,51 @@ pub(super) fn r5(random: &mut Random, anyone: bool) -> ReadConsent {
     ReadConsent::new(header(random, Version::R5), directive)
 }
 
+/// A consent that profiles often allow: what they require is there, what they forbid is rare.
+pub(super) fn profiled(random: &mut Random) -> ReadConsent {
+    let somebody =
+        || Reference::to(Who::Identifier(Identifier { system: OURS.into(), value: "1".into() }));
+    let mut header = Header::new(Status::Active, somebody());
+    header.identifiers =
+        vec![BusinessId::of(Identifier { system: OURS.into(), value: "1".into() })];
+    header.categories = vec![Concept::of(Coding::new("http://loinc.org", "59284-0"))];
+    header.date = ConsentDate::parse("2022-06-13", &Zone::UTC);
+    header.performers = vec![somebody()];
+    header.organizations = vec![somebody()];
+    header.sources = vec![Source::Reference(somebody())];
+    header.policies = vec![Policy::at("https://law.example/1")];
+    let shape =
+        Shape { depth: if random.once_in(2) { 1 } else { 2 }, alternates: true, anyone: false };
+    let rule = rule(random);
+    let mut root = provision(random, rule, shape);
+    plain(random, &mut root);
+    root.children.iter_mut().for_each(|child| plain(random, child));
+    let dialects = [
+        Dialect::FhirTree,
+        Dialect::Fast,
+        Dialect::PcfBasic,
+        Dialect::PcfIntermediate,
+        Dialect::PcfAdvanced,
+    ];
+    let directive = directive(None, vec![root], *random.pick(&dialects));
+    ReadConsent::new(header, directive)
+}
+
+fn plain(random: &mut Random, provision: &mut Provision) {
+    provision.actions.clear();
+    provision.classes.clear();
+    provision.codes.clear();
+    provision.actors.retain(|actor| actor.role == ActorRole::Recipient);
+    provision.purposes.retain(|purpose| *purpose == purposes()[0] || *purpose == purposes()[3]);
+    if random.once_in(2) {
+        provision.labels.clear();
+    }
+    if random.once_in(2) {
+        provision.data.clear();
+        provision.data_period = None;
+    }
+}
+
 fn identities(random: &mut Random) -> Identities {
     let mut known: BTreeSet<Who> = random.some(&people()).into_iter().collect();
     if random.once_in(4) {
