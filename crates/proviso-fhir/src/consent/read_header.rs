@@ -279,7 +279,9 @@ impl<'a> Reader<'a> {
         let mut found = Extensions::default();
         for node in self.list(self.root, "extension") {
             let url = node.string_at(&["url"]).unwrap_or_default();
-            let value = |key| node.get(key).filter(|value: &Node<'_>| value.is_object());
+            // One that holds more than its address and its value is not understood.
+            let value = |key| node.get(key).filter(|_| node.len() == 2);
+            let object = |key| value(key).filter(|it: &Node<'_>| it.is_object());
             let own = match self.version {
                 Version::R4 => url.strip_prefix(FROM_R5),
                 Version::R5 => url.strip_prefix(FROM_R4),
@@ -288,23 +290,24 @@ impl<'a> Reader<'a> {
                 (
                     Version::R4,
                     Some(name @ ("grantor" | "grantee" | "manager" | "controller" | "policyText")),
-                ) if value("valueReference").is_some() => {
-                    let reference = value("valueReference").and_then(|it| self.plain_reference(it));
+                ) if object("valueReference").is_some() => {
+                    let reference =
+                        object("valueReference").and_then(|it| self.plain_reference(it));
                     found.references.extend(reference.map(|it| (String::from(name), it)));
                 }
-                (Version::R4, Some("period")) if found.period.is_none() => {
-                    found.period = value("valuePeriod");
-                    if found.period.is_none() {
-                        self.fault(FaultCode::MeaningInExtension, node);
-                    }
+                (Version::R4, Some("period"))
+                    if found.period.is_none() && object("valuePeriod").is_some() =>
+                {
+                    found.period = object("valuePeriod");
                 }
-                (Version::R5, Some("scope")) if found.scope.is_none() => {
-                    found.scope = value("valueCodeableConcept");
-                    if found.scope.is_none() {
-                        self.fault(FaultCode::MeaningInExtension, node);
-                    }
+                (Version::R5, Some("scope"))
+                    if found.scope.is_none() && object("valueCodeableConcept").is_some() =>
+                {
+                    found.scope = object("valueCodeableConcept");
                 }
-                (Version::R5, Some("dateTime")) if found.date_time.is_none() => {
+                (Version::R5, Some("dateTime"))
+                    if found.date_time.is_none() && self.is_of_the_day(value("valueDateTime")) =>
+                {
                     found.date_time = Some(node);
                 }
                 // It is a fault already.
@@ -314,6 +317,14 @@ impl<'a> Reader<'a> {
             }
         }
         found
+    }
+
+    /// Whether a date and time is of the day that R5's own element names.
+    fn is_of_the_day(&self, date_time: Option<Node<'a>>) -> bool {
+        let day = self.root.get("date").and_then(Node::as_str);
+        let date_time = date_time.and_then(Node::as_str);
+        day.zip(date_time)
+            .is_some_and(|(day, text)| text.split_once('T').is_some_and(|(of, _)| of == day))
     }
 }
 

@@ -286,6 +286,7 @@ impl<'a> Reader<'a> {
             if url == LOCATION {
                 match self.object(node, "valueReference") {
                     Some(reference) => {
+                        self.only(node, &["url", "valueReference"]);
                         locations.extend(self.who(reference, FaultCode::LocationUnresolvable));
                     }
                     None => self.fault(FaultCode::LocationUnresolvable, node),

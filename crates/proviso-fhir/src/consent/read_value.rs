@@ -197,6 +197,9 @@ impl<'a> Reader<'a> {
             return Vec::new();
         }
         self.only(node, &REFERENCE);
+        if let Some(identifier) = node.get("identifier") {
+            self.only(identifier, &IDENTIFIER);
+        }
         let who = self.named_by(node);
         if who.is_empty() {
             self.fault(code, node);
@@ -310,6 +313,8 @@ const CODING: [&str; 10] = [
     "_display",
     "_userSelected",
 ];
+const IDENTIFIER: [&str; 9] =
+    ["use", "type", "system", "value", "period", "assigner", "_use", "_system", "_value"];
 const REFERENCE: [&str; 7] =
     ["reference", "type", "identifier", "display", "_reference", "_type", "_display"];
 

@@ -408,6 +408,23 @@ fn the_period_of_a_whole_consent_limits_a_root() {
 }
 
 #[test]
+fn the_time_of_a_consent_is_of_its_day() {
+    let dated = |day: &str, value: &str| {
+        r5(
+            &format!(
+                r#","date":"{day}","extension":[{{"url":"http://hl7.org/fhir/4.0/StructureDefinition/extension-Consent.dateTime"{value}}}]"#
+            ),
+            "{}",
+        )
+    };
+    let time = r#","valueDateTime":"2022-06-13T10:00:00Z""#;
+    check(&dated("2022-06-13", time), Version::R5, &[]);
+    for faulty in [dated("2022-06-12", time), dated("2022-06-13", "")] {
+        check(&faulty, Version::R5, &["meaning-in-extension at Consent.extension[0]"]);
+    }
+}
+
+#[test]
 fn the_header_must_say_whose_consent_it_is_and_whether_it_stands() {
     let sound = r4("", r#"{"type":"permit"}"#);
     check(&sound, Version::R4, &[]);

@@ -2,6 +2,8 @@
 
 use super::random::{self, Random};
 use super::*;
+use crate::json::Node;
+use crate::json::edit::Edit;
 use alloc::vec;
 use proptest::prelude::*;
 use proviso_core::consent::provision::{
@@ -95,6 +97,45 @@ proptest! {
             answer_alike(&consent, &projected, &mut random);
         }
     }
+}
+
+/// The document with a member more in one of its objects.
+fn with_member(doc: &Doc, object: Node<'_>, key: &str) -> Doc {
+    let mut edit = Edit::new(doc);
+    edit.insert_member(object, 0, key, b"[{\"url\":\"http://x\"}]");
+    Doc::parse(edit.finish().unwrap()).unwrap()
+}
+
+#[test]
+fn nothing_is_passed_over_wherever_it_stands() {
+    let mut objects = 0;
+    for seed in 0..24 {
+        let mut random = Random(seed);
+        for (version, consent) in
+            [(Version::R4, random::r4(&mut random)), (Version::R5, random::r5(&mut random, true))]
+        {
+            let doc = Doc::parse(written(&consent, version).unwrap()).unwrap();
+            for object in doc.root().descendants().filter(|node| node.is_object()) {
+                objects += 1;
+                let at = object.path();
+                let modified = read_doc(&with_member(&doc, object, "modifierExtension"), version);
+                assert!(modified.is_err(), "{at}");
+                let unheard = read_doc(&with_member(&doc, object, "unheardOf"), version);
+                match unheard {
+                    Err(refusal) => assert!(!refusal.faults.is_empty()),
+                    // In what restricts nothing it is kept, and changes nothing.
+                    Ok(read) => {
+                        assert!(!at.contains("provision"), "{at}");
+                        assert_eq!(read.directive(), consent.directive(), "{at}");
+                        let bytes = written(&read, version).unwrap();
+                        let text = core::str::from_utf8(&bytes).unwrap();
+                        assert!(text.contains("unheardOf"), "{at}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(objects > 1000, "{objects}");
 }
 
 #[test]
