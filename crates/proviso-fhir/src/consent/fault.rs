@@ -75,7 +75,6 @@ reasons! {
         UnknownMeaning = "unknown-meaning": "The meaning of a clause on named records is not one of FHIR's four.",
         LocationUnresolvable = "location-unresolvable": "The location of the recipient leads nowhere.",
         LocationMisplaced = "location-misplaced": "The location of a recipient stands outside of the provisions.",
-        RolesMixed = "roles-mixed": "The actors of one provision are in different roles, and it is not said whether one of them is enough or all must be there.",
         CodeMissing = "code-missing": "A restriction is given as text only, or its code or code system is missing.",
         CodesDisagree = "codes-disagree": "The codings of one role name different roles.",
         UnknownLabel = "unknown-label": "A security label restricts the provision and is of no code system that is understood here.",

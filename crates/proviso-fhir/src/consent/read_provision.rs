@@ -155,11 +155,6 @@ impl<'a> Reader<'a> {
                 (None, _) => self.missing(FaultCode::ActorMissing, node, "reference"),
             }
         }
-        // Values of one attribute are alternatives. Of a custodian and a recipient that is hardly
-        // meant: whoever asked the custodian would be let in.
-        if clauses.windows(2).any(|pair| matches!(pair, [one, next] if one.role != next.role)) {
-            self.missing(FaultCode::RolesMixed, provision, "actor");
-        }
         clauses
     }
 

@@ -193,15 +193,6 @@ fn the_codings_of_a_role_must_agree() {
 }
 
 #[test]
-fn the_actors_of_one_provision_are_in_one_role() {
-    let actors = |other: &str| {
-        let one = format!(r#"{{{IRCP},"reference":{{"reference":"Group/g"}}}}"#);
-        format!(r#""actor":[{one},{}]"#, one.replace("IRCP", other))
-    };
-    both(&actors("PRCP"), &actors("CST"), &["roles-mixed at {p}.actor"]);
-}
-
-#[test]
 fn a_code_that_restricts_must_be_understood() {
     let coding = |key: &str, system: &str, code: &str| {
         format!(r#""{key}":[{{"system":"{system}","code":"{code}"}}]"#)

@@ -123,18 +123,17 @@ pub(super) fn period(random: &mut Random) -> Period {
     }
 }
 
-/// Actors in one role: mixed ones are refused.
 fn actors(random: &mut Random, anyone: bool) -> Vec<ActorClause> {
+    (0..=random.below(2)).map(|_| actor(random, anyone)).collect()
+}
+
+fn actor(random: &mut Random, anyone: bool) -> ActorClause {
     let role = match random.below(8) {
         0 => ActorRole::Custodian,
         1 => ActorRole::Author,
         2 => ActorRole::Other(Coding::new(OURS, "witness")),
         _ => ActorRole::Recipient,
     };
-    (0..=random.below(2)).map(|_| actor(random, role.clone(), anyone)).collect()
-}
-
-fn actor(random: &mut Random, role: ActorRole, anyone: bool) -> ActorClause {
     let anyone = anyone && random.once_in(6);
     ActorClause { role, who: (!anyone).then(|| random.pick(&people()).clone()) }
 }

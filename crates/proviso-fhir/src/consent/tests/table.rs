@@ -203,6 +203,12 @@ fn the_examples_of_fhir_answer_as_their_narratives_say() {
         r5("OrgToOrg", &action("disclose", CLERK, "2026-03-01T10:00:00Z"), &same),
         Outcome::Deny
     );
+    // One practitioner, to what one organization holds: both are meant.
+    let (held, elsewhere) = (held_by("Organization/f203"), held_by("Organization/other"));
+    let doctor = access(&["Practitioner/f007"]);
+    assert_eq!(r5("grantor", &doctor, &held), Outcome::Permit);
+    assert_eq!(r5("grantor", &doctor, &elsewhere), Outcome::Deny);
+    assert_eq!(r5("grantor", &access(CLERK), &held), Outcome::Deny);
     // Always but in one month.
     assert_eq!(
         r5("notTime", &action("access", CLERK, "2015-02-01T23:59:59Z"), &same),
