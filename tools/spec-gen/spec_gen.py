@@ -26,6 +26,14 @@ PRIMITIVES = [
 ]
 # Not in FHIR R4: a backport that the package carries along.
 NOT_R4 = {"SubscriptionStatus"}
+# HL7 FAST Consent Management: parties of a Consent that R4 carries in R5's extensions. Its package is
+# not published, so its search parameters stand here: name and the types they may lead to in R5.
+FAST_PARTIES = {
+    "controller": ["HealthcareService", "Organization", "Patient", "Practitioner"],
+    "grantee": ["CareTeam", "HealthcareService", "Organization", "Patient", "Practitioner",
+                "RelatedPerson"],
+    "manager": ["HealthcareService", "Organization", "Patient", "Practitioner"],
+}
 # `dataelements.json` leaves some elements of these out although R4 defines them.
 KEPT_ANYWAY = re.compile(
     r"^(ResearchElementDefinition|AdverseEvent|MedicationKnowledge|MedicinalProduct\w*"
@@ -392,7 +400,12 @@ def write_search(source, types):
             elif base in by_type:
                 # R4's own definition wins over US Core's of the same name.
                 by_type[base].setdefault(param["code"], row)
-    out = [source.header("Search parameters of R4 and US Core", files)]
+    for code, targets in FAST_PARTIES.items():
+        url = f"http://hl7.org/fhir/5.0/StructureDefinition/extension-Consent.{code}"
+        param = {"code": code, "type": "reference", "target": targets,
+                 "expression": f"Consent.extension('{url}').value"}
+        by_type["Consent"][code] = search_row(False, param, "Consent", codes)
+    out = [source.header("Search parameters of R4, US Core and HL7 FAST", files)]
     out.append("use proviso_core::resource_type::ResourceType as R;\n")
     out.append("use super::search_param::{Component, SearchParam, SearchParamType as T};\n")
     out.append("type Row = (\n    &'static str,\n    T,\n    &'static str,\n    &'static [R],\n"

@@ -8,6 +8,7 @@ use proviso_core::time::{At, Period};
 
 use crate::category::categories;
 use crate::compartment::belonging;
+use crate::consent::Zone;
 use crate::json::Node;
 use crate::label::RuleSet;
 
@@ -171,10 +172,15 @@ fn date_groups(resource_type: ResourceType) -> &'static [DateGroup] {
 /// A date that is not valid makes the whole period unknown: a consent limited to some years must
 /// not admit a record because part of its dates was skipped.
 pub fn clinical_period(resource: Node<'_>) -> Option<Period> {
+    clinical_period_in(resource, &Zone::UTC)
+}
+
+/// The same with dates without an offset read in a zone.
+pub fn clinical_period_in(resource: Node<'_>, zone: &Zone) -> Option<Period> {
     let groups = date_groups(resource.resource_type()?);
     groups.iter().find_map(|group| {
         let mut dates = group.iter().flat_map(|path| resource.at(path)).peekable();
-        dates.peek().is_some().then(|| hull(dates))
+        dates.peek().is_some().then(|| hull(dates, zone))
     })?
 }
 
@@ -186,10 +192,11 @@ pub fn care_period(resource: Node<'_>) -> Option<Period> {
 }
 
 /// The smallest period around all dates; `None` when one of them cannot be read.
-fn hull<'a>(dates: impl Iterator<Item = Node<'a>>) -> Option<Period> {
+fn hull<'a>(dates: impl Iterator<Item = Node<'a>>, zone: &Zone) -> Option<Period> {
     let mut whole: Option<Period> = None;
     for date in dates {
-        let next = if date.is_object() { period(date)? } else { partial(&date.as_str()?)? };
+        let next =
+            if date.is_object() { period(date, zone)? } else { partial(&date.as_str()?, zone)? };
         whole = Some(match whole {
             None => next,
             Some(sum) => Period {
@@ -202,9 +209,9 @@ fn hull<'a>(dates: impl Iterator<Item = Node<'a>>) -> Option<Period> {
 }
 
 /// Reads a FHIR `Period`; a side that is not given is unbounded.
-fn period(node: Node<'_>) -> Option<Period> {
+fn period(node: Node<'_>, zone: &Zone) -> Option<Period> {
     let side = |key| match node.get(key) {
-        Some(text) => partial(&text.as_str()?).map(Some),
+        Some(text) => partial(&text.as_str()?, zone).map(Some),
         None => Some(None),
     };
     let (start, end) = (side("start")?, side("end")?);
@@ -215,15 +222,21 @@ fn period(node: Node<'_>) -> Option<Period> {
 }
 
 /// Reads a FHIR `date`, `dateTime` or `instant` as the period it covers: a year is a whole year, a
-/// second is a whole second. Dates without a zone are read as UTC (FHIR R4 search §3.1.1.4.6 leaves
-/// it to the server).
-pub(crate) fn partial(text: &str) -> Option<Period> {
+/// second is a whole second. FHIR R4 search §3.1.1.4.6 leaves it to the server in which zone a date
+/// without an offset is.
+fn partial(text: &str, zone: &Zone) -> Option<Period> {
     if let Some(rest) = text.split_once('T').map(|(_, time)| time) {
         let start = At::parse(&with_seconds(text, rest))?;
         // `hh:mm` without seconds covers a minute.
         let width = if rest.as_bytes().get(5) == Some(&b':') { 1 } else { 60 };
         return Some(Period { start: Some(start), end: Some(start.plus_secs(width)) });
     }
+    let (first, after) = days(text)?;
+    Some(Period { start: Some(zone.midnight(first)?), end: Some(zone.midnight(after?)?) })
+}
+
+/// The first day of a `date` and the day after its last, which the last year has none of.
+pub(crate) fn days(text: &str) -> Option<(jiff::civil::Date, Option<jiff::civil::Date>)> {
     let mut parts = text.split('-');
     let year: i16 = fixed(parts.next()?, 4)?.parse().ok()?;
     let month: Option<i8> = match parts.next() {
@@ -243,8 +256,7 @@ pub(crate) fn partial(text: &str) -> Option<Period> {
         (Some(_), None) => jiff::Span::new().months(1),
         (Some(_), Some(_)) => jiff::Span::new().days(1),
     };
-    let after = first.checked_add(span).ok()?;
-    Some(Period { start: Some(midnight(first)?), end: Some(midnight(after)?) })
+    Some((first, first.checked_add(span).ok()))
 }
 
 fn fixed(part: &str, digits: usize) -> Option<&str> {
@@ -259,11 +271,6 @@ fn with_seconds<'t>(text: &'t str, time: &str) -> Cow<'t, str> {
     let zone = time.get(5..).unwrap_or_default();
     let head = text.strip_suffix(zone).unwrap_or(text);
     Cow::Owned(alloc::format!("{head}:00{zone}"))
-}
-
-fn midnight(date: jiff::civil::Date) -> Option<At> {
-    let stamp = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-    Some(At::from_micros(stamp.as_microsecond()))
 }
 
 #[cfg(test)]

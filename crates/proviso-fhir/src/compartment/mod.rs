@@ -211,6 +211,31 @@ fn may_be_patient(reference: Node<'_>) -> bool {
     }
 }
 
+/// Whether a `Reference` object can only lead to somebody (an entry of the directory, a person, a
+/// group, a device) and to no record of care, by its `type` or else by what R4 allows there.
+pub(crate) fn leads_to_parties_only(reference: Node<'_>) -> bool {
+    let is_party = |name: ResourceType| {
+        is_directory(name)
+            || matches!(
+                name,
+                ResourceType::PATIENT
+                    | ResourceType::PERSON
+                    | ResourceType::RELATED_PERSON
+                    | ResourceType::CARE_TEAM
+                    | ResourceType::GROUP
+                    | ResourceType::DEVICE
+            )
+    };
+    if let Some(stated) = reference.get("type") {
+        let stated = stated.as_str();
+        return stated.is_some_and(|name| ResourceType::from_str(&name).is_ok_and(is_party));
+    }
+    member_of(reference).is_some_and(|member| {
+        let targets = member.element_type.targets();
+        !targets.is_empty() && targets.iter().copied().all(is_party)
+    })
+}
+
 /// What R4 says about the element a value belongs to; `None` if it knows no such element.
 fn member_of(node: Node<'_>) -> Option<Member> {
     match node.key() {

@@ -12,6 +12,8 @@
 mod provision;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::example;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

@@ -1,20 +1,19 @@
 //! The provision tree of a consent version.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use proviso_core::category::{Category, SensitiveKind, SensitiveSet};
 use proviso_core::category_rules::{CategoryCode, rules_of};
+use proviso_core::consent::provision::{PURPOSE_SYSTEM, SENSITIVITY_SYSTEM};
 use proviso_core::consent::{ConsentVersion, Recipient};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::Period;
 
 use super::{ACCOUNT_SYSTEM, CLIENT_SYSTEM, coded, coding, write_identifier};
+use crate::code_systems::{PARTICIPATION, RESOURCE_TYPES};
+use crate::consent::period_text;
 use crate::json::write::{ArrayWriter, ObjectWriter};
-
-const RESOURCE_TYPES: &str = "http://hl7.org/fhir/resource-types";
-const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
-const ACT_REASON: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
-const PARTICIPATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType";
 
 /// The root: nothing for this recipient, but for what the children permit.
 pub(super) fn write_root(version: &ConsentVersion, out: &mut ObjectWriter<'_>) {
@@ -24,7 +23,7 @@ pub(super) fn write_root(version: &ConsentVersion, out: &mut ObjectWriter<'_>) {
     if !version.purposes.is_empty() {
         out.array("purpose", |purposes| {
             for purpose in version.purposes.iter() {
-                purposes.object(|one| coding(one, ACT_REASON, purpose.code()));
+                purposes.object(|one| coding(one, PURPOSE_SYSTEM, purpose.code()));
             }
         });
     }
@@ -46,14 +45,9 @@ fn write_period(key: &str, period: &Period, out: &mut ObjectWriter<'_>) {
     if period.is_unbounded() {
         return;
     }
-    out.object(key, |out| {
-        if let Some(start) = period.start {
-            out.string("start", &start.to_rfc3339());
-        }
-        if let Some(end) = period.end {
-            out.string("end", &end.to_rfc3339());
-        }
-    });
+    // A date that FHIR cannot write leaves a period that is over, never one without an end.
+    let over = || String::from(r#"{"end":"0001-01-01T00:00:00Z"}"#);
+    out.raw(key, period_text(period).unwrap_or_else(over).as_bytes());
 }
 
 fn write_actor(recipient: &Recipient, out: &mut ObjectWriter<'_>) {
@@ -140,7 +134,7 @@ fn write_permit(
                 deny.string("type", "deny");
                 deny.array("securityLabel", |labels| {
                     for kind in unnamed.iter() {
-                        labels.object(|label| coding(label, ACT_CODE, label_code(kind)));
+                        labels.object(|label| coding(label, SENSITIVITY_SYSTEM, label_code(kind)));
                     }
                 });
             });

@@ -41,6 +41,11 @@ fn terms() -> ConsentTerms {
     }
 }
 
+/// A consent as recorded here, for tests elsewhere.
+pub(crate) fn example() -> NamedConsent {
+    NamedConsent::new(version(terms()))
+}
+
 fn version(terms: ConsentTerms) -> ConsentVersion {
     ConsentVersion::record("cns_0123abcd".parse().unwrap(), terms, NOW).unwrap()
 }
@@ -82,7 +87,7 @@ fn the_tree_permits_what_was_chosen_and_nothing_else() {
         "glucose-coach"
     );
     assert_eq!(root.string_at(&["purpose", "code"]).unwrap(), "PATRQT");
-    assert_eq!(root.string_at(&["period", "end"]).unwrap(), "2023-12-14T22:13:20Z");
+    assert_eq!(root.string_at(&["period", "end"]).unwrap(), "2023-12-14T22:13:19Z");
     let mut shared: Vec<String> = Vec::new();
     for permit in root.at(&["provision"]) {
         assert_eq!(permit.string_at(&["type"]).unwrap(), "permit");

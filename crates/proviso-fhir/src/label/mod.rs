@@ -119,6 +119,27 @@ impl RuleSet {
         *kinds = kind.map_or(*kinds, |kind| kinds.with(kind));
     }
 
+    /// The kinds that the content of a resource gives it, apart from the labels that it states: for
+    /// whoever takes those word for word.
+    pub(crate) fn kinds_of_content(&self, resource: Node<'_>) -> SensitiveSet {
+        let mut kinds = SensitiveSet::EMPTY;
+        if !resource.resource_type().is_some_and(has_content) {
+            return kinds;
+        }
+        let mut found = |hit: Hit<'_>, node: Node<'_>| {
+            let in_label = is_security_label(node) || node.parent().is_some_and(is_security_label);
+            if let Hit::Rule(number) = hit
+                && !in_label
+                && let Some(rule) = self.rule(number)
+            {
+                kinds = kinds.with(rule.kind);
+            }
+        };
+        // What cannot be read leaves the resource unclassified, which `label` says.
+        let (Legibility::Read | Legibility::Unreadable) = self.walk(resource, true, &mut found);
+        kinds
+    }
+
     fn as_label(&self, hit: Hit<'_>, node: Node<'_>) -> Option<Label> {
         let element = node.path();
         Some(match hit {
@@ -312,7 +333,7 @@ enum Stated {
 }
 
 /// An item of `meta.security`, of the resource or of one inside it, or an inline label.
-fn is_security_label(node: Node<'_>) -> bool {
+pub(crate) fn is_security_label(node: Node<'_>) -> bool {
     let in_meta = || {
         let holder = match node.key() {
             Some(_) => node,

@@ -9,6 +9,11 @@ use proviso_core::category::SensitiveKind::{
     SubstanceUse, Violence,
 };
 use proviso_core::category::{SensitiveKind, SensitiveSet};
+use proviso_core::consent::provision::{
+    CONFIDENTIALITY_SYSTEM, PURPOSE_SYSTEM, SENSITIVITY_SYSTEM,
+};
+
+use crate::code_systems::present_name;
 
 /// The extension that labels one element (HL7 DS4P).
 pub(super) const INLINE_LABEL: &str =
@@ -36,18 +41,13 @@ enum System {
 }
 
 fn system(uri: &str) -> Option<System> {
-    Some(match uri {
-        "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-        | "http://hl7.org/fhir/v3/Confidentiality"
-        | "urn:oid:2.16.840.1.113883.5.25" => System::Confidentiality,
-        "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-        | "http://hl7.org/fhir/v3/ActCode"
-        | "urn:oid:2.16.840.1.113883.5.4" => System::ActCode,
+    Some(match present_name(uri) {
+        CONFIDENTIALITY_SYSTEM => System::Confidentiality,
+        SENSITIVITY_SYSTEM => System::ActCode,
         "http://terminology.hl7.org/CodeSystem/v3-ActUSPrivacyLaw" => System::UsLaw,
-        "http://terminology.hl7.org/CodeSystem/v3-ActReason"
-        | "http://hl7.org/fhir/v3/ActReason"
-        | "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
-        | "http://hl7.org/fhir/v3/ObservationValue" => System::Circumstance,
+        PURPOSE_SYSTEM | "http://terminology.hl7.org/CodeSystem/v3-ObservationValue" => {
+            System::Circumstance
+        }
         _ => return None,
     })
 }

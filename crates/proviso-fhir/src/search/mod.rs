@@ -50,6 +50,7 @@ pub use path::PathError;
 pub use predicate::{Modifier, Prefix};
 pub use query::{Context, Filter, Join, JoinKind, Joined, Query, ResourceKey, SearchScope};
 pub use query::{LIST, matches_scope_filter};
+pub(crate) use reference::by_identifier as conditional_identifier;
 pub use reference::{Target, local as local_reference, read as read_reference};
 pub use sort::{SortKey, SortRow, SortValue};
 pub use value::{Quantity, Reference, SearchValue, Token, values};

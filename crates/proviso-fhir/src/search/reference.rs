@@ -102,7 +102,7 @@ pub(super) fn target_type(node: Node<'_>, resource: Node<'_>) -> Option<Resource
 
 /// The system and value in a conditional reference by identifier,
 /// `Practitioner?identifier=system|value`.
-pub(super) fn by_identifier(text: &str) -> Option<(Option<String>, String)> {
+pub(crate) fn by_identifier(text: &str) -> Option<(Option<String>, String)> {
     let (name, criteria) = text.split_once('?')?;
     ResourceType::from_str(name).ok()?;
     let [(parameter, token)] = <[_; 1]>::try_from(pairs(criteria)?).ok()?;

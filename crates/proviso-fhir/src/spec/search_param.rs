@@ -71,7 +71,7 @@ pub struct SearchParam {
     pub targets: &'static [ResourceType],
     /// For composites: the parts, in order.
     pub components: &'static [Component],
-    /// Whether it is US Core's rather than R4's.
+    /// Whether it is US Core's rather than R4's or HL7 FAST's.
     pub us_core: bool,
 }
 
