@@ -90,6 +90,7 @@ mod tests {
             patient: patient.parse().unwrap(),
             kind,
             period: Period { start: Some(At::from_secs(10)), end: Some(At::from_secs(20)) },
+            mandate: None,
         }
     }
 
