@@ -138,7 +138,7 @@ async fn a_set_decides_after_one_person_proposed_and_another_approved_it() {
         (account("priya", ActorKind::PrivacyOfficer), account("admin", ActorKind::Administrator));
     let app = &world.app;
     assert!(app.policies().answer(&nurse()).is_permit());
-    let before = app.live().epoch();
+    let before = app.store().epoch().await.unwrap();
     let set = app.propose_policies(world.by(&admin), stricter(), "tighter").await.unwrap();
     let early = app.activate_policies(world.by(&admin), Some(&set.id)).await;
     assert!(matches!(early, Err(ChangePoliciesError::Step(PolicyStepError::NotApproved))));
