@@ -40,6 +40,10 @@ use crate::via::Via;
 /// The name under which somebody is asked about who uses no app.
 const NO_APP: &str = "no-app";
 
+/// LIMIT: so many connections of an app are looked at for one question. An app with more has to be
+/// asked about for one person; what is left out counts as a no.
+const WAYS_MAX: usize = 100;
+
 /// About whom it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EvaluationSubject {
@@ -82,10 +86,11 @@ pub struct Asker<'a> {
 }
 
 /// Actions that are asked about one record.
-pub const ACTIONS: [(&str, Interaction); 6] = [
+///
+/// Earlier versions can say other things than the record as it is, so nobody is told about them
+/// together.
+pub const ACTIONS: [(&str, Interaction); 4] = [
     ("read", Interaction::Read),
-    ("vread", Interaction::Vread),
-    ("history-instance", Interaction::HistoryInstance),
     ("update", Interaction::Update),
     ("patch", Interaction::Patch),
     ("delete", Interaction::Delete),
@@ -239,6 +244,7 @@ impl App {
             EvaluationSubject::App { client, account } => {
                 let mut grants = self.live.grants_of_client(client);
                 grants.retain(|grant| account.is_none() || grant.account == *account);
+                grants.truncate(WAYS_MAX);
                 grants
             }
         };

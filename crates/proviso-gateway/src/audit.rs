@@ -93,10 +93,12 @@ impl Settled {
         self.bundle.is_some()
     }
 
-    /// Whether there is something that a permission which has ended takes back. A refusal keeps
-    /// saying what it said: a token without a scope is not one that has ended.
-    fn has_answers(&self) -> bool {
-        self.outcomes.iter().any(|ended| is_answer(&ended.outcome))
+    /// Whether every answer would still be one. A refusal keeps saying what it said: a token
+    /// without a scope is not one that has ended.
+    fn stands(&self, gateway: &Gateway) -> bool {
+        let answers = self.outcomes.iter().filter(|ended| is_answer(&ended.outcome));
+        let mut trails = answers.map(|ended| &ended.outcome.line.trail).peekable();
+        trails.peek().is_none() || stands(gateway, self.caller.as_ref(), trails)
     }
 
     fn withdraw(&mut self) {
@@ -141,8 +143,8 @@ async fn settle_one(
     let Some(mut prepared) = outcome.prepared.take() else {
         return Settled::of(of, outcome, false);
     };
-    // P2: nothing is changed under a consent that was revoked while we read.
-    if !stands(gateway, of.1.as_ref()) {
+    // P2: nothing is changed under a choice that was stopped or narrowed while we read.
+    if !stands(gateway, of.1.as_ref(), [&outcome.line.trail]) {
         return Settled::of(of, withdrawn(&outcome), false);
     }
     match commit(gateway, prepared.take_ops(), &[&outcome.line]).await {
@@ -163,7 +165,8 @@ async fn settle_together(
 ) -> Settled {
     let recorded = prepared.is_some();
     if let Some(mut prepared) = prepared {
-        let problem = if stands(gateway, of.1.as_ref()) {
+        let trails = outcomes.iter().map(|(_, own)| &own.line.trail);
+        let problem = if stands(gateway, of.1.as_ref(), trails) {
             let lines: Vec<&Line> =
                 std::iter::once(&bundle).chain(outcomes.iter().map(|(_, own)| &own.line)).collect();
             commit(gateway, prepared.take_ops(), &lines).await.err()
@@ -203,7 +206,7 @@ pub async fn audit(gateway: &Gateway, mut settled: Settled, origin: Option<Strin
     let request = settled.request.clone();
     let allowed_origin = allowed_origin(gateway, settled.caller.as_ref(), origin);
     // P2: a consent that was revoked while we read is as good as one revoked before.
-    if !stands(gateway, settled.caller.as_ref()) {
+    if !settled.stands(gateway) {
         settled.withdraw();
     }
     if let Err(Unrecorded) = record(gateway, &settled.pending()).await {
@@ -211,7 +214,7 @@ pub async fn audit(gateway: &Gateway, mut settled: Settled, origin: Option<Strin
         return Audited::refused(Problem::AuditUnavailable, request, allowed_origin);
     }
     // Writing the log takes time, and a permission may end meanwhile: asked once more, last.
-    if settled.has_answers() && !stands(gateway, settled.caller.as_ref()) {
+    if !settled.stands(gateway) {
         let lines: Vec<Line> =
             settled.outcomes.iter().map(|ended| withdrawn(&ended.outcome).line).collect();
         let problem = match record(gateway, &lines).await {
@@ -256,10 +259,20 @@ fn allowed_origin(
     origin.filter(|origin| client.origins.contains(origin))
 }
 
-/// Whether the access of an authenticated caller is still in force; a request without one has
-/// nothing to lose.
-fn stands(gateway: &Gateway, caller: Option<&Caller>) -> bool {
-    caller.is_none_or(|caller| gateway.app.still_in_force(caller, gateway.app.now()))
+/// Whether the access of an authenticated caller is still what it was when each of these was
+/// carried out: neither ended nor narrowed, by the patient or by the organisation. A request
+/// without a caller has nothing to lose.
+fn stands<'a>(
+    gateway: &Gateway,
+    caller: Option<&Caller>,
+    trails: impl IntoIterator<Item = &'a Trail>,
+) -> bool {
+    let Some(caller) = caller else { return true };
+    let now = gateway.app.now();
+    trails.into_iter().all(|trail| match trail.made() {
+        Some(made) => gateway.app.plan_stands(caller, made, now),
+        None => gateway.app.still_in_force(caller, now),
+    })
 }
 
 fn is_answer(outcome: &Outcome) -> bool {

@@ -243,7 +243,7 @@ fn needed_scope(
     Some(scope.to_string())
 }
 
-fn is_write(interaction: &Interaction) -> bool {
+pub(crate) fn is_write(interaction: &Interaction) -> bool {
     match interaction {
         Interaction::Create | Interaction::Update | Interaction::Patch | Interaction::Delete => {
             true

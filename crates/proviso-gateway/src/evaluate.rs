@@ -14,8 +14,9 @@ use proviso_app::evaluation::{
     ResourcePage, ResourceQuestion,
 };
 use proviso_core::audit::AuditOutcome;
+use proviso_core::category::PurposeOfUse;
 use proviso_core::decision::explain::{CallerTold, Explanation};
-use proviso_core::decision::{Belonging, Decision};
+use proviso_core::decision::{AccessPlan, Belonging, Decision};
 use proviso_core::id::PatientId;
 use proviso_core::reason::ReasonCode;
 use proviso_fhir::compartment::belonging;
@@ -23,7 +24,7 @@ use proviso_fhir::search::{Context, Query, SearchScope};
 
 use crate::audit::record_decisions;
 use crate::cursor::{Binding, Point, Position};
-use crate::decide::{Permit, decide_to_evaluate};
+use crate::decide::{Permit, decide_to_evaluate, is_server_owned, is_write};
 use crate::filter::Line;
 use crate::gateway::Gateway;
 use crate::trail::Trail;
@@ -41,8 +42,12 @@ impl Evaluations for Gateway {
         Box::pin(async move {
             let mut lines = Vec::new();
             let mut answers = Vec::new();
+            let mut permitted = Vec::new();
             for question in questions {
-                let (decided, trail) = decide_one(self, asker, question).await?;
+                let (decided, trail, patients) = decide_one(self, asker, question).await?;
+                if let (true, Some(made)) = (decided.decision.is_permit(), trail.made()) {
+                    permitted.push((question, patients, made.clone()));
+                }
                 let permits = decided.decision.is_permit();
                 let outcome = if permits { AuditOutcome::Success } else { AuditOutcome::Denied };
                 lines.push(Line { trail, outcome, status: StatusCode::OK });
@@ -57,6 +62,13 @@ impl Evaluations for Gateway {
             // Writing the log takes time, and the right to ask may end meanwhile.
             if !self.app.may_still_evaluate(asker, self.app.now()) {
                 return Err(EvaluationError::NoAnswer);
+            }
+            // P2: so may what was permitted, while we read and wrote. Then there is no answer.
+            for (question, patients, made) in &permitted {
+                let Question { subject, purpose, .. } = question;
+                if !still_made(self, subject, *purpose, patients, made) {
+                    return Err(EvaluationError::NoAnswer);
+                }
             }
             let with_name = |(decided, (id, digest)): (Decided, _)| Evaluated {
                 told: decided.told,
@@ -102,7 +114,7 @@ async fn decide_one(
     gateway: &Gateway,
     asker: Asker<'_>,
     question: &Question,
-) -> Result<(Decided, Trail), EvaluationError> {
+) -> Result<(Decided, Trail, BTreeSet<PatientId>), EvaluationError> {
     let (mut trail, permit) = begin(gateway, asker, "evaluate")?;
     trail.interaction = Some(question.interaction.clone());
     trail.resource_type = Some(question.resource_type);
@@ -113,10 +125,51 @@ async fn decide_one(
         Reading::Deleted { .. } | Reading::Absent => None,
     };
     let patients = stored.as_ref().map(patients_of).unwrap_or_default();
-    let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, trail.at);
+    // After the read: what ended meanwhile is not in force.
+    let at = gateway.app.now();
+    let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, at);
+    let offered = ways.iter().any(|way| {
+        let plan = way.plan.as_ref();
+        plan.is_ok_and(|plan| plan.offers(&question.interaction, question.resource_type))
+    });
     let mut decided = judge_ways(gateway, question, ways, stored.as_ref(), &mut trail);
-    decided.explanation = trail.explanation(&gateway.app);
-    Ok((decided, trail))
+    decided.told = told(question, &decided, offered);
+    // A tree that does not say what was decided would mislead.
+    decided.explanation = trail.explanation(&gateway.app).filter(|tree| {
+        tree.effect == decided.decision.effect && tree.reasons == decided.decision.reasons
+    });
+    Ok((decided, trail, patients))
+}
+
+/// What of a decision the one who would act may be told: nothing that depends on the record.
+///
+/// The ways of a patient or proxy are found by the patients that the record names, so that none of
+/// their refusals may be told apart.
+fn told(question: &Question, decided: &Decided, offered: bool) -> CallerTold {
+    if decided.decision.is_permit() {
+        return CallerTold::Permitted;
+    }
+    let by_record = matches!(question.subject, EvaluationSubject::Account(_));
+    match decided.told {
+        CallerTold::MayNotAsk(reason) if !offered && !by_record => CallerTold::MayNotAsk(reason),
+        CallerTold::MayNotAsk(_) | CallerTold::NothingToSee | CallerTold::Permitted => {
+            CallerTold::NothingToSee
+        }
+    }
+}
+
+/// Whether one of the ways in that a subject has now is the one by which something was permitted.
+fn still_made(
+    gateway: &Gateway,
+    subject: &EvaluationSubject,
+    purpose: Option<PurposeOfUse>,
+    patients: &BTreeSet<PatientId>,
+    made: &AccessPlan,
+) -> bool {
+    let ways = gateway.app.ways_in(subject, purpose, patients, gateway.app.now());
+    ways.into_iter()
+        .filter_map(|way| way.plan.ok())
+        .any(|now| AccessPlan { at: made.at, ..now } == *made)
 }
 
 /// The first way that permits; otherwise the way in which least stood against it.
@@ -180,7 +233,9 @@ fn judge_way(
     };
     trail.planned(&plan);
     let consent = plan.consent.as_ref().map(|(id, _)| id.clone());
-    if !plan.offers(&question.interaction, question.resource_type) {
+    // As a request would find it: some types only this server writes, and a patch tells what it met.
+    let owned = is_write(&question.interaction) && is_server_owned(question.resource_type);
+    if owned || !plan.offers(&question.interaction, question.resource_type) {
         trail.not_offered(&question.interaction, question.resource_type);
         trail.withhold(&[ReasonCode::ScopeMissing]);
         return Decided {
@@ -196,7 +251,7 @@ fn judge_way(
         let decision = Decision::deny(vec![ReasonCode::FactMissing]);
         return Decided { decision, told: CallerTold::NothingToSee, consent, explanation: None };
     };
-    let judged = view.judge_stored(&question.interaction, stored);
+    let judged = view.judge_before(&question.interaction, None, stored.doc.root(), stored.around);
     trail.note(&judged);
     if !judged.permits() {
         trail.withhold(&judged.decision.reasons);
@@ -253,8 +308,12 @@ async fn find(
         page.next = next;
     }
     let line = Line { trail, outcome: AuditOutcome::Success, status: StatusCode::OK };
+    let made = line.trail.made().cloned();
     record_decisions(gateway, &[line]).await.map_err(|_| EvaluationError::NotLogged)?;
-    if !gateway.app.may_still_evaluate(asker, gateway.app.now()) {
+    // P2: the right to ask, and what was permitted, may end while we read and write.
+    let ResourceQuestion { subject, purpose, .. } = question;
+    let stands = made.is_none_or(|made| still_made(gateway, subject, *purpose, &patients, &made));
+    if !stands || !gateway.app.may_still_evaluate(asker, gateway.app.now()) {
         return Err(EvaluationError::NoAnswer);
     }
     Ok(page)

@@ -5,7 +5,9 @@
 //! So only such requests are let through whose answer is one whole record by its id: the record is
 //! read, decided, and logged by the pipeline as if it were asked for here, and of the answer only
 //! the status is told. Whatever would have to be cut, filtered, counted or searched is refused and
-//! belongs to the FHIR API of this server (leaks 10, 13: proxy and decision must see one path).
+//! belongs to the FHIR API of this server; so does a record that has to go with a notice. The proxy's
+//! server and the upstream of this one must be one and the same: what is decided about is the record
+//! here (leaks 10, 13: proxy and decision must see one path).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use proviso_core::resource_type::ResourceType;
 
 use crate::gateway::Gateway;
 use crate::pipeline;
-use crate::respond::X_REQUEST_ID;
+use crate::respond::{NOTICE, X_REQUEST_ID};
 
 const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
@@ -113,6 +115,8 @@ async fn answer(gateway: &Gateway, read: Option<Request<Body>>) -> Response<Body
     let Some(read) = read else { return told(StatusCode::FORBIDDEN, &HeaderMap::new()) };
     let response = pipeline::answer(gateway, read).await;
     let status = match response.status() {
+        // 42 CFR 2.32: the notice goes with the record, and the proxy would not hand it on.
+        StatusCode::OK if response.headers().contains_key(NOTICE) => StatusCode::FORBIDDEN,
         StatusCode::OK => StatusCode::NO_CONTENT,
         StatusCode::UNAUTHORIZED => StatusCode::UNAUTHORIZED,
         // Too often, no log, no upstream: the proxy must not go on, and may try again.

@@ -16,7 +16,7 @@ use crate::gateway::Gateway;
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// 42 CFR 2.32(a): the statement that accompanies each disclosure.
-const NOTICE: HeaderName = HeaderName::from_static("redisclosure-notice");
+pub(crate) const NOTICE: HeaderName = HeaderName::from_static("redisclosure-notice");
 /// 42 CFR 2.32(b): an explanation of the scope of the consent.
 const NOTICE_CONSENT: HeaderName = HeaderName::from_static("redisclosure-consent");
 

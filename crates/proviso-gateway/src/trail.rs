@@ -42,6 +42,8 @@ pub struct Trail {
     /// Who stands before a page of ours, which takes no token.
     viewer: Option<Viewer>,
     plan: Option<PlanNote>,
+    /// The plan under which everything of it was read or written.
+    made: Option<Box<AccessPlan>>,
     kind: AuditKind,
     /// What was done, when that is no FHIR interaction.
     action: Option<&'static str>,
@@ -139,6 +141,7 @@ impl Trail {
             former: None,
             viewer: None,
             plan: None,
+            made: None,
             kind: AuditKind::Access,
             action: None,
             record: None,
@@ -177,7 +180,13 @@ impl Trail {
         self.caller.as_ref()
     }
 
+    /// The plan under which it was carried out, once there was one.
+    pub(crate) fn made(&self) -> Option<&AccessPlan> {
+        self.made.as_deref()
+    }
+
     pub(crate) fn planned(&mut self, plan: &AccessPlan) {
+        self.made = Some(Box::new(plan.clone()));
         self.plan = Some(PlanNote {
             consent: plan.consent.clone(),
             policy_version: plan.policy_version.clone(),

@@ -174,6 +174,44 @@ async fn the_words_for_the_one_who_would_act_are_the_same_for_hidden_and_absent(
     assert_eq!(words.len(), 1, "{words:?}");
 }
 
+// Covers: design §5, §7: what a teenager told in confidence is, to a parent, as absent
+#[tokio::test]
+async fn a_parent_cannot_tell_a_confidential_record_from_one_that_never_was() {
+    let point = Point::new().await;
+    let listed = async |name: &str| {
+        let search = json!({
+            "subject": account(name), "action": { "name": "read" },
+            "resource": { "type": "Encounter" },
+        });
+        let ids = ids(&all_pages(&point, "search/resource", &search).await);
+        ids.into_iter().collect::<BTreeSet<String>>()
+    };
+    let hidden: Vec<String> =
+        listed("lily").await.difference(&listed("wei").await).cloned().collect();
+    assert!(!hidden.is_empty());
+    let of_maria = listed("maria").await.into_iter().next().unwrap();
+    let mut told = BTreeSet::new();
+    for id in hidden.iter().map(String::as_str).chain(["never-was", of_maria.as_str()]) {
+        let answer = point.decide(account("wei"), "read", "Encounter", id).await;
+        assert_eq!(answer["decision"], false);
+        told.insert(answer["context"]["reason_user"].to_string());
+    }
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+// Covers: leaks 105, 106: what only this server writes, nobody is told that they may write
+#[tokio::test]
+async fn nobody_is_told_that_they_may_change_what_only_the_server_writes() {
+    let point = Point::new().await;
+    let service = json!({ "type": "app", "id": "quality-study" });
+    for action in ["update", "patch", "delete"] {
+        for kind in ["Consent", "AuditEvent", "Subscription", "StructureDefinition"] {
+            let answer = point.decide(service.clone(), action, kind, "one").await;
+            assert_eq!(answer["decision"], false, "{action} {kind}");
+        }
+    }
+}
+
 // Covers: AuthZEN §7 (C-3.2.1 to C-3.2.7, C-3.3)
 #[tokio::test]
 async fn several_questions_get_answers_in_their_order_with_defaults_and_semantics() {
@@ -288,7 +326,7 @@ async fn searches_list_exactly_whom_and_what_single_questions_permit() {
     let actions = json!({ "subject": coach(), "resource": { "type": "Patient", "id": "maria" } });
     let listed = all_pages(&point, "search/action", &actions).await;
     let names: Vec<&str> = listed.iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["read", "vread", "history-instance"]);
+    assert_eq!(names, ["read"]);
 
     for (path, body) in [
         (

@@ -166,7 +166,7 @@ pub struct DecideArgs {
     /// With `--app`: only for this person's connections.
     #[arg(long = "for", value_name = "NAME", requires = "app")]
     pub on_behalf_of: Option<String>,
-    /// What would be done: read, vread, history-instance, update, patch or delete.
+    /// What would be done: read, update, patch or delete.
     #[arg(long, value_name = "ACTION", default_value = "read")]
     pub action: String,
     /// With which record.
