@@ -119,7 +119,7 @@ impl App {
     /// Records a new choice by itself.
     ///
     /// # Errors
-    /// As [`Self::prepare_consent`], or when it could not be saved and logged.
+    /// When the terms are refused, or it could not be saved and logged.
     pub async fn record_consent(
         &self,
         giver: &Account,
