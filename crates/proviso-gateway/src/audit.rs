@@ -270,7 +270,10 @@ fn stands<'a>(
     let Some(caller) = caller else { return true };
     let now = gateway.app.now();
     trails.into_iter().all(|trail| match trail.made() {
-        Some(made) => gateway.app.plan_stands(caller, made, now),
+        Some(made) => {
+            trail.hearing().is_none_or(|hearing| hearing.stands())
+                && gateway.app.plan_stands(caller, made, now)
+        }
         None => gateway.app.still_in_force(caller, now),
     })
 }

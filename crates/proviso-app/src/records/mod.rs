@@ -222,7 +222,7 @@ fn indexer(resource_type: ResourceType) -> Result<&'static Indexer, RecordFault>
 
 /// Every patient named on a resource, as far as its facts know; absolute references to our own
 /// base count as the local ones they are.
-fn patients_of(doc: &Doc, own_base: &str) -> Vec<PatientId> {
+pub(crate) fn patients_of(doc: &Doc, own_base: &str) -> Vec<PatientId> {
     use proviso_core::decision::Belonging;
     match proviso_fhir::compartment::belonging_under(doc.root(), &[own_base]) {
         Belonging::Patients(patients) => patients.into_iter().collect(),

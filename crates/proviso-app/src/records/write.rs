@@ -85,7 +85,7 @@ pub struct Prepared {
     pub before: Option<Record>,
     /// What will be there after.
     pub after: Option<Doc>,
-    op: Option<Op>,
+    ops: Vec<Op>,
     turn: Option<Turn>,
 }
 
@@ -109,7 +109,14 @@ impl Match {
 impl Prepared {
     /// Hands out the operations to commit; none where nothing is to be stored.
     pub fn take_ops(&mut self) -> Vec<Op> {
-        self.op.take().into_iter().collect()
+        std::mem::take(&mut self.ops)
+    }
+
+    /// The same with what another one does, in one commit; what it is and does is still this one.
+    #[must_use]
+    pub fn together_with(mut self, mut other: Self) -> Self {
+        self.ops.append(&mut other.ops);
+        self
     }
 
     /// The weak ETag of the version after the write.
@@ -480,7 +487,7 @@ impl Records {
             at,
             before: Some(before),
             after: None,
-            op: Some(Op::PutRecord { record, expect }),
+            ops: vec![Op::PutRecord { record, expect }],
             turn: None,
         })
     }
@@ -494,7 +501,7 @@ impl Records {
             at: self.clock.now(),
             before: None,
             after: None,
-            op: None,
+            ops: Vec::new(),
             turn: None,
         }
     }
@@ -520,7 +527,7 @@ impl Records {
             at,
             before,
             after: Some(after),
-            op: Some(Op::PutRecord { record, expect }),
+            ops: vec![Op::PutRecord { record, expect }],
             turn: None,
         })
     }
@@ -616,7 +623,7 @@ fn unless_unchanged(prepared: Prepared) -> Prepared {
         version: unchanged.version,
         at: unchanged.at,
         after: Some(unchanged.doc),
-        op: None,
+        ops: Vec::new(),
         ..prepared
     }
 }
@@ -630,7 +637,7 @@ pub(super) fn existing(found: Record) -> Prepared {
         at: found.at,
         after: Some(found.doc.clone()),
         before: Some(found),
-        op: None,
+        ops: Vec::new(),
         turn: None,
     }
 }
