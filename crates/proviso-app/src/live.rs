@@ -18,9 +18,7 @@ use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{Client, Grant};
-use proviso_store::{
-    Batch, CandidateQuery, CommitError, Objection, Op, ReadError, Receipt, Store,
-};
+use proviso_store::{Batch, CandidateQuery, CommitError, Objection, Op, ReadError, Receipt, Store};
 
 use crate::filed::{FiledConsent, FiledSettings, Files, is_filed};
 
@@ -152,10 +150,7 @@ impl Live {
     ///
     /// # Errors
     /// When the store cannot be read; nothing may be decided then.
-    pub async fn load(
-        store: &Store,
-        filed: &Arc<FiledSettings>,
-    ) -> Result<Arc<Self>, ReadError> {
+    pub async fn load(store: &Store, filed: &Arc<FiledSettings>) -> Result<Arc<Self>, ReadError> {
         let epoch = store.epoch().await?;
         let mut state = State::default();
         for client in store.clients().await? {

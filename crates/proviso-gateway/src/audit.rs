@@ -148,7 +148,10 @@ async fn settle_one(
         return Settled::of(of, withdrawn(&outcome), false);
     }
     match commit(gateway, prepared.take_ops(), &[&outcome.line]).await {
-        Ok(()) => Settled::of(of, outcome, true),
+        Ok(()) => {
+            outcome.line.trail.has_filed();
+            Settled::of(of, outcome, true)
+        }
         Err(problem) => {
             let refused = Outcome::refused(outcome.line.trail, &problem.into());
             Settled::of(of, refused, false)

@@ -15,6 +15,7 @@ use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
 
 use crate::classify::{Asked, Classified, Conditions, Together, Which};
+use crate::forward::refuse_filing;
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
@@ -103,21 +104,14 @@ pub async fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitt
     let mut permitted = admit(gateway, classified).await?;
     let Parts { view, trail, interaction, .. } = &mut permitted.parts;
     let judged = match &permitted.asked {
-        Asked::Create { doc, .. } => new_image(gateway, doc)
-            .and_then(|image| may_write(view, &Interaction::Create, &image, trail)),
+        Asked::Create { doc, .. } => may_create(gateway, view, [doc], trail),
         Asked::Update { which: Which::Id(_), doc, .. } => may_write(view, interaction, doc, trail),
         Asked::File { doc, documents } => {
-            let documents = documents.iter();
-            std::iter::once(doc).chain(documents).try_for_each(|doc| {
-                new_image(gateway, doc)
-                    .and_then(|image| may_write(view, &Interaction::Create, &image, trail))
-            })
+            let all = std::iter::once(doc).chain(documents);
+            understood(gateway, doc).and_then(|()| may_create(gateway, view, all, trail))
         }
         Asked::Refile { doc, .. } => may_write(view, interaction, doc, trail),
-        Asked::Revoke { documents, .. } => documents.iter().try_for_each(|doc| {
-            new_image(gateway, doc)
-                .and_then(|image| may_write(view, &Interaction::Create, &image, trail))
-        }),
+        Asked::Revoke { documents, .. } => may_create(gateway, view, documents, trail),
         // What would result is known once the resource that is changed has been found.
         Asked::Update { which: Which::Matching(_), .. }
         | Asked::Patch { .. }
@@ -147,8 +141,8 @@ pub async fn decide_together(
     for (index, classified) in entries.into_iter().enumerate() {
         // The registry keeps consents by rules of its own, one by one.
         if classified.asked.is_for_registry() {
-            let refusal = Refusal::from(Problem::ServerOwned)
-                .because(&[ReasonCode::InteractionNotOffered]);
+            let refusal =
+                Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
             return Err(Stopped::new(refusal, classified.trail).in_entry(index));
         }
         let is_change = is_write(&classified.interaction);
@@ -294,6 +288,24 @@ fn new_image(gateway: &Gateway, doc: &Doc) -> Result<Doc, Refusal> {
     let mut edit = Edit::new(doc);
     edit.set(doc.root(), "id", write::string_text(&id).as_bytes());
     edit.finish_doc().map_err(|_| Problem::BodyMalformed.into())
+}
+
+fn may_create<'a>(
+    gateway: &Gateway,
+    view: &View,
+    docs: impl IntoIterator<Item = &'a Doc>,
+    trail: &mut Trail,
+) -> Result<(), Refusal> {
+    docs.into_iter().try_for_each(|doc| {
+        let image = new_image(gateway, doc)?;
+        may_write(view, &Interaction::Create, &image, trail)
+    })
+}
+
+/// Whether a Consent that is to be filed says what can be enforced.
+fn understood(gateway: &Gateway, doc: &Doc) -> Result<(), Refusal> {
+    let checked = gateway.app.check_filing(doc, None);
+    checked.map(drop).map_err(|error| refuse_filing(&error))
 }
 
 /// Judges the resource that would result, then whether it is one (leaks 85, 86, 87).

@@ -28,6 +28,7 @@ mod filing;
 mod together;
 
 pub(crate) use change::{Carried, Change, Written, refuse_patch};
+pub(crate) use filing::refuse as refuse_filing;
 pub(crate) use together::ForwardedParts;
 pub use together::{ForwardedTogether, forward_together};
 

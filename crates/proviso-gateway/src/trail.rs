@@ -207,6 +207,13 @@ impl Trail {
         });
     }
 
+    /// What was to be filed is filed: it is no change that happened meanwhile.
+    pub(crate) fn has_filed(&mut self) {
+        if self.resource_type == Some(ResourceType::CONSENT) {
+            self.hearing = None;
+        }
+    }
+
     /// Notes what a plan or a denial was made from.
     pub(crate) fn asked_of(&mut self, planned: &Planned) {
         let mut record = DecisionRecord::new(planned.request.clone());

@@ -18,8 +18,8 @@ use proviso_core::consent::{
     Capacity, ConsentTerms, ConsentVersion, DurationChoice, NamedConsent, OfflineAccess, Recipient,
 };
 use proviso_core::decision::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, FiledRule, Labels,
-    OrgGround, ResourceFacts, plan,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, FiledRule, Labels, OrgGround,
+    ResourceFacts, plan,
 };
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::interaction::Interaction;
@@ -107,12 +107,7 @@ fn ground(mode: AccessMode<'_>, account: Option<&AccountId>, client: &ClientId) 
         | AccessMode::PatientDirected { .. }
         | AccessMode::OwnRecord { .. } => PurposeSet::EMPTY,
     };
-    OrgGround {
-        version: policy.version().to_owned(),
-        staff,
-        services,
-        filed: FiledRule::default(),
-    }
+    OrgGround { version: policy.version().to_owned(), staff, services, filed: FiledRule::default() }
 }
 
 /// One person or service, and one way in which they ask.

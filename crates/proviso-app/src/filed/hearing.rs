@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use proviso_core::consent::provision::{Coding, Fact, Identities, Plan, Purpose, RequestFacts};
 use proviso_core::consent::provision::{ACTION_SYSTEM, PURPOSE_SYSTEM, RecordFacts};
+use proviso_core::consent::provision::{Coding, Fact, Identities, Plan, Purpose, RequestFacts};
 use proviso_core::decision::record::{RecordedMode, RecordedRequest};
 use proviso_core::decision::{
     Belonging, FiledAnswer, FiledAnswers, FiledDirective, FiledRequest, FiledVersion, Labels, hear,

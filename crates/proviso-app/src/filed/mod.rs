@@ -78,8 +78,7 @@ impl FiledSettings {
         doc: &Doc,
         version: Version,
     ) -> Result<ReadConsent, proviso_fhir::consent::ConsentRefusal> {
-        let context =
-            Context { own_base: &self.base, understood: &self.understood, policies: &[] };
+        let context = Context { own_base: &self.base, understood: &self.understood, policies: &[] };
         read(doc, version, &self.zone, &context)
     }
 }
@@ -152,11 +151,7 @@ impl FiledConsent {
 
     /// Which version this is.
     pub fn version(&self) -> FiledVersion {
-        FiledVersion {
-            consent: self.id.clone(),
-            number: self.number,
-            name: self.name.clone(),
-        }
+        FiledVersion { consent: self.id.clone(), number: self.number, name: self.name.clone() }
     }
 
     /// What has to be assumed of a patient whose consents cannot be asked for.

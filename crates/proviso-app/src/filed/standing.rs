@@ -70,7 +70,8 @@ impl App {
         who.known.insert(identifier(CLIENT_SYSTEM, request.client.as_str()));
         if let Some(account) = &request.account {
             who.known.insert(identifier(ACCOUNT_SYSTEM, account.as_str()));
-            if let Some((kind, id)) = self.live.account(account).and_then(|own| own.fhir_user.clone())
+            if let Some((kind, id)) =
+                self.live.account(account).and_then(|own| own.fhir_user.clone())
             {
                 who.known.insert(Who::reference(format!("{kind}/{id}")));
             }

@@ -155,9 +155,7 @@ fn times_of(warning: &DialectWarning, language: Language) -> String {
 
 fn relation_of(warning: &DialectWarning, language: Language) -> Option<String> {
     let record = &warning.difference.record;
-    let first = |fact: &Fact<BTreeSet<Who>>| {
-        fact.known().and_then(|all| all.first()).map(name)
-    };
+    let first = |fact: &Fact<BTreeSet<Who>>| fact.known().and_then(|all| all.first()).map(name);
     let english = language == Language::English;
     if let Some(target) = first(&record.refers_to) {
         let text = if english { "it refers to" } else { "se refiere a" };

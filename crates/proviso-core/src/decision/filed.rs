@@ -17,7 +17,9 @@ use crate::id::{ConsentVersionId, PatientId, ResourceId};
 use crate::time::At;
 
 /// Whether consents on file have a say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum FiledRule {
     /// They have none: patients look at their own record.
@@ -112,7 +114,10 @@ impl FiledAnswers {
             let outcome = hear(&heard?, request, &self.record);
             Ok(FiledAnswer { outcome, ..answer.clone() })
         });
-        Ok(Box::new(Self { record: self.record.clone(), answers: answers.collect::<Result<_, _>>()? }))
+        Ok(Box::new(Self {
+            record: self.record.clone(),
+            answers: answers.collect::<Result<_, _>>()?,
+        }))
     }
 
     /// The versions that were heard.
@@ -127,11 +132,7 @@ impl FiledAnswers {
 }
 
 /// What consents of one patient that are in force say together of a record.
-pub fn hear(
-    heard: &[&FiledDirective],
-    request: &FiledRequest,
-    record: &RecordFacts,
-) -> Outcome {
+pub fn hear(heard: &[&FiledDirective], request: &FiledRequest, record: &RecordFacts) -> Outcome {
     let evaluations: Vec<_> = heard
         .iter()
         .map(|own| (own.recorded_at, evaluate(&own.directive, &request.facts, record)))

@@ -18,8 +18,7 @@ use crate::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeFilter}
 
 /// Types that the server itself keeps: they record what was allowed and done, so nobody writes
 /// them through the data path (design §7). Consents have a rule of their own below.
-const GOVERNANCE_TYPES: [ResourceType; 2] =
-    [ResourceType::AUDIT_EVENT, ResourceType::PROVENANCE];
+const GOVERNANCE_TYPES: [ResourceType; 2] = [ResourceType::AUDIT_EVENT, ResourceType::PROVENANCE];
 
 /// Whether a scope speaks of a type. No scope for everything reaches a Consent: it tells what a
 /// patient keeps from whom, so only a scope that names it does.
@@ -194,8 +193,7 @@ impl AccessPlan {
             // How close the closest scope came decides which reason is given.
             let mut closest = ReasonCode::ScopeMissing;
             let reached = scopes.iter().any(|scope| {
-                if !single.is_subset_of(scope.permissions)
-                    || !speaks_of(scope, facts.resource_type)
+                if !single.is_subset_of(scope.permissions) || !speaks_of(scope, facts.resource_type)
                 {
                     return false;
                 }

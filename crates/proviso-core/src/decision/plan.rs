@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use super::trace::{Check, Detail, Trace};
 use super::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, PatientReach, org_rules,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, PatientReach,
+    org_rules,
 };
 use crate::account::{ActorKind, Relationship, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};

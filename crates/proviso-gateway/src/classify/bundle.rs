@@ -8,7 +8,9 @@ use proviso_fhir::bundle::{BundleError, IncomingBundle, IncomingEntry, IncomingK
 use proviso_fhir::classify::classify_entry;
 use proviso_fhir::json::Doc;
 
-use super::{Body, Classified, EntryHeaders, Return, Together, Work, refuse_json, refuse_path, single};
+use super::{
+    Body, Classified, EntryHeaders, Return, Together, Work, refuse_json, refuse_path, single,
+};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;

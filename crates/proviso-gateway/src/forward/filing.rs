@@ -102,8 +102,7 @@ async fn replace(
     let expected = Match::Version(version.ok_or(Problem::Unavailable)?);
     let records = gateway.app.records();
     let bytes = doc.bytes().to_vec();
-    let prepared =
-        records.update(ResourceType::CONSENT, id, bytes, expected, NewIds::Server).await;
+    let prepared = records.update(ResourceType::CONSENT, id, bytes, expected, NewIds::Server).await;
     prepared.map_err(embedded::refusal)
 }
 

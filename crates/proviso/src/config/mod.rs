@@ -340,7 +340,14 @@ fn filed(values: &Values, public_url: &str) -> Result<FiledSettings, ConfigError
     let staff = rule("consent.filed_for_staff");
     let services = rule("consent.filed_for_services");
     let base = format!("{public_url}/fhir/r4");
-    Ok(FiledSettings { zone, organization, combination, staff, services, ..FiledSettings::new(base) })
+    Ok(FiledSettings {
+        zone,
+        organization,
+        combination,
+        staff,
+        services,
+        ..FiledSettings::new(base)
+    })
 }
 
 fn rates(values: &Values) -> Result<RateConfig, ConfigError> {

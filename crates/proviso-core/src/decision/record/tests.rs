@@ -88,12 +88,21 @@ fn what_is_not_at_hand_is_named_and_nothing_is_guessed() {
     let world = one_of(|world| world.consent().is_some() && world.permits());
     let record = recorded(core::slice::from_ref(&world));
     let needed = world.consent().unwrap().id().clone();
-    assert_eq!(record.replay(None, &filed_at_hand()), Err(ReplayError::ConsentMissing(needed.clone())));
+    assert_eq!(
+        record.replay(None, &filed_at_hand()),
+        Err(ReplayError::ConsentMissing(needed.clone()))
+    );
     let other = one_of(|other| other.consent().is_some_and(|named| *named.id() != needed));
-    assert_eq!(record.replay(other.consent(), &filed_at_hand()), Err(ReplayError::ConsentMissing(needed)));
+    assert_eq!(
+        record.replay(other.consent(), &filed_at_hand()),
+        Err(ReplayError::ConsentMissing(needed))
+    );
 
     let older = DecisionRecord { engine: "decision/0".into(), ..record };
-    assert_eq!(older.replay(None, &filed_at_hand()), Err(ReplayError::OtherEngine("decision/0".into())));
+    assert_eq!(
+        older.replay(None, &filed_at_hand()),
+        Err(ReplayError::OtherEngine("decision/0".into()))
+    );
 }
 
 #[test]
