@@ -93,6 +93,7 @@ impl App {
         });
         app.log_start(first_start).await?;
         app.adopt_labels().await?;
+        app.adopt_choices().await?;
         Ok(app)
     }
 

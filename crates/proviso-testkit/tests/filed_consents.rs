@@ -544,7 +544,8 @@ async fn nobody_else_reads_or_files_a_consent() {
         "request": {"method": "POST", "url": "Consent"}}]});
     let together = registry.send(Method::POST, "", &bundle).await;
     assert_eq!(together.status, StatusCode::FORBIDDEN, "{}", together.json());
-    assert_eq!(registry.get("Consent?patient=a").await.entries().len(), 1);
+    // The one that was filed, and the patient's choice about the app.
+    assert_eq!(registry.get("Consent?patient=a").await.entries().len(), 2);
 }
 
 /// Two worlds that differ in what a consent on file withholds, and in nothing else, give an app the
@@ -603,4 +604,40 @@ async fn no_log_no_filing() {
     registry.world.faults.fail_commits(false);
     assert_eq!(registry.get("Consent?patient=a").await.entries(), Vec::<String>::new());
     assert!(sees(&registry.world, &app, "Observation/a-lab").await);
+}
+
+// Covers: design P4, one versioned object
+#[tokio::test]
+async fn a_choice_made_here_is_a_consent_that_a_registry_reads_and_does_not_change() {
+    let registry = Registry::new().await;
+    let access = registry.world.share("glucose-coach", &terms(NARROW)).await.unwrap();
+    let found = registry.get("Consent?patient=a&status=active").await;
+    let named = access.consent.as_ref().unwrap();
+    let id = named.version().consent.as_str().replacen('_', "-", 1);
+    assert_eq!(found.entries(), [format!("Consent/{id}")]);
+    let path = format!("Consent/{id}");
+    let read = registry.get(&path).await.json();
+    let names = read["identifier"].to_string();
+    assert!(names.contains(named.id().as_str()), "its version has the name of the choice: {names}");
+    assert!(sees(&registry.world, &access.token, "Observation/a-lab").await, "nothing is withheld");
+
+    for status in ["inactive", "entered-in-error"] {
+        let mut changed = read.clone();
+        changed["status"] = json!(status);
+        let refused = registry.send(Method::PUT, &path, &changed).await;
+        assert_eq!(refused.code(), "choice-made-here", "{}", refused.json());
+    }
+    assert_eq!(registry.revoke(&id).await.code(), "choice-made-here");
+
+    registry.world.stop_sharing(&access).await.unwrap();
+    let stopped = registry.get(&path).await.json();
+    assert_eq!(
+        (&stopped["status"], &stopped["meta"]["versionId"]),
+        (&json!("inactive"), &json!("2"))
+    );
+    assert_eq!(registry.get(&format!("{path}/_history")).await.entries().len(), 2);
+    assert_eq!(
+        registry.get("Consent?patient=a&status=active").await.entries(),
+        Vec::<String>::new()
+    );
 }

@@ -7,6 +7,7 @@
 
 mod filing;
 mod hearing;
+mod picture;
 mod standing;
 mod warning;
 
@@ -31,6 +32,7 @@ pub use filing::{Filing, FilingError, FilingRefusal, revoked};
 pub use hearing::Hearing;
 pub use warning::{DialectWarning, warnings};
 
+pub(crate) use picture::with_pictures;
 pub(crate) use standing::Directory;
 
 /// Names the encoding, so that a later one can never yield the name of this one.

@@ -22,6 +22,7 @@ use proviso_store::{Expect, Op, RangeKey, RecordMethod, RecordVersion};
 use super::relabel::labels_of;
 use super::turn::Turn;
 use super::{PageStart, Reading, Record, RecordFault, Records, Search, View, indexer, patients_of};
+use crate::filed::{FiledSettings, Version as FhirVersion, is_choice};
 
 /// LIMIT: candidates looked at for the criteria of one conditional interaction. Criteria that name
 /// something (an identifier, a code of one patient) are found by an index and look at few.
@@ -518,7 +519,9 @@ impl Records {
         let Layout { change, version, expect } = layout;
         let method =
             if change == Change::Created { RecordMethod::Create } else { RecordMethod::Update };
-        let (record, after) = version_of(doc, &id, (version, at, method), &self.writing())?;
+        let writing = self.writing();
+        writing.may_be_kept(doc, &id)?;
+        let (record, after) = version_of(doc, &id, (version, at, method), &writing)?;
         Ok(Prepared {
             change,
             resource_type,
@@ -555,11 +558,40 @@ pub(super) fn acceptable(resource_type: ResourceType, body: Vec<u8>) -> Result<D
 pub(super) struct Writing {
     pub(super) own_base: String,
     pub(super) labels: Arc<RuleSet>,
+    pub(super) filed: Arc<FiledSettings>,
+}
+
+impl Writing {
+    /// No Consent is kept that is not understood, whichever way it comes: it would be taken for one
+    /// that is enforced. Nor one that could be taken for a choice made here.
+    pub(super) fn may_be_kept(&self, doc: &Doc, id: &ResourceId) -> Result<(), RecordFault> {
+        if doc.resource_type() != Some(ResourceType::CONSENT) {
+            return Ok(());
+        }
+        if is_choice(id) {
+            return Err(RecordFault::WrongId);
+        }
+        self.filed.read(doc, FhirVersion::R4).map(drop).map_err(RecordFault::NotUnderstood)
+    }
 }
 
 impl Records {
     pub(super) fn writing(&self) -> Writing {
-        Writing { own_base: self.base.clone(), labels: Arc::clone(&self.labels) }
+        Writing {
+            own_base: self.base.clone(),
+            labels: Arc::clone(&self.labels),
+            filed: Arc::clone(&self.filed),
+        }
+    }
+
+    /// A version as the store keeps it, for a resource that this server writes itself.
+    pub(crate) fn version_at(
+        &self,
+        doc: &Doc,
+        id: &ResourceId,
+        which: (u64, At, RecordMethod),
+    ) -> Result<RecordVersion, RecordFault> {
+        Ok(version_of(doc, id, which, &self.writing())?.0)
     }
 }
 
