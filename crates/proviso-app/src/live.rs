@@ -281,6 +281,11 @@ impl Live {
         }
     }
 
+    /// How many consents on file of a patient are enforced.
+    pub fn filed_in_use(&self, patient: &PatientId) -> usize {
+        self.filed_of(patient).len()
+    }
+
     /// Whether anybody has a consent on file.
     pub(crate) fn has_filed(&self) -> bool {
         self.state.read().map_or(true, |state| state.files.any())

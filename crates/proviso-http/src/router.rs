@@ -90,6 +90,7 @@ fn page_routes() -> Routes {
         ("/portal/people/{consent}/stop", get(portal::people::ask_stop).post(portal::people::stop)),
         ("/portal/people/{consent}/stopped", get(portal::people::show_stopped)),
         ("/portal/activity", get(portal::activity::show)),
+        ("/portal/choices", get(portal::filed::show)),
         ("/launch", get(launch::show).post(launch::submit)),
     ]
 }

@@ -127,7 +127,10 @@ impl World {
         app.ask_visits_of(Arc::downgrade(&visits));
         let evaluations: Arc<dyn Evaluations> = gateway.clone();
         app.ask_evaluations_of(Arc::downgrade(&evaluations));
-        let router = axum::Router::new().nest_service("/fhir/r4", proviso_gateway::router(gateway));
+        let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
+        let router = axum::Router::new()
+            .nest("/api/v1/consents", consents)
+            .nest_service("/fhir/r4", proviso_gateway::router(gateway));
         Ok(Self { app, clock, faults, router })
     }
 

@@ -76,7 +76,9 @@ pub fn planes(
     app.ask_evaluations_of(Arc::downgrade(&evaluations));
     let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
     let asked = proviso_gateway::forward_auth_router(Arc::clone(&gateway));
+    let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
     Ok(control
+        .nest("/api/v1/consents", consents)
         .nest_service("/access/v1/http", asked)
         .nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }
