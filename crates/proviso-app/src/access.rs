@@ -5,9 +5,8 @@
 use std::sync::Arc;
 
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
-use proviso_core::category::{CategorySet, PurposeOfUse};
+use proviso_core::category::PurposeOfUse;
 use proviso_core::consent::NamedConsent;
-use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
@@ -264,8 +263,8 @@ fn chain_stands(
             by: Delegate::Patient(version.patient.clone()),
             to: person.clone(),
             period: mandate.period,
-            categories: CategorySet::all(),
-            sensitive: proxy_sensitive(),
+            categories: mandate.proxy_categories(),
+            sensitive: mandate.proxy_sensitive_at(at),
         },
         DelegationLink {
             by: person,

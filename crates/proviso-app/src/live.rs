@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use proviso_core::account::{Account, Relationship, RelationshipKind};
-use proviso_core::category::CategorySet;
+use proviso_core::category::{CategorySet, SensitiveSet};
 use proviso_core::consent::NamedConsent;
+use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
@@ -54,6 +55,8 @@ struct State {
     grants_of: HashMap<ClientId, BTreeSet<GrantId>>,
     consents: HashMap<ConsentId, Arc<NamedConsent>>,
     relationships: HashMap<AccountId, HashMap<RelationshipKey, Stamped<Relationship>>>,
+    /// Who acts or acted for a patient.
+    proxies_of: HashMap<PatientId, BTreeSet<AccountId>>,
     objections: HashMap<PatientId, Stamped<CategorySet>>,
     files: Files,
     changes: u32,
@@ -311,17 +314,22 @@ impl Live {
 
     /// The relationships in which people act for a patient, whatever their period.
     pub fn acting_for(&self, patient: &PatientId) -> Vec<Relationship> {
-        let acts =
-            |own: &Relationship| own.kind == RelationshipKind::Proxy && own.patient == *patient;
-        let mut found = self
-            .read(|state| {
-                let all = state.relationships.values().flat_map(HashMap::values);
-                let limited = all.map(|own| own.value.clone().limited());
-                Some(limited.filter(acts).collect::<Vec<_>>())
-            })
-            .unwrap_or_default();
-        found.sort_by(|a, b| a.account.cmp(&b.account));
-        found
+        let key = (patient.clone(), RelationshipKind::Proxy);
+        self.read(|state| {
+            // Ordered, as the accounts are.
+            let accounts = state.proxies_of.get(patient)?.iter();
+            let own = accounts.filter_map(|account| state.relationships.get(account)?.get(&key));
+            Some(own.map(|own| own.value.clone().limited()).collect())
+        })
+        .unwrap_or_default()
+    }
+
+    /// The sensitive kinds that everybody who acts for a patient at an instant may see. Whoever
+    /// cannot be asked hides.
+    pub(crate) fn open_to_proxies(&self, patient: &PatientId, at: At) -> SensitiveSet {
+        let own = self.acting_for(patient);
+        let acting = own.iter().filter(|own| own.period.contains(at));
+        acting.fold(proxy_sensitive(), |open, own| open.intersection(own.proxy_sensitive_at(at)))
     }
 
     /// A grant and everything around it, as of one moment.
@@ -384,6 +392,10 @@ impl State {
             }
             Change::Relationship(own) => {
                 let key = (own.patient.clone(), own.kind);
+                if own.kind == RelationshipKind::Proxy {
+                    let of_patient = self.proxies_of.entry(own.patient.clone()).or_default();
+                    of_patient.insert(own.account.clone());
+                }
                 let of_account = self.relationships.entry(own.account.clone()).or_default();
                 put(of_account, key, epoch, own);
             }

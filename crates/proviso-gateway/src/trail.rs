@@ -14,7 +14,6 @@ use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use proviso_core::decision::explain::Explanation;
-use proviso_core::decision::org_rules::proxy_may_know;
 use proviso_core::decision::record::DecisionRecord;
 use proviso_core::decision::{AccessPlan, Belonging, Labels};
 use proviso_core::id::{
@@ -268,7 +267,7 @@ impl Trail {
         if let Some(Labels::Known(kinds)) = judged.facts.as_ref().map(|facts| facts.labels) {
             self.disclosed = self.disclosed.union(kinds);
         }
-        if is_open(judged) {
+        if judged.is_open_to_proxies() {
             self.for_proxies.released = self.for_proxies.released.saturating_add(1);
         }
         self.grounds.extend(&judged.decision.reasons);
@@ -303,7 +302,7 @@ impl Trail {
             self.sensitive = self.sensitive.union(kinds);
         }
         if let Belonging::Patients(patients) = &facts.belonging
-            && is_open(judged)
+            && judged.is_open_to_proxies()
         {
             self.for_proxies.patients.extend(patients.iter().cloned());
             self.for_proxies.categories = self.for_proxies.categories.union(facts.categories);
@@ -425,13 +424,6 @@ impl Trail {
             record,
         })
     }
-}
-
-/// Whether a resource is a patient's, and one that those who act for the patient may know of.
-fn is_open(judged: &Judged) -> bool {
-    judged.facts.as_ref().is_some_and(|facts| {
-        matches!(facts.belonging, Belonging::Patients(_)) && proxy_may_know(facts.labels)
-    })
 }
 
 /// Whom a person acts for, when the patient in context is somebody else.

@@ -450,7 +450,11 @@ fn people_page(visit: &Visit, person: &Person) -> PeoplePage {
         name: "Grace Okoro".to_owned(),
         period: Period { start: Some(at("2024-12-01T07:00:00Z")), end: None },
         mandate: Some(Mandate {
-            basis: MandateBasis::Parent { of_age: at("2029-04-22T07:00:00Z") },
+            basis: MandateBasis::Parent {
+                of_age: at("2029-04-22T07:00:00Z"),
+                confidential_from: Some(at("2023-04-22T07:00:00Z")),
+            },
+            categories: CategorySet::all(),
             approved_at: at("2026-05-01T10:00:00Z"),
             approved_by: None,
             reapprove_days: Some(365),

@@ -201,10 +201,10 @@ impl App {
         if choice.categories.is_empty() {
             return Ok(Err(ChoiceProblem::NothingChosen));
         }
-        let offered = self.offered_sensitive(capacity, patient).await?;
-        if !choice.categories.is_subset_of(requested_categories(scopes))
-            || !choice.sensitive.is_subset_of(offered)
-        {
+        let own = self.proxy_scope(&person.account, patient);
+        let offered = self.offered_sensitive(capacity, own.sensitive, patient).await?;
+        let categories = requested_categories(scopes).intersection(own.categories);
+        if !choice.categories.is_subset_of(categories) || !choice.sensitive.is_subset_of(offered) {
             return Ok(Err(ChoiceProblem::NotOffered));
         }
         let asked_offline = scopes.contains(&Scope::OfflineAccess);

@@ -38,6 +38,9 @@ pub mod people {
     pub const LILY_BORN: Date = date(2011, 4, 22);
     /// The day on which Lily comes of age.
     pub const LILY_OF_AGE: Date = date(2029, 4, 22);
+    /// From this day on she has care that stays between her and her clinicians (Arizona: 12, as the
+    /// lowest age of the table).
+    pub const LILY_CONFIDENTIAL_FROM: Date = date(2023, 4, 22);
     /// The day after the last day of Grace's proxy access.
     pub const GRACE_UNTIL: Date = date(2027, 7, 1);
 
