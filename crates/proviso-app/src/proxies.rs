@@ -142,14 +142,11 @@ impl App {
         }
         let at = self.now();
         let own = self.stored_proxy(proxy, patient).await?;
-        if own.period.end.is_some_and(|end| end <= at) {
-            return Err(ProxyError::NotFound);
-        }
-        let period = Period { end: Some(at), ..own.period };
-        self.put_proxy(by, Relationship { period, ..own }, "proxy-end", via).await
+        let ended = ended_now(own, at).ok_or(ProxyError::NotFound)?;
+        self.put_proxy(by, ended, "proxy-end", via).await
     }
 
-    async fn stored_proxy(
+    pub(crate) async fn stored_proxy(
         &self,
         proxy: &AccountId,
         patient: &PatientId,
@@ -191,6 +188,14 @@ impl App {
         let born = self.birth_date(patient).await?.ok_or(ProxyError::NoBirthDate)?;
         row.of_age_at(born, utc_offset_secs).ok_or(ProxyError::NoBirthDate)
     }
+}
+
+/// A relationship that ends now; `None` for one that has ended.
+pub(crate) fn ended_now(own: Relationship, at: At) -> Option<Relationship> {
+    if own.period.end.is_some_and(|end| end <= at) {
+        return None;
+    }
+    Some(Relationship { period: Period { end: Some(at), ..own.period }, ..own })
 }
 
 fn may_approve(by: &Account) -> Result<(), ProxyError> {

@@ -8,11 +8,14 @@ use std::sync::Arc;
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::{Asker, EvaluationError};
-use proviso_core::decision::Decision;
+use proviso_app::simulate::Viewer;
+use proviso_core::decision::{AccessPlan, Decision};
+use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, ScopeSyntax};
+use proviso_core::time::At;
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
 use proviso_fhir::label::RuleSet;
@@ -217,6 +220,28 @@ pub(crate) fn decide_to_evaluate(
 ) -> Result<Permit, EvaluationError> {
     let may = gateway.app.may_still_evaluate(asker, trail.at);
     may.then_some(Permit(())).ok_or(EvaluationError::NoAnswer)
+}
+
+/// Permits to look through one patient's records for what others could see of them. A person before
+/// a page of ours sees what they may see themselves, so their own plan comes along; an officer's
+/// tool gets no contents.
+pub(crate) fn decide_to_simulate(
+    gateway: &Gateway,
+    viewer: Viewer<'_>,
+    patient: &PatientId,
+    at: At,
+) -> Result<(Permit, Option<AccessPlan>), Decision> {
+    match viewer {
+        Viewer::Officer(asker) => {
+            let may = gateway.app.may_still_evaluate(asker, at);
+            let refused = || Decision::deny(vec![ReasonCode::ScopeMissing]);
+            may.then_some((Permit(()), None)).ok_or_else(refused)
+        }
+        Viewer::Person { person, .. } => {
+            let plan = gateway.app.plan_own_record(&person.account.id, patient, at)?;
+            Ok((Permit(()), Some(plan)))
+        }
+    }
 }
 
 fn denied(denial: &Decision) -> Refusal {

@@ -18,7 +18,9 @@ use proviso_core::category::PurposeOfUse;
 use proviso_core::decision::explain::{CallerTold, Explanation};
 use proviso_core::decision::{AccessPlan, Belonging, Decision};
 use proviso_core::id::PatientId;
+use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
+use proviso_core::resource_type::ResourceType;
 use proviso_fhir::compartment::belonging;
 use proviso_fhir::search::{Context, Query, SearchScope};
 
@@ -184,11 +186,8 @@ fn judge_ways(
     for way in ways {
         let mut own = trail.clone();
         let decided = judge_way(gateway, question, way, stored, &mut own);
-        let nearer = closest.as_ref().is_none_or(|(known, _)| {
-            decided.decision.is_permit()
-                || decided.decision.reasons.len() < known.decision.reasons.len()
-        });
-        if nearer {
+        let known = closest.as_ref().map(|(known, _)| &known.decision);
+        if is_nearer(&decided.decision, known) {
             let permits = decided.decision.is_permit();
             closest = Some((decided, own));
             if permits {
@@ -233,9 +232,8 @@ fn judge_way(
     };
     trail.planned(&plan);
     let consent = plan.consent.as_ref().map(|(id, _)| id.clone());
-    // As a request would find it: some types only this server writes, and a patch tells what it met.
-    let owned = is_write(&question.interaction) && is_server_owned(question.resource_type);
-    if owned || !plan.offers(&question.interaction, question.resource_type) {
+    // As a request would find it: a patch tells what it met.
+    if !may_be_asked(&plan, &question.interaction, question.resource_type) {
         trail.not_offered(&question.interaction, question.resource_type);
         trail.withhold(&[ReasonCode::ScopeMissing]);
         return Decided {
@@ -260,7 +258,23 @@ fn judge_way(
     Decided { decision: judged.decision, told, consent, explanation: None }
 }
 
-fn patients_of(stored: &Stored) -> BTreeSet<PatientId> {
+/// Whether a plan offers this at all, as a request would find it: some types only this server writes.
+pub(crate) fn may_be_asked(
+    plan: &AccessPlan,
+    interaction: &Interaction,
+    resource_type: ResourceType,
+) -> bool {
+    let owned = is_write(interaction) && is_server_owned(resource_type);
+    !owned && plan.offers(interaction, resource_type)
+}
+
+/// Whether a decision comes nearer to a permit than what is known: of several ways, the first that
+/// permits counts, and otherwise the one in which least stood in the way.
+pub(crate) fn is_nearer(decision: &Decision, known: Option<&Decision>) -> bool {
+    known.is_none_or(|known| decision.is_permit() || decision.reasons.len() < known.reasons.len())
+}
+
+pub(crate) fn patients_of(stored: &Stored) -> BTreeSet<PatientId> {
     match belonging(stored.doc.root()) {
         Belonging::Patients(patients) => patients,
         Belonging::Directory | Belonging::Unknown => BTreeSet::new(),
