@@ -100,6 +100,12 @@ impl HomePage {
                 href: person.address("/portal/people"),
                 link: t.say("home-people-link"),
             });
+            cards.push(Card {
+                title: t.say("who-title"),
+                lines: vec![t.say("home-who-text")],
+                href: person.address("/portal/who"),
+                link: t.say("home-who-link"),
+            });
             let lines = if facts.latest.is_empty() {
                 vec![t.say("home-activity-none")]
             } else {
