@@ -314,8 +314,8 @@ async fn what_is_simulated_is_what_happens_when_it_is_really_done() {
     let mut dice = Dice(7);
     let mut tokens: Vec<String> = Vec::new();
     let mut changes = [0; 3];
-    for round in 0..10 {
-        let reality = stage.read(&tokens, &all).await;
+    let mut reality = Keys::new();
+    for round in 0..9 {
         let consent = stage.consent("maria", "glucose-coach").await;
         let what = if consent.is_none() { 0 } else { dice.roll(3) };
         changes[usize::try_from(what).unwrap()] += 1;
@@ -351,6 +351,8 @@ async fn what_is_simulated_is_what_happens_when_it_is_really_done() {
                 let change = SupposedChange::Stop { consent: consent.clone() };
                 let simulated = stage.after("maria", change).await;
                 stage.stop("maria", consent).await;
+                assert_eq!(stage.read(&tokens, &all).await, Keys::new(), "round {round}: stopped");
+                tokens.clear();
                 simulated
             }
             _ => {
@@ -372,7 +374,10 @@ async fn what_is_simulated_is_what_happens_when_it_is_really_done() {
         assert_eq!(all_of(&simulated), all, "round {round}: every record, and no other");
         let (before, after) = of(&simulated, &coach);
         assert_eq!(before, reality, "round {round}: before");
-        let reality = stage.read(&tokens, &all).await;
+        // Two connections by one choice come to the same; an older one still counts.
+        let newest = tokens.len().saturating_sub(2);
+        tokens.drain(..newest);
+        reality = stage.read(&tokens, &all).await;
         assert_eq!(after, reality, "round {round}: after {what}");
         for (key, reality) in [
             (format!("account:{}", stage.account("drpatel")), &by_role),
@@ -584,4 +589,39 @@ async fn pages_join_to_the_whole_and_one_record_can_be_asked_about() {
         let asked = stage.ask(&asked(patient, record)).await;
         assert!(matches!(asked, Err(SimulationError::NoRecord)), "{asked:?}");
     }
+}
+
+// Covers: design P2, what was stopped while it was looked at is not told of
+#[tokio::test]
+async fn what_changes_while_it_is_looked_at_does_not_stand() {
+    let stage = Stage::new().await;
+    let chosen = Chosen {
+        patient: "maria",
+        categories: [Category::Laboratory].into_iter().collect(),
+        sensitive: SensitiveSet::EMPTY,
+    };
+    stage.connect("glucose-coach", "maria", &chosen).await;
+    let consent = stage.consent("maria", "glucose-coach").await.unwrap();
+    let (app, via, maria) = (&stage.world.app, Via::default(), "maria".parse().unwrap());
+    let viewer = Viewer::Officer(Asker { caller: None, via: &via });
+    let (all, of_one) = (SubjectFilter::All, SubjectFilter::OfConsent(consent.clone()));
+    let looked_at = |filter| app.ways_to(viewer, &maria, filter, None, app.now()).unwrap();
+    let (everybody, one) = (looked_at(&all), looked_at(&of_one));
+    assert_eq!(one.len(), 1);
+    let stands = |filter, ways| app.ways_stand(viewer, &maria, filter, ways, app.now());
+    assert!(stands(&all, &everybody) && stands(&of_one, &one));
+    // The last second of its year, and the instant at which it ends.
+    stage.world.clock.advance_secs(365 * 86_400 - 1);
+    assert!(stands(&of_one, &one));
+    stage.world.clock.advance_secs(1);
+    assert!(!stands(&of_one, &one));
+
+    stage.world.clock.advance_secs(-365 * 86_400);
+    assert!(stands(&all, &everybody));
+    stage.stop("maria", &consent).await;
+    assert!(!stands(&all, &everybody) && !stands(&of_one, &one));
+    // What is shared anew is a change as well.
+    let stopped = looked_at(&all);
+    stage.connect("glucose-coach", "maria", &chosen).await;
+    assert!(!stands(&all, &stopped));
 }
