@@ -18,9 +18,7 @@ use proviso_core::category::PurposeOfUse;
 use proviso_core::decision::explain::{CallerTold, Explanation};
 use proviso_core::decision::{AccessPlan, Belonging, Decision};
 use proviso_core::id::PatientId;
-use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
-use proviso_core::resource_type::ResourceType;
 use proviso_fhir::compartment::belonging;
 use proviso_fhir::search::{Context, Query, SearchScope};
 
@@ -232,8 +230,9 @@ fn judge_way(
     };
     trail.planned(&plan);
     let consent = plan.consent.as_ref().map(|(id, _)| id.clone());
-    // As a request would find it: a patch tells what it met.
-    if !may_be_asked(&plan, &question.interaction, question.resource_type) {
+    // As a request would find it: some types only this server writes, and a patch tells what it met.
+    let owned = is_write(&question.interaction) && is_server_owned(question.resource_type);
+    if owned || !plan.offers(&question.interaction, question.resource_type) {
         trail.not_offered(&question.interaction, question.resource_type);
         trail.withhold(&[ReasonCode::ScopeMissing]);
         return Decided {
@@ -256,16 +255,6 @@ fn judge_way(
     }
     let told = if judged.permits() { CallerTold::Permitted } else { CallerTold::NothingToSee };
     Decided { decision: judged.decision, told, consent, explanation: None }
-}
-
-/// Whether a plan offers this at all, as a request would find it: some types only this server writes.
-pub(crate) fn may_be_asked(
-    plan: &AccessPlan,
-    interaction: &Interaction,
-    resource_type: ResourceType,
-) -> bool {
-    let owned = is_write(interaction) && is_server_owned(resource_type);
-    !owned && plan.offers(interaction, resource_type)
 }
 
 /// Whether a decision comes nearer to a permit than what is known: of several ways, the first that

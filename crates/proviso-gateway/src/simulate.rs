@@ -26,7 +26,7 @@ use proviso_fhir::label::RuleSet;
 
 use crate::audit::{record_decisions, record_line};
 use crate::decide::{Permit, decide_to_simulate};
-use crate::evaluate::{is_nearer, may_be_asked, patients_of};
+use crate::evaluate::{is_nearer, patients_of};
 use crate::filter::Line;
 use crate::gateway::Gateway;
 use crate::problem::Problem;
@@ -77,10 +77,10 @@ async fn simulate(
     question: &Simulation,
 ) -> Result<Simulated, SimulationError> {
     let (app, patient) = (&gateway.app, &question.patient);
-    let at = app.now();
+    let began = app.now();
     let entropy = app.entropy().for_id().map_err(|_| SimulationError::NotLogged)?;
-    let mut trail = Trail::of_simulation(viewer, patient, at, entropy);
-    let (permit, own_plan) = match decide_to_simulate(gateway, viewer, patient, at) {
+    let mut trail = Trail::of_simulation(viewer, patient, began, entropy);
+    let (permit, own_plan) = match decide_to_simulate(gateway, viewer, patient, began) {
         Ok(decided) => decided,
         Err(denial) => {
             trail.withhold(&denial.reasons);
@@ -90,7 +90,7 @@ async fn simulate(
     };
     let supposed = match &question.change {
         None => None,
-        Some(change) => match app.suppose(patient, change, at).await {
+        Some(change) => match app.suppose(patient, change, began).await {
             Ok(supposed) => Some(supposed),
             Err(error) => {
                 end_without(gateway, trail, AuditOutcome::Failure).await?;
@@ -98,6 +98,8 @@ async fn simulate(
             }
         },
     };
+    // A choice that begins now has begun only after it was made.
+    let at = app.now();
     let live = supposed.as_ref().map(proviso_app::simulate::Supposed::live);
     let ways = app.ways_to(viewer, patient, &question.subjects, live, at);
     let ways = ways.ok_or(SimulationError::NoAnswer)?;
@@ -206,23 +208,14 @@ impl Eyes {
     }
 }
 
-/// What somebody's ways come to for one record, as an enforcement point would be told.
-fn judge_ways(ways: &[Result<View, Decision>], kind: ResourceType, stored: &Stored) -> Verdict {
+/// What somebody's ways come to for one record. A record of a type that a plan does not offer is
+/// judged all the same, so that everything is told that stands in the way.
+fn judge_ways(ways: &[Result<View, Decision>], stored: &Stored) -> Verdict {
     let mut nearest: Option<Decision> = None;
     for way in ways {
         let decision = match way {
             Err(denial) => denial.clone(),
-            Ok(view) if !may_be_asked(view.plan(), &Interaction::Read, kind) => {
-                Decision::deny(vec![ReasonCode::ScopeMissing])
-            }
-            Ok(view) => {
-                let judged = view.judge_stored(&Interaction::Read, stored);
-                if judged.permits() || !judged.decision.is_permit() {
-                    judged.decision
-                } else {
-                    Decision::deny(vec![ReasonCode::FactMissing])
-                }
-            }
+            Ok(view) => view.judge_stored(&Interaction::Read, stored).decision,
         };
         if is_nearer(&decision, nearest.as_ref()) {
             let permits = decision.is_permit();
@@ -308,9 +301,9 @@ impl Look<'_> {
         trail.looked_through(&facts);
         let reader = self.viewer.capacity();
         let answer = |eyes: &Eyes| {
-            let before = judge_ways(&eyes.before, kind, stored);
+            let before = judge_ways(&eyes.before, stored);
             let after = self.question.change.as_ref().map(|_| match &eyes.after {
-                Some(ways) => judge_ways(ways, kind, stored),
+                Some(ways) => judge_ways(ways, stored),
                 None => before.clone(),
             });
             Answered { before, after }

@@ -195,7 +195,7 @@ impl App {
         let at = self.now();
         let scopes = &request.requested.scopes;
         let account = &person.account;
-        let chosen = self.terms_chosen(scopes, client, account, context, patient, choice).await?;
+        let chosen = self.terms_chosen((scopes, client), account, context, choice, at).await?;
         let terms = match chosen {
             Ok(terms) => terms,
             Err(problem) => return Ok(Err(problem)),
@@ -227,14 +227,13 @@ impl App {
     /// recorded.
     pub(crate) async fn terms_chosen(
         &self,
-        scopes: &[Scope],
-        client: &Client,
+        (scopes, client): (&[Scope], &Client),
         person: &Account,
         context: &LaunchContext,
-        patient: &PatientId,
         choice: ConsentChoice,
+        at: At,
     ) -> Result<Result<ConsentTerms, ChoiceProblem>, Failure> {
-        let at = self.now();
+        let Some(patient) = &context.patient else { return Ok(Err(ChoiceProblem::NoStanding)) };
         let capacity = context::capacity_of(person, patient);
         // A proxy whose time is over between the page and the answer shares nothing.
         if self.standing_for(person, patient, at).is_none() {

@@ -198,8 +198,8 @@ impl App {
             language: "en".to_owned(),
         };
         let scopes = new.scopes.as_deref().unwrap_or(&client.scopes);
-        let terms = self.terms_chosen(scopes, &client, &person, &context, patient, choice).await?;
-        let mut terms = terms?;
+        let asked = (scopes, &*client);
+        let mut terms = self.terms_chosen(asked, &person, &context, choice, at).await??;
         terms.data_period = new.data_period;
         if let Some(purposes) = new.purposes {
             terms.purposes = purposes;
