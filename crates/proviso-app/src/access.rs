@@ -10,7 +10,7 @@ use proviso_core::consent::NamedConsent;
 use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, OrgGround, plan,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
 };
 use proviso_core::delegation::{Delegate, DelegationLink, judge};
 use proviso_core::id::{AccountId, ClientId, PatientId};
@@ -21,6 +21,7 @@ use proviso_oauth::record::{ClientStatus, GrantBasis};
 
 use crate::App;
 use crate::caller::Caller;
+use crate::filed::FiledSettings;
 use crate::live::{GrantFacts, Live};
 use crate::policy::Policies;
 
@@ -34,12 +35,14 @@ pub(crate) struct Grounds<'a> {
     pub(crate) live: &'a Live,
     /// The organisation's rules.
     pub(crate) policies: &'a Policies,
+    /// What the operator decided that consents on file mean.
+    pub(crate) filed: &'a FiledSettings,
 }
 
 impl App {
     /// What is in force.
     pub(crate) fn grounds(&self) -> Grounds<'_> {
-        Grounds { live: &self.live, policies: &self.policies }
+        Grounds { live: &self.live, policies: &self.policies, filed: &self.settings.filed }
     }
 
     /// The plan for a caller, from what is in force at an instant.
@@ -210,7 +213,7 @@ fn asked<T>(
         },
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
-    let policy = ground_of(grounds.policies, mode, grant.account.as_ref(), &caller.client);
+    let policy = ground_of(grounds, mode, grant.account.as_ref(), &caller.client);
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -249,7 +252,7 @@ fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
             | ActorKind::SupportAgent),
         ) => AccessMode::Operational { kind, relationships: &[], objections: &[] },
     };
-    let policy = ground_of(grounds.policies, mode, caller.account.as_ref(), &caller.client);
+    let policy = ground_of(grounds, mode, caller.account.as_ref(), &caller.client);
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -298,24 +301,31 @@ fn chain_stands(
     judge(&version.patient, &links, at).is_ok()
 }
 
-/// What the organisation's policy in force comes to for a way of asking.
+/// What the organisation's policy in force comes to for a way of asking, and what the operator
+/// decided that consents on file mean for it.
 pub(crate) fn ground_of(
-    policies: &Policies,
+    grounds: Grounds<'_>,
     mode: AccessMode<'_>,
     account: Option<&AccountId>,
     client: &ClientId,
 ) -> Arc<OrgGround> {
-    match (mode, account) {
+    let (ground, filed) = match (mode, account) {
         (AccessMode::Operational { kind, .. }, Some(account)) => {
-            policies.ground_of_staff(account, kind)
+            (grounds.policies.ground_of_staff(account, kind), grounds.filed.staff)
         }
-        (AccessMode::PreAuthorized, _) => policies.ground_of_service(client),
+        (AccessMode::PreAuthorized, _) => {
+            (grounds.policies.ground_of_service(client), grounds.filed.services)
+        }
         // Staff access without a person has no rule; the patients' own way needs none.
         (AccessMode::Operational { .. }, None)
         | (AccessMode::PatientDirected { .. } | AccessMode::OwnRecord { .. }, _) => {
-            policies.ground_of_patient()
+            (grounds.policies.ground_of_patient(), FiledRule::default())
         }
+    };
+    if ground.filed == filed {
+        return ground;
     }
+    Arc::new(OrgGround { filed, ..OrgGround::clone(&ground) })
 }
 
 fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {

@@ -31,7 +31,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::Grant;
 
 use crate::App;
-use crate::access::{Grounds, Planned, acting, plan_recorded};
+use crate::access::{Grounds, Planned, acting, ground_of, plan_recorded};
 use crate::authorize::own_patient;
 use crate::bearer::{BearerError, scopes_now};
 use crate::caller::Caller;
@@ -469,18 +469,19 @@ impl Grounds<'_> {
             Vec::new(),
             ScopeSyntax::V2,
         ));
-        let policy = self.policies.ground_of_staff(&account.id, account.kind);
+        let mode = AccessMode::Operational {
+            kind: account.kind,
+            relationships: &facts.relationships,
+            objections: &facts.objections,
+        };
+        let policy = ground_of(self, mode, Some(&account.id), client);
         planned(
             &AccessRequest {
                 policy: &policy,
                 at,
                 client,
                 account: Some(&account.id),
-                mode: AccessMode::Operational {
-                    kind: account.kind,
-                    relationships: &facts.relationships,
-                    objections: &facts.objections,
-                },
+                mode,
                 scopes: Some(&[everything]),
                 patient_in_context: None,
                 purpose: purpose.unwrap_or(PurposeOfUse::Treatment),

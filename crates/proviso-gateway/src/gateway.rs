@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proviso_app::App;
 use proviso_app::ports::Clock;
+use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use tokio::sync::Semaphore;
 
@@ -34,6 +35,8 @@ pub struct Gateway {
     pub(crate) app: Arc<App>,
     pub(crate) settings: GatewaySettings,
     pub(crate) upstream: Upstream,
+    /// Where consents on file are: our own store, wherever the records are.
+    pub(crate) registry: Upstream,
     pub(crate) rates: RateLimits,
     pub(crate) cursors: Cursors,
     /// Whose turn it is to look through all records of a patient.
@@ -73,7 +76,13 @@ impl Gateway {
         let base = format!("{}/fhir/r4", settings.public_url.trim_end_matches('/'));
         let rates = RateLimits::new(&settings.rates, clock);
         let capability = crate::capability::statement(&settings, &base);
+        let registry = Upstream::Embedded(Arc::clone(&app));
         let simulating = Semaphore::new(SIMULATIONS_AT_ONCE);
-        Ok(Self { app, settings, upstream, rates, cursors, simulating, base, capability })
+        Ok(Self { app, settings, upstream, registry, rates, cursors, simulating, base, capability })
+    }
+
+    /// Where the resources of a type are.
+    pub(crate) fn upstream_of(&self, kind: ResourceType) -> &Upstream {
+        if kind == ResourceType::CONSENT { &self.registry } else { &self.upstream }
     }
 }

@@ -11,6 +11,7 @@ pub mod authenticate;
 mod bundle;
 mod capability;
 pub mod classify;
+mod consents;
 mod cursor;
 pub mod decide;
 pub mod door;
@@ -34,6 +35,7 @@ mod upstream;
 mod view;
 mod visits;
 
+pub use consents::consents_router;
 pub use forward_auth::forward_auth_router;
 pub use gateway::{Gateway, GatewayError};
 pub use problem::Problem;

@@ -17,7 +17,8 @@ use proviso_app::simulate::{
 };
 use proviso_core::audit::AuditOutcome;
 use proviso_core::category_rules::is_directory;
-use proviso_core::decision::{AccessPlan, Decision, ResourceFacts};
+use proviso_core::consent::Capacity;
+use proviso_core::decision::{AccessPlan, Decision, FiledRule, ResourceFacts};
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
@@ -80,7 +81,7 @@ async fn simulate(
     let began = app.now();
     let entropy = app.entropy().for_id().map_err(|_| SimulationError::NotLogged)?;
     let mut trail = Trail::of_simulation(viewer, patient, began, entropy);
-    let (permit, own_plan) = match decide_to_simulate(gateway, viewer, patient, began) {
+    let (permit, own_way) = match decide_to_simulate(gateway, viewer, patient, began) {
         Ok(decided) => decided,
         Err(denial) => {
             trail.withhold(&denial.reasons);
@@ -103,16 +104,18 @@ async fn simulate(
     let live = supposed.as_ref().map(proviso_app::simulate::Supposed::live);
     let ways = app.ways_to(viewer, patient, &question.subjects, live, at);
     let ways = ways.ok_or(SimulationError::NoAnswer)?;
-    let labels = app.labels();
-    let look = Look {
-        gateway,
-        viewer,
-        question,
-        permit,
-        own: own_plan.clone().map(|plan| View::new(plan, Arc::clone(&labels))),
-        eyes: ways.iter().map(|one| Eyes::of(one, &labels)).collect(),
-        labels,
+    let own = match &own_way {
+        Some(way) => {
+            let view = view_of(gateway, way, Hears::Everything).await;
+            Some(view.map_err(|_| SimulationError::Refused)?)
+        }
+        None => None,
     };
+    let mut eyes = Vec::with_capacity(ways.len());
+    for one in &ways {
+        eyes.push(Eyes::of(gateway, one, Hears::by(viewer)).await);
+    }
+    let look = Look { gateway, viewer, question, permit, own, eyes, labels: app.labels() };
     let found = look.find(&mut trail).await;
     let (records, next) = match found {
         Ok(found) => found,
@@ -128,7 +131,7 @@ async fn simulate(
     let (decision, _) =
         logged.ok().and_then(|named| named.into_iter().next()).ok_or(SimulationError::NotLogged)?;
     // P2: the right to look, and what was looked at, may end while we read and write.
-    still_stands(gateway, viewer, question, own_plan.as_ref(), &ways)?;
+    still_stands(&look, own_way.as_ref(), &ways)?;
     Ok(Simulated { patient: patient.clone(), at, decision, subjects, records, next })
 }
 
@@ -149,23 +152,24 @@ async fn end_without(
 }
 
 fn still_stands(
-    gateway: &Gateway,
-    viewer: Viewer<'_>,
-    question: &Simulation,
-    own: Option<&AccessPlan>,
+    look: &Look<'_>,
+    own: Option<&Planned>,
     ways: &[SubjectWays],
 ) -> Result<(), SimulationError> {
+    let Look { gateway, viewer, question, .. } = look;
     let (now, patient) = (gateway.app.now(), &question.patient);
-    let Ok((_, plan)) = decide_to_simulate(gateway, viewer, patient, now) else {
+    let Ok((_, plan)) = decide_to_simulate(gateway, *viewer, patient, now) else {
         return Err(SimulationError::Refused);
     };
-    let same_own = match (own, plan) {
+    let same_own = match (own.map(|way| &way.plan), plan.map(|way| way.plan)) {
         (None, None) => true,
-        (Some(made), Some(plan)) => AccessPlan { at: made.at, ..plan } == *made,
-        (Some(_), None) | (None, Some(_)) => false,
+        (Some(Ok(made)), Some(Ok(plan))) => AccessPlan { at: made.at, ..plan } == *made,
+        (Some(_) | None, Some(_) | None) => false,
     };
-    let stand = gateway.app.ways_stand(viewer, patient, &question.subjects, ways, now);
-    if same_own && stand { Ok(()) } else { Err(SimulationError::NoAnswer) }
+    let stand = gateway.app.ways_stand(*viewer, patient, &question.subjects, ways, now);
+    let mut views = look.own.iter().chain(look.eyes.iter().flat_map(Eyes::views));
+    let heard = views.all(|view| view.hearing().stands());
+    if same_own && stand && heard { Ok(()) } else { Err(SimulationError::NoAnswer) }
 }
 
 fn named(gateway: &Gateway, ways: &SubjectWays) -> SimulatedSubject {
@@ -194,17 +198,59 @@ fn refusals(ways: &[Planned]) -> Vec<ReasonCode> {
     nearest.map(|denial| denial.reasons.clone()).unwrap_or_default()
 }
 
+/// Whether what consents on file say has a part in what is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hears {
+    Everything,
+    /// What is on file may speak of what those who act for a patient may not know, and what it
+    /// withholds from others would tell of it. They are told what could be seen at most.
+    NothingOnFile,
+}
+
+impl Hears {
+    const fn by(viewer: Viewer<'_>) -> Self {
+        match viewer.capacity() {
+            Capacity::Patient => Self::Everything,
+            Capacity::Proxy | Capacity::LegalAuthority => Self::NothingOnFile,
+        }
+    }
+}
+
+async fn view_of(gateway: &Gateway, way: &Planned, hears: Hears) -> Result<View, Decision> {
+    let mut plan = way.plan.clone()?;
+    if hears == Hears::NothingOnFile {
+        plan.filed = FiledRule::NotHeard;
+    }
+    let hearing = gateway.app.hearing_for(&way.request).await;
+    Ok(View::new(plan, gateway.app.labels(), hearing))
+}
+
+async fn views_of(
+    gateway: &Gateway,
+    ways: &[Planned],
+    hears: Hears,
+) -> Vec<Result<View, Decision>> {
+    let mut views = Vec::with_capacity(ways.len());
+    for way in ways {
+        views.push(view_of(gateway, way, hears).await);
+    }
+    views
+}
+
 impl Eyes {
-    fn of(ways: &SubjectWays, labels: &Arc<RuleSet>) -> Self {
-        let view = |way: &Planned| match &way.plan {
-            Ok(plan) => Ok(View::new(plan.clone(), Arc::clone(labels))),
-            Err(denial) => Err(denial.clone()),
-        };
+    async fn of(gateway: &Gateway, ways: &SubjectWays, hears: Hears) -> Self {
         Self {
             who: ways.who.clone(),
-            before: ways.before.iter().map(view).collect(),
-            after: ways.after.as_ref().map(|ways| ways.iter().map(view).collect()),
+            before: views_of(gateway, &ways.before, hears).await,
+            after: match &ways.after {
+                Some(ways) => Some(views_of(gateway, ways, hears).await),
+                None => None,
+            },
         }
+    }
+
+    fn views(&self) -> impl Iterator<Item = &View> {
+        self.before.iter().chain(self.after.iter().flatten()).filter_map(|view| view.as_ref().ok())
     }
 }
 
@@ -232,7 +278,8 @@ fn judge_ways(ways: &[Result<View, Decision>], stored: &Stored) -> Verdict {
 impl Look<'_> {
     async fn find(&self, trail: &mut Trail) -> Result<Found, SimulationError> {
         if let Some((kind, id)) = &self.question.record {
-            let reading = self.gateway.upstream.read(&self.permit, *kind, id).await;
+            let upstream = self.gateway.upstream_of(*kind);
+            let reading = upstream.read(&self.permit, *kind, id).await;
             let Reading::Live(stored) = reading.map_err(|_| SimulationError::NoAnswer)? else {
                 return Err(SimulationError::NoRecord);
             };
@@ -248,7 +295,7 @@ impl Look<'_> {
             if after.is_some_and(|(last, _)| kind < *last) {
                 continue;
             }
-            let (upstream, patient) = (&self.gateway.upstream, &self.question.patient);
+            let (upstream, patient) = (self.gateway.upstream_of(kind), &self.question.patient);
             let found = upstream.about(&self.permit, patient, kind, most).await;
             let found = found.map_err(|refusal| match refusal.problem {
                 Problem::SearchTooCostly => SimulationError::TooMany,
@@ -280,12 +327,18 @@ impl Look<'_> {
 
     /// The facts of a record, if who looks may see it.
     fn shows(&self, stored: &Stored) -> Option<ResourceFacts> {
-        let facts = match &self.own {
-            Some(view) => {
+        // What was chosen, and in confidence, is told on pages of its own.
+        let is_choice = stored.doc.resource_type() == Some(ResourceType::CONSENT);
+        if is_choice && self.viewer.capacity() != Capacity::Patient {
+            return None;
+        }
+        let facts = match (&self.own, self.viewer) {
+            (Some(view), _) => {
                 let judged = view.judge_stored(&Interaction::Read, stored);
                 if judged.permits() { judged.facts } else { None }
             }
-            None => facts_of(stored.doc.root(), stored.around, &self.labels),
+            (None, Viewer::Officer(_)) => facts_of(stored.doc.root(), stored.around, &self.labels),
+            (None, Viewer::Person { .. }) => None,
         };
         facts.filter(|facts| facts.id.is_some())
     }

@@ -478,6 +478,58 @@ home-people-acting = { $count ->
 }
 home-people-link = See people
 
+## Choices on file
+
+filed-title = Choices on file
+filed-intro = What you signed elsewhere, at a desk or in another system, and was sent to { $organization }. It is checked each time somebody asks for your records.
+filed-none = Nothing is on file
+filed-none-text = If you sign a consent form at the desk, you can read here what it does.
+filed-number = Consent form, version { $number }
+filed-heard = In use
+filed-unread = Cannot be read, so we keep your records back
+filed-other = About something other than records
+filed-ended = Not in use
+filed-given = Signed on
+filed-since = Received on
+filed-permit = You allow this
+filed-deny = You keep this back
+filed-but-permit = Except this, which you allow
+filed-but-deny = Except this, which you keep back
+filed-who = Who
+filed-author = records written by { $name }
+filed-holder = records held by { $name }
+filed-for = What for
+filed-labels = How sensitive
+filed-level-u = open to all
+filed-level-l = little sensitive
+filed-level-m = a little more sensitive
+filed-level-n = not sensitive
+filed-level-r = sensitive
+filed-level-v = very sensitive
+filed-kinds = Which kinds of record
+filed-records = Which records
+filed-actions = To do what
+filed-when = When somebody asks
+filed-from = Records from
+filed-between = from { $start } to { $end }
+filed-starting = from { $start } on
+filed-ending = until { $end }
+filed-everything = everybody and everything
+filed-more = { $count ->
+    [one] one more
+   *[other] { $count } more
+}
+filed-change = To change or stop this
+filed-change-text = Ask where you signed it. Apps and people that you chose here are on the pages Connected apps and People, and you can stop them there at any time.
+filed-back = Back to the start
+home-filed = Choices on file
+home-filed-count = { $count ->
+    [0] No consent form of yours is on file.
+    [one] One consent form of yours is in use.
+   *[other] { $count } consent forms of yours are in use.
+}
+home-filed-link = See choices on file
+
 ## Activity
 
 activity-title = Activity
@@ -741,6 +793,7 @@ who-services-none = No service can see records.
 who-patient = The patient
 who-chosen-by = Chosen by { $name }
 who-private = Whether it can see sensitive records, only the patient is told.
+who-at-most = These are at most the records. The patient may have chosen elsewhere that some of them are held back.
 who-count = { $count ->
     [0] It can see none of the { $total } records here.
     [one] Can see one of the { $total } records here.

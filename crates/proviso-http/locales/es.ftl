@@ -477,6 +477,58 @@ home-people-acting = { $count ->
 }
 home-people-link = Ver personas
 
+## Decisiones archivadas
+
+filed-title = Decisiones archivadas
+filed-intro = Lo que usted firmó en otro lugar, en un mostrador o en otro sistema, y se envió a { $organization }. Se comprueba cada vez que alguien pide sus datos.
+filed-none = No hay nada archivado
+filed-none-text = Si firma un formulario de consentimiento en el mostrador, aquí podrá leer qué hace.
+filed-number = Formulario de consentimiento, versión { $number }
+filed-heard = En uso
+filed-unread = No se puede leer, así que reservamos sus datos
+filed-other = Trata de otra cosa que sus datos
+filed-ended = No está en uso
+filed-given = Firmado el
+filed-since = Recibido el
+filed-permit = Usted permite esto
+filed-deny = Usted reserva esto
+filed-but-permit = Excepto esto, que usted permite
+filed-but-deny = Excepto esto, que usted reserva
+filed-who = Quién
+filed-author = datos escritos por { $name }
+filed-holder = datos que guarda { $name }
+filed-for = Para qué
+filed-labels = Cuán delicado
+filed-level-u = abierto a todos
+filed-level-l = poco delicado
+filed-level-m = algo más delicado
+filed-level-n = no delicado
+filed-level-r = delicado
+filed-level-v = muy delicado
+filed-kinds = Qué tipos de datos
+filed-records = Qué datos
+filed-actions = Para hacer qué
+filed-when = Cuando alguien pide
+filed-from = Datos de
+filed-between = del { $start } al { $end }
+filed-starting = desde el { $start }
+filed-ending = hasta el { $end }
+filed-everything = todos y todo
+filed-more = { $count ->
+    [one] uno más
+   *[other] { $count } más
+}
+filed-change = Para cambiar o detener esto
+filed-change-text = Pregunte donde lo firmó. Las aplicaciones y personas que usted eligió aquí están en las páginas Aplicaciones conectadas y Personas, y puede detenerlas allí en cualquier momento.
+filed-back = Volver al inicio
+home-filed = Decisiones archivadas
+home-filed-count = { $count ->
+    [0] No hay ningún formulario de consentimiento suyo archivado.
+    [one] Hay un formulario de consentimiento suyo en uso.
+   *[other] Hay { $count } formularios de consentimiento suyos en uso.
+}
+home-filed-link = Ver decisiones archivadas
+
 ## Actividad
 
 activity-title = Actividad
@@ -740,6 +792,7 @@ who-services-none = Ningún servicio puede ver datos.
 who-patient = El paciente
 who-chosen-by = Elegido por { $name }
 who-private = Si puede ver datos sensibles, solo se le dice al paciente.
+who-at-most = Estos son, como mucho, los datos. El paciente puede haber elegido en otro lugar que algunos no se muestren.
 who-count = { $count ->
     [0] No puede ver ninguno de los { $total } datos de aquí.
     [one] Puede ver uno de los { $total } datos de aquí.

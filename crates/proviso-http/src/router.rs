@@ -92,6 +92,7 @@ fn page_routes() -> Routes {
         ("/portal/who", get(portal::who::show)),
         ("/portal/who/records", get(portal::who::records)),
         ("/portal/activity", get(portal::activity::show)),
+        ("/portal/choices", get(portal::filed::show)),
         ("/launch", get(launch::show).post(launch::submit)),
     ]
 }

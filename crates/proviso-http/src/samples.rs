@@ -1,6 +1,7 @@
 //! Samples of every page, rendered and checked: labels, headings, language, forms, no script.
 
 use askama::Template;
+use proviso_app::filed::{FiledDocument, FiledSettings, Version};
 use proviso_core::account::ActorKind;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, Told};
 use proviso_core::category::{
@@ -14,12 +15,14 @@ use proviso_core::interaction::Interaction;
 use proviso_core::mandate::{Mandate, MandateBasis};
 use proviso_core::reason::ReasonCode;
 use proviso_core::time::{At, Period};
+use proviso_fhir::json::Doc;
 
 use crate::asset::ASSETS;
 use crate::authorize::consent::{AppFacts, Asked, ConsentPage, ConsentRequest, Decider, Ticked};
 use crate::frame::{Menu, Problem as FieldProblem, SignedInName, Visit, World};
 use crate::portal::activity::{ActivityPage, Entries, Filter};
 use crate::portal::apps::{AppsPage, Connection, Party, StopPage, StoppedPage};
+use crate::portal::filed::FiledPage;
 use crate::portal::home::{HomeFacts, HomePage};
 use crate::portal::people::{ActingPerson, PeoplePage};
 use crate::portal::person::{Person, Standing};
@@ -341,7 +344,7 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
     let t = language.texts();
     let sentences =
         entries.iter().map(|e| crate::portal::sentence::sentence(t, e, &names)).collect();
-    let facts = HomeFacts { apps: 1, people: 1, proxies: 0, latest: sentences };
+    let facts = HomeFacts { apps: 1, people: 1, proxies: 0, filed: Some(1), latest: sentences };
     let people = [person(Standing::Own), person(Standing::Proxy)];
     let page = Entries { newest_first: entries, next: Some("next".to_owned()), continued: true };
     let apps = [("glucose-coach".to_owned(), "Glucose Coach".to_owned())];
@@ -382,6 +385,8 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
             "people_stopped",
             render(&StoppedPage::new(&visit_to("/portal/people/1/stopped"), &own, &daughter())),
         ),
+        ("filed", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &filed_documents()))),
+        ("filed_none", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &[]))),
         ("apps_none_by_proxy", render(&AppsPage::new(&lily, &proxy, &[], noon()))),
         (
             "stop",
@@ -419,6 +424,43 @@ fn daughter() -> Connection {
     connection.consent.recipient = Recipient::Person("acc_grace".parse().unwrap());
     connection
 }
+
+/// One that is heard, with exceptions; one that is not understood any more; one that has ended.
+fn filed_documents() -> Vec<FiledDocument> {
+    let settings = FiledSettings::new("https://records.example.org/fhir/r4");
+    [
+        (r#""status":"active""#, "3"),
+        (r#""status":"active","modifierExtension":[{"url":"x","valueCode":"y"}]"#, "1"),
+        (r#""status":"inactive""#, "2"),
+    ]
+    .into_iter()
+    .map(|(members, number)| {
+        let text = FILED.replace(r#""status":"active""#, members);
+        let doc = Doc::parse(text.into_bytes()).unwrap();
+        FiledDocument {
+            id: "filed".parse().unwrap(),
+            number: number.parse().unwrap(),
+            filed_at: noon(),
+            read: settings.read(&doc, Version::R4).ok(),
+            doc,
+        }
+    })
+    .collect()
+}
+
+const FILED: &str = r#"{"resourceType":"Consent","status":"active",
+"scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
+"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],
+"patient":{"reference":"Patient/maria"},"dateTime":"2026-11-01",
+"provision":{"type":"permit","period":{"start":"2026-01-01","end":"2027-12-31"},
+"purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"TREAT"}],
+"actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},
+"reference":{"reference":"Organization/riverside","display":"Riverside Health"}}],
+"provision":[{"type":"deny","securityLabel":[
+{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HIV"},
+{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"V"}],
+"provision":[{"type":"permit","data":[{"meaning":"authoredby","reference":{"reference":"Practitioner/patel","display":"Dr. Anika Patel"}}]}]},
+{"type":"deny","class":[{"system":"http://hl7.org/fhir/resource-types","code":"Claim"}],"dataPeriod":{"end":"2020"}}]}}"#;
 
 fn people_page(visit: &Visit, person: &Person) -> PeoplePage {
     let proxy = ActingPerson {

@@ -38,6 +38,39 @@ fn observation(id: &str, more: &str) -> String {
     )
 }
 
+/// A consent on file, filed elsewhere: no records of one day to anybody.
+fn on_file() -> String {
+    json!({
+        "resourceType": "Consent", "id": "filed", "status": "active",
+        "scope": { "coding": [{
+            "system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"
+        }] },
+        "category": [{ "coding": [{ "system": "http://loinc.org", "code": "59284-0" }] }],
+        "patient": { "reference": "Patient/lily" },
+        "dateTime": "2026-11-01",
+        "organization": [{ "reference": "Organization/riverside" }],
+        "policy": [{ "uri": "http://example.org/policies/privacy" }],
+        "provision": { "type": "permit", "provision": [{
+            "type": "deny",
+            "data": [{ "meaning": "instance", "reference": { "reference": "Observation/pulse" } }],
+            "actor": [{
+                "role": { "coding": [{
+                    "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+                    "code": "IRCP"
+                }] },
+                "reference": { "reference": "Practitioner/never" }
+            }]
+        }, {
+            "type": "deny",
+            "purpose": [{
+                "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "PATRQT"
+            }],
+            "data": [{ "meaning": "instance", "reference": { "reference": "Observation/pulse" } }]
+        }] }
+    })
+    .to_string()
+}
+
 /// What Lily keeps to herself: confidential visits, what she named when she chose, and who treats
 /// her for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +102,7 @@ impl Family {
             records.extend((0..7).map(|n| observation(&format!("secret{n}"), &labelled("ADOL"))));
             named = named.with(SensitiveKind::Adolescent).with(SensitiveKind::Reproductive);
             treated = &["lily"];
+            records.push(on_file());
         }
         world.load(&records).await.unwrap();
         let terms = Terms {
@@ -206,12 +240,14 @@ async fn the_patient_is_told_everything() {
     let full = Family::new(Kept::Much).await;
     let page = full.page("lily", "/portal/who").await;
     assert!(page.contains("drteen") && page.contains("Wei Chen"), "{page}");
-    assert!(page.contains("Can see 11 of the 11 records here."), "the app: {page}");
+    assert!(page.contains("Can see 11 of the 11 records here."), "who treats her: {page}");
+    assert!(page.contains("Can see 10 of the 11 records here."), "the app: {page}");
     assert!(page.contains("Can see 4 of the 11 records here."), "her father: {page}");
     let list = full.page("lily", "/portal/who/records?who=account:acc_drteen").await;
     assert!(list.contains("Pulse secret0") && list.contains("1 October 2026"), "{list}");
     let stop = full.page("lily", &format!("/portal/apps/{}/stop", full.consent())).await;
-    assert!(stop.contains("11 records go out of its sight.") && stop.contains("Pulse secret3"));
+    assert!(stop.contains("10 records go out of its sight.") && stop.contains("Pulse secret3"));
+    assert!(!stop.contains("Pulse pulse"), "a consent on file holds it back already");
 }
 
 #[tokio::test]
@@ -311,7 +347,7 @@ async fn from_the_first_page_a_patient_comes_to_the_records_one_by_one() {
         listed.push_str(&list);
         pages += 1;
     }
-    assert!(pages > 1 && listed.contains("Metformin") && listed.contains("Hemoglobin A1c"));
+    assert!(pages > 1 && listed.contains("· Medications") && listed.contains("Hemoglobin A1c"));
     let said = listed.split("Can see ").nth(1).unwrap().split(' ').next().unwrap();
     assert_eq!(listed.matches("<dt>").count().to_string(), said, "each once");
     let spanish = stage.page("/portal/who?lang=es").await;

@@ -52,11 +52,15 @@ impl Live {
                 for id in supposed.grants_resting_on(consent) {
                     supposed.apply(Change::GrantEnd(id), epoch);
                 }
-            } else if let Some(change) = change_of(op) {
+            } else if let Some(change) = change_of(op, &self.filed) {
                 supposed.apply(change, epoch);
             }
         }
-        Some(Self { state: RwLock::new(supposed), epoch: AtomicU64::new(epoch) })
+        Some(Self {
+            state: RwLock::new(supposed),
+            epoch: AtomicU64::new(epoch),
+            filed: Arc::clone(&self.filed),
+        })
     }
 }
 

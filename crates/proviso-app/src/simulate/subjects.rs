@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SubjectFilter, Viewer};
 use crate::App;
-use crate::access::{Grounds, Planned, plan_recorded};
+use crate::access::{Grounds, Planned, ground_of, plan_recorded};
 use crate::caller::Caller;
 use crate::evaluation::EvaluationSubject;
 use crate::live::{About, Live};
@@ -271,13 +271,14 @@ impl Grounds<'_> {
 
     /// What a service may do by its agreement: it can have a token for it whenever it asks.
     fn way_of_service(self, service: &Client, at: At) -> Planned {
-        let policy = self.policies.ground_of_service(&service.id);
+        let mode = AccessMode::PreAuthorized;
+        let policy = ground_of(self, mode, None, &service.id);
         let request = AccessRequest {
             policy: &policy,
             at,
             client: &service.id,
             account: None,
-            mode: AccessMode::PreAuthorized,
+            mode,
             scopes: Some(&service.scopes),
             patient_in_context: None,
             purpose: service.purpose,
@@ -347,6 +348,11 @@ fn is_same(one: &[Planned], other: &[Planned]) -> bool {
 }
 
 impl App {
+    /// The way in of the patient, or of somebody who acts for them, before a page of ours.
+    pub fn way_of_own(&self, account: &AccountId, patient: &PatientId, at: At) -> Option<Planned> {
+        self.grounds().way_of_own(account, patient, at)
+    }
+
     /// Everybody who could have a way to a patient's records, as far as who looks may know and asks,
     /// with the ways that each has and would have. `None` when what is in force cannot be known.
     pub fn ways_to(
@@ -361,7 +367,7 @@ impl App {
         let mut before = grounds.all_ways(patient, at)?;
         let mut after = match supposed {
             None => Vec::new(),
-            Some(live) => Grounds { live, policies: &self.policies }.all_ways(patient, at)?,
+            Some(live) => Grounds { live, ..grounds }.all_ways(patient, at)?,
         };
         let fresh: Vec<PossibleSubject> = after
             .iter()

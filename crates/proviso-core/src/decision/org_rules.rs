@@ -18,7 +18,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::Labels;
+use super::{FiledRule, Labels};
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
 use crate::reason::ReasonCode;
@@ -53,6 +53,9 @@ pub struct OrgGround {
     pub staff: Option<OrgRule>,
     /// The purposes for which a pre-authorized service may ask.
     pub services: PurposeSet,
+    /// Whether consents on file restrict what this policy permits, or are required besides.
+    #[serde(skip_serializing_if = "FiledRule::is_default", default)]
+    pub filed: FiledRule,
 }
 
 impl OrgGround {
@@ -62,6 +65,7 @@ impl OrgGround {
             version: VERSION.to_owned(),
             staff: rule_for(kind),
             services: PRE_AUTHORIZED_PURPOSES,
+            filed: FiledRule::default(),
         }
     }
 }

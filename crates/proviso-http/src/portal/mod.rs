@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod apps;
 pub(crate) mod choice;
+pub(crate) mod filed;
 pub(crate) mod home;
 pub(crate) mod people;
 pub(crate) mod person;

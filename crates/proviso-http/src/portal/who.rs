@@ -70,7 +70,7 @@ pub(crate) struct WhoPage {
     frame: Frame,
     acting: Option<String>,
     groups: Vec<WhoGroup>,
-    cut: Option<String>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Template)]
@@ -158,9 +158,13 @@ fn is_private(who: &PossibleSubject, reader: Capacity) -> bool {
     reader != Capacity::Patient && who.in_confidence
 }
 
-fn cut_text(t: Texts, simulated: &Simulated) -> Option<String> {
+/// What holds for everything that is said: that somebody who acts for the patient is told the most
+/// that could be seen, and that there is more than was looked at.
+fn notes(t: Texts, reader: Capacity, simulated: &Simulated) -> Vec<String> {
+    let at_most = (reader != Capacity::Patient).then(|| t.say("who-at-most"));
     let count = number(simulated.records.len());
-    simulated.next.as_ref().map(|_| t.count("who-cut", count, &[]))
+    let cut = simulated.next.as_ref().map(|_| t.count("who-cut", count, &[]));
+    at_most.into_iter().chain(cut).collect()
 }
 
 impl WhoPage {
@@ -208,7 +212,7 @@ impl WhoPage {
             frame: visit.frame(t.say("who-title"), Section::Home),
             acting: person.acting_for().map(|whom| t.with("home-acting", &[("name", whom)])),
             groups: Vec::from(groups),
-            cut: cut_text(t, simulated),
+            notes: notes(t, capacity, simulated),
         }
     }
 }
@@ -265,7 +269,7 @@ impl WhoRecordsPage {
         if is_private(&subject.who, reader) {
             lines.push(t.say("who-private"));
         }
-        lines.extend(cut_text(t, simulated));
+        lines.extend(notes(t, reader, simulated));
         let first = number_of_page.saturating_mul(LIST_MAX);
         let own = with_query(&person.address("/portal/who/records"), "who", &subject.who.key());
         let page = |number: usize| with_query(&own, "page", &number.to_string());
@@ -320,7 +324,7 @@ impl Losing {
         if private {
             lines.push(t.say("losing-private"));
         }
-        lines.extend(cut_text(t, simulated));
+        lines.extend(notes(t, reader, simulated));
         let more = more.filter(|_| lost.len() > LIST_MAX);
         Self {
             title,

@@ -79,7 +79,9 @@ pub fn planes(
     app.ask_simulations_of(Arc::downgrade(&simulations));
     let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
     let asked = proviso_gateway::forward_auth_router(Arc::clone(&gateway));
+    let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
     Ok(control
+        .nest("/api/v1/consents", consents)
         .nest_service("/access/v1/http", asked)
         .nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }

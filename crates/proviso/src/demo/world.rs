@@ -225,6 +225,19 @@ pub mod apps {
         about: "enforcement point, asks for decisions (AuthZEN)",
     };
 
+    /// A registry of consents, such as a state runs one.
+    pub const CONSENT_REGISTRY: App = App {
+        id: "consent-registry",
+        name: "Consent Registry",
+        description: "Keeps the consents that patients sign at the desk and sends them here.",
+        proof: Proof::PrivateKey,
+        scopes: "system/Consent.crus",
+        purpose: PurposeOfUse::Operations,
+        interactive: false,
+        origin_launch_path: None,
+        about: "files consents as FHIR (IHE PCF, HL7 FAST)",
+    };
+
     /// All apps, in the order of the banner.
     pub const ALL: &[App] = &[
         GLUCOSE_COACH,
@@ -234,6 +247,7 @@ pub mod apps {
         QUALITY_STUDY,
         OLD_TRACKER,
         FRONT_DOOR,
+        CONSENT_REGISTRY,
     ];
 }
 
