@@ -820,3 +820,16 @@ losing-count = { $count ->
 losing-list = Show each record
 losing-private = Sensitive records may be among them. Only the patient is told which.
 losing-failed = The list cannot be shown right now. You can stop all the same.
+preview-title = If you share this, { $app } can see
+preview-count = { $count ->
+    [0] None of the { $total } records here, as it stands right now.
+    [one] One of the { $total } records here, as it stands right now.
+   *[other] { $count } of the { $total } records here, as it stands right now.
+}
+preview-lost = { $count ->
+    [one] One record that it can see now goes out of its sight.
+   *[other] { $count } records that it can see now go out of its sight.
+}
+preview-listed = The list below names the newest { $count }.
+preview-failed = The list cannot be shown right now. You can decide all the same.
+consent-preview = Show me each record first

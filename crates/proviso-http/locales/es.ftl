@@ -819,3 +819,16 @@ losing-count = { $count ->
 losing-list = Mostrar cada dato
 losing-private = Puede haber datos sensibles entre ellos. Solo se le dice al paciente cuáles.
 losing-failed = La lista no se puede mostrar ahora mismo. Puede dejar de compartir igualmente.
+preview-title = Si comparte esto, { $app } podrá ver
+preview-count = { $count ->
+    [0] Ninguno de los { $total } datos de aquí, tal como está ahora.
+    [one] Uno de los { $total } datos de aquí, tal como está ahora.
+   *[other] { $count } de los { $total } datos de aquí, tal como está ahora.
+}
+preview-lost = { $count ->
+    [one] Un dato que ahora puede ver dejará de verlo.
+   *[other] { $count } datos que ahora puede ver dejará de verlos.
+}
+preview-listed = La lista de abajo nombra los { $count } más nuevos.
+preview-failed = La lista no se puede mostrar ahora mismo. Puede decidir igualmente.
+consent-preview = Mostrarme antes cada dato

@@ -354,6 +354,64 @@ async fn from_the_first_page_a_patient_comes_to_the_records_one_by_one() {
     assert!(spanish.contains("Quién puede ver qué"), "{spanish}");
 }
 
+// Covers: consent.md §7.7, "if I sign this"; nothing is recorded by looking first
+#[tokio::test]
+async fn what_is_shown_before_sharing_is_what_the_app_gets_afterwards() {
+    let world = DemoWorld::start().await.unwrap();
+    let app = SmartApp::glucose_coach(&world.origin, "launch/patient patient/*.rs");
+    let launch = app.launch().unwrap();
+    let mut maria = Browser::new().unwrap();
+    maria.stop_at = Some(app.redirect_uri.clone());
+    maria.go(&launch.url).await.unwrap();
+    maria.sign_in("maria", "proviso-demo").await.unwrap();
+    let preview = async |maria: &mut Browser, fields: &[(&str, &str)]| {
+        let form = maria.form_with("decision").unwrap();
+        maria.submit(&form, &[fields, &[("decision", "preview")]].concat()).await.unwrap();
+        (maria.page.status.as_u16(), maria.page.text())
+    };
+    let (status, page) = preview(&mut maria, &[]).await;
+    assert_eq!(status, 422, "nothing is ticked");
+    assert!(page.contains("Tick at least one kind"), "{page}");
+
+    let medicines = [("category", "medications")];
+    let (status, page) = preview(&mut maria, &medicines).await;
+    assert_eq!(status, 200, "no duration is needed to look");
+    assert!(page.contains("If you share this, Glucose Coach can see"), "{page}");
+    let listed = page.split("id=\"losing\"").nth(1).unwrap().split("</section>").next().unwrap();
+    let said = listed.split("<p>").nth(1).unwrap().split(' ').next().unwrap();
+    let said: usize = said.parse().unwrap_or_else(|_| panic!("{said}"));
+    assert_eq!(listed.matches("<dt>").count(), said);
+    let ticked = page.split("value=\"medications\"").nth(1).unwrap().split('>').next().unwrap();
+    assert!(ticked.contains("checked"), "what was ticked stays ticked");
+    let patient = "maria".parse().unwrap();
+    let choices = world.app.sharing_choices(&patient, world.app.now()).await.unwrap();
+    assert!(choices.is_empty(), "nothing is recorded");
+
+    let form = maria.form_with("decision").unwrap();
+    let share = [medicines[0], ("duration", "1-year"), ("decision", "allow")];
+    maria.submit(&form, &share).await.unwrap();
+    let code = app.code(&launch, &maria.url).unwrap();
+    let tokens: Value = app.exchange(&launch, &code).await.unwrap().json().unwrap();
+    let token = tokens["access_token"].as_str().unwrap();
+    let mut got = 0;
+    let mut next = Some("Patient/maria/$everything?_count=1000".to_owned());
+    while let Some(path) = next {
+        let bundle: Value = app.fhir(token, &path).await.unwrap().json().unwrap();
+        let entries = bundle["entry"].as_array().unwrap();
+        let own = |entry: &&Value| {
+            let kind = entry["resource"]["resourceType"].as_str().unwrap();
+            !["Practitioner", "Organization", "Location", "Medication"].contains(&kind)
+        };
+        got += entries.iter().filter(own).count();
+        let links = bundle["link"].as_array().unwrap();
+        next = links.iter().find(|link| link["relation"] == "next").map(|link| {
+            let url = link["url"].as_str().unwrap();
+            url.strip_prefix(&format!("{}/", app.base())).unwrap().to_owned()
+        });
+    }
+    assert_eq!(got, said);
+}
+
 #[tokio::test]
 async fn nobody_looks_at_who_could_see_somebody_elses_records() {
     let mut stage = Stage::new().await;

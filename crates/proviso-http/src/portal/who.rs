@@ -27,13 +27,15 @@ use crate::text::Texts;
 
 /// LIMIT: lines of one page of a list.
 const LIST_MAX: usize = 100;
+/// LIMIT: lines of the list on the consent page, which has no other page to go on at.
+const PREVIEW_MAX: usize = 500;
 
 /// One record of a list.
 #[derive(Debug)]
 pub(crate) struct RecordLine {
-    pub(super) title: String,
-    pub(super) kinds: String,
-    pub(super) date: String,
+    pub(crate) title: String,
+    pub(crate) kinds: String,
+    pub(crate) date: String,
 }
 
 /// How many records of one kind.
@@ -88,11 +90,11 @@ pub(crate) struct WhoRecordsPage {
 /// What goes out of sight when a choice is stopped.
 #[derive(Debug, Default)]
 pub(crate) struct Losing {
-    pub(super) title: String,
-    pub(super) lines: Vec<String>,
-    pub(super) summary: String,
-    pub(super) records: Vec<RecordLine>,
-    pub(super) more: Option<(String, String)>,
+    pub(crate) title: String,
+    pub(crate) lines: Vec<String>,
+    pub(crate) summary: String,
+    pub(crate) records: Vec<RecordLine>,
+    pub(crate) more: Option<(String, String)>,
 }
 
 const fn of_group(standing: SubjectStanding) -> Option<usize> {
@@ -332,6 +334,51 @@ impl Losing {
             summary: t.say("losing-list"),
             records: lost.into_iter().take(LIST_MAX).map(|own| line(t, own)).collect(),
             more: more.map(|href| (href, t.with("who-open", &[("name", app)]))),
+        }
+    }
+}
+
+impl Losing {
+    /// What an app could see if a person shared as they ticked; `None` when there is no answer.
+    pub(crate) fn preview(
+        t: Texts,
+        reader: Capacity,
+        app: &str,
+        simulated: Option<&Simulated>,
+    ) -> Self {
+        let title = t.with("preview-title", &[("app", app)]);
+        let Some(simulated) = simulated else {
+            return Self { title, lines: vec![t.say("preview-failed")], ..Self::default() };
+        };
+        let (mut seen, mut total, mut lost) = (Vec::new(), 0_usize, 0_usize);
+        for place in 0..simulated.subjects.len() {
+            for (record, answered) in simulated.of_subject(place) {
+                total += 1;
+                lost += usize::from(answered.disappears());
+                if answered.after.as_ref().is_some_and(|after| after.permitted) {
+                    seen.push(record);
+                }
+            }
+        }
+        let seen = newest_first(seen);
+        let total = total.to_string();
+        let mut lines = vec![t.count("preview-count", number(seen.len()), &[("total", &total)])];
+        if lost > 0 {
+            lines.push(t.count("preview-lost", number(lost), &[]));
+        }
+        lines.extend(counts(t, &seen).into_iter().map(|kind| {
+            t.with("who-kind", &[("kind", &kind.label), ("count", &kind.count.to_string())])
+        }));
+        lines.extend(notes(t, reader, simulated));
+        if seen.len() > PREVIEW_MAX {
+            lines.push(t.count("preview-listed", number(PREVIEW_MAX), &[]));
+        }
+        Self {
+            title,
+            lines,
+            summary: t.say("losing-list"),
+            records: seen.into_iter().take(PREVIEW_MAX).map(|own| line(t, own)).collect(),
+            more: None,
         }
     }
 }

@@ -102,7 +102,13 @@ pub(super) fn pages(language: Language) -> Vec<(&'static str, String)> {
     let list = visit_to("/portal/who/records?who=app:glucose-coach:acc_maria");
     let records = WhoRecordsPage::new(&list, &own, patient, &seen, (0, 0)).unwrap();
     let second = WhoRecordsPage::new(&of_lily, &proxy, for_proxy, &seen, (0, 1)).unwrap();
+    let asked = consent_request(Decider::Patient);
+    let at_page = visit_to("/oauth/authorize/arq_1");
+    let mut consent = ConsentPage::new(&at_page, &asked, &Ticked::default(), Vec::new());
+    consent.preview =
+        Some(Losing::preview(language.texts(), patient, "Glucose Coach", Some(&seen)));
     vec![
+        ("consent_preview", consent.render().unwrap()),
         ("who", page(WhoPage::new(&to, &own, (patient, "acc_maria"), &seen))),
         ("who_by_proxy", page(WhoPage::new(&of_lily, &proxy, (for_proxy, "acc_wei"), &seen))),
         ("who_none", page(WhoPage::new(&to, &own, (patient, "acc_maria"), &nobody))),
