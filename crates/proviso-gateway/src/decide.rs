@@ -178,6 +178,14 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
             Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
         return Err(Stopped::new(refusal, trail));
     }
+    if resource_type == ResourceType::CONSENT && view.plan().basis != ReasonCode::PreAuthorized {
+        trail.not_offered(&interaction, resource_type);
+        // No scope would be enough, so none is named.
+        let writes = is_write(&interaction);
+        let problem = if writes { Problem::ServerOwned } else { Problem::AccessRefused };
+        let refusal = Refusal::from(problem).because(&[ReasonCode::InteractionNotOffered]);
+        return Err(Stopped::new(refusal, trail));
+    }
     if !view.plan().offers(&interaction, resource_type) {
         trail.not_offered(&interaction, resource_type);
         let needed = needed_scope(&caller, &interaction, resource_type);

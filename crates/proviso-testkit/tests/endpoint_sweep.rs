@@ -84,6 +84,7 @@ const CONTROL: &[Row] = &[
     row("/portal/who", Method::GET, For::Patients, 303),
     row("/portal/who/records", Method::GET, For::Patients, 303),
     row("/portal/activity", Method::GET, For::Patients, 303),
+    row("/portal/choices", Method::GET, For::Patients, 303),
     row("/launch", Method::GET, For::Staff, 303),
     row("/launch", Method::POST, For::Staff, 303),
     row("/demo", Method::GET, For::All, 200),
@@ -312,7 +313,10 @@ async fn an_address_answers_its_own_methods_only() {
     }
     for (path, status) in [
         ("/console", 404),
-        ("/api/v1/consents", 404),
+        // The registry says who is asked first, as the FHIR API does.
+        ("/api/v1/consents", 401),
+        ("/api/v1/consents/nothing", 401),
+        ("/api/v1/nothing", 404),
         ("/access/v1/nothing", 404),
         ("/audit/log/checkpoint", 404),
         ("/oauth/nothing", 404),

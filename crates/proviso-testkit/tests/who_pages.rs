@@ -373,7 +373,7 @@ async fn what_is_shown_before_sharing_is_what_the_app_gets_afterwards() {
     assert_eq!(status, 422, "nothing is ticked");
     assert!(page.contains("Tick at least one kind"), "{page}");
 
-    let medicines = [("category", "medications")];
+    let medicines = [("category", "medications"), ("category", "demographics")];
     let (status, page) = preview(&mut maria, &medicines).await;
     assert_eq!(status, 200, "no duration is needed to look");
     assert!(page.contains("If you share this, Glucose Coach can see"), "{page}");
@@ -388,7 +388,7 @@ async fn what_is_shown_before_sharing_is_what_the_app_gets_afterwards() {
     assert!(choices.is_empty(), "nothing is recorded");
 
     let form = maria.form_with("decision").unwrap();
-    let share = [medicines[0], ("duration", "1-year"), ("decision", "allow")];
+    let share = [medicines[0], medicines[1], ("duration", "1-year"), ("decision", "allow")];
     maria.submit(&form, &share).await.unwrap();
     let code = app.code(&launch, &maria.url).unwrap();
     let tokens: Value = app.exchange(&launch, &code).await.unwrap().json().unwrap();
