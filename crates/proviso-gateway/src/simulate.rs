@@ -101,8 +101,8 @@ async fn simulate(
     };
     // A choice that begins now has begun only after it was made.
     let at = app.now();
-    let live = supposed.as_ref().map(proviso_app::simulate::Supposed::live);
-    let ways = app.ways_to(viewer, patient, &question.subjects, live, at);
+    let would_be = supposed.as_ref().map(proviso_app::simulate::Supposed::live);
+    let ways = app.ways_to(viewer, patient, &question.subjects, would_be, at);
     let ways = ways.ok_or(SimulationError::NoAnswer)?;
     let own = match &own_way {
         Some(way) => {
@@ -297,9 +297,12 @@ impl Look<'_> {
             }
             let (upstream, patient) = (self.gateway.upstream_of(kind), &self.question.patient);
             let found = upstream.about(&self.permit, patient, kind, most).await;
-            let found = found.map_err(|refusal| match refusal.problem {
-                Problem::SearchTooCostly => SimulationError::TooMany,
-                _ => SimulationError::NoAnswer,
+            let found = found.map_err(|refusal| {
+                if refusal.problem == Problem::SearchTooCostly {
+                    SimulationError::TooMany
+                } else {
+                    SimulationError::NoAnswer
+                }
             })?;
             for stored in &found {
                 let Some(id) = stored.doc.id() else { continue };

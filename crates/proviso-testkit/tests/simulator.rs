@@ -23,12 +23,15 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
 use proviso_core::time::{At, Period};
 use proviso_fhir::search::{Query, SearchScope};
-use proviso_gateway::Rates;
+use proviso_gateway::{GatewaySettings, HttpUpstreamSettings, Rates};
 use proviso_oauth::claims::{AccessTokenClaims, ContextMembers};
 use proviso_oauth::record::{Grant, GrantBasis, LaunchContext, Renewal};
 use proviso_store::{Batch, Op};
 use proviso_testkit::browser::{Browser, Form};
 use proviso_testkit::demo_world::{DemoWorld, Engine};
+use proviso_testkit::fhir_server::FhirServer;
+use proviso_testkit::gateway_cases::{NARROW, everything, terms};
+use proviso_testkit::gateway_world::{ORIGIN, World};
 use proviso_testkit::http_client::HttpClient;
 use proviso_testkit::smart_app::SmartApp;
 
@@ -633,4 +636,62 @@ async fn what_changes_while_it_is_looked_at_does_not_stand() {
     let stopped = looked_at(&all);
     stage.connect("glucose-coach", "maria", &chosen).await;
     assert!(!stands(&all, &stopped));
+}
+
+async fn ask_world(world: &World, question: &Simulation) -> Result<Simulated, SimulationError> {
+    let via = Via::default();
+    let viewer = Viewer::Officer(Asker { caller: None, via: &via });
+    world.app.simulations()?.simulate(viewer, question).await
+}
+
+async fn shared(world: &World) -> Simulation {
+    let access = world.share("glucose-coach", &terms(NARROW)).await.unwrap();
+    let consent = access.consent.unwrap().version().consent.clone();
+    Simulation {
+        change: Some(SupposedChange::Stop { consent: consent.clone() }),
+        subjects: SubjectFilter::OfConsent(consent),
+        ..Simulation::now("a".parse().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn behind_a_fhir_server_by_url_the_same_is_told() {
+    let own = World::embedded().await.unwrap();
+    own.load(&everything()).await.unwrap();
+    let of_own = ask_world(&own, &shared(&own).await).await.unwrap();
+    let server = FhirServer::start().await.unwrap();
+    server.load(&everything()).await.unwrap();
+    let upstream = HttpUpstreamSettings::at(server.base.clone());
+    let settings = GatewaySettings::in_front_of(ORIGIN, upstream);
+    let world = World::new(settings.clone()).await.unwrap();
+    let question = shared(&world).await;
+    let of_server = ask_world(&world, &question).await.unwrap();
+
+    let key = of_own.subjects[0].who.key();
+    let (seen, afterwards) = of(&of_own, &key);
+    assert!(seen.len() > 3 && afterwards.is_empty());
+    assert_eq!(of(&of_server, &key), (seen, afterwards));
+    // What names the patient where no search by patient looks is found in our own store alone.
+    // The Consent that tells of the choice is kept here, under an id of its own.
+    let records = |simulated: &Simulated| -> Keys {
+        let all = all_of(simulated).into_iter();
+        all.filter(|(kind, _)| *kind != ResourceType::CONSENT).collect()
+    };
+    let more: Keys = records(&of_own).difference(&records(&of_server)).cloned().collect();
+    let expected = [(ResourceType::GROUP, "g"), (ResourceType::LIST, "b-list")];
+    for (kind, id) in &more {
+        assert!(expected.contains(&(*kind, id.as_str())), "{more:?}");
+    }
+    assert!(records(&of_server).is_subset(&records(&of_own)));
+
+    // LIMIT: more of one type than a search may look at.
+    let mut tight = settings;
+    tight.limits.scan_records_max = 2;
+    let world = World::new(tight).await.unwrap();
+    let question = shared(&world).await;
+    let asked = ask_world(&world, &question).await;
+    assert!(matches!(asked, Err(SimulationError::TooMany)), "{asked:?}");
+    drop(server);
+    let asked = ask_world(&world, &question).await;
+    assert!(matches!(asked, Err(SimulationError::NoAnswer)), "{asked:?}");
 }

@@ -240,7 +240,7 @@ pub enum ConsentCommand {
     /// Show which records would appear or disappear for whom if something were changed.
     ///
     /// Nothing is changed.
-    WhatIf(WhatIfArgs),
+    WhatIf(Box<WhatIfArgs>),
     /// Say what a sharing choice means, which records it opens now, and which it keeps closed and why.
     Explain(ConsentArgs),
 }
@@ -279,6 +279,7 @@ pub struct Supposed {
 
 /// Arguments of `consent what-if`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct WhatIfArgs {
     #[command(flatten)]
     /// What would be changed.

@@ -190,7 +190,7 @@ impl Grounds<'_> {
                 ways.extend(self.way_of_own(account, patient, at));
             }
             (SubjectStanding::Staff, _, Some(account)) => {
-                ways.extend(self.way_of_staff(account, at))
+                ways.extend(self.way_of_staff(account, at));
             }
             (SubjectStanding::App | SubjectStanding::StaffApp, Some(client), _) => {
                 let by_choice = who.standing == SubjectStanding::App;

@@ -315,8 +315,8 @@ impl Losing {
             let own = simulated.of_subject(place).filter(|(_, one)| Answered::disappears(one));
             lost.extend(own.map(|(record, _)| record));
             private |= is_private(&subject.who, reader);
-            let list = person.address("/portal/who/records");
-            more = Some(with_query(&list, "who", &subject.who.key()));
+            let one_by_one = person.address("/portal/who/records");
+            more = Some(with_query(&one_by_one, "who", &subject.who.key()));
         }
         let lost = newest_first(lost);
         let mut lines = vec![t.count("losing-count", number(lost.len()), &[("app", app)])];

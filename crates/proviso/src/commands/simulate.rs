@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use proviso_app::simulate::{
     Answered, Simulated, SimulatedRecord, SimulatedSubject, SubjectStanding,
 };
-use proviso_core::category::Category;
+use proviso_core::category::{Category, PurposeOfUse, SensitiveKind};
 use proviso_core::consent::{ConsentVersion, Recipient};
 use proviso_core::id::ConsentId;
 use proviso_core::reason::{Language, ReasonCode};
@@ -347,8 +347,8 @@ fn describe_change(
 fn meaning(row: &VersionRow) -> Vec<String> {
     let version = &row.version;
     let kinds: Vec<&str> = version.categories.iter().map(Category::code).collect();
-    let sensitive: Vec<&str> = version.sensitive.iter().map(|kind| kind.code()).collect();
-    let purposes: Vec<&str> = version.purposes.iter().map(|purpose| purpose.code()).collect();
+    let sensitive: Vec<&str> = version.sensitive.iter().map(SensitiveKind::code).collect();
+    let purposes: Vec<&str> = version.purposes.iter().map(PurposeOfUse::code).collect();
     let sensitive = if sensitive.is_empty() {
         "No sensitive kind is named, so no record of one is opened.".to_owned()
     } else {
