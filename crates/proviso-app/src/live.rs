@@ -7,6 +7,8 @@
 //! INVARIANT: a batch that changes one of these values is written through [`Live::commit`] and no
 //! other way, since a change that is on disk but not here would not be in force.
 
+mod suppose;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -23,6 +25,8 @@ use proviso_store::{Batch, CandidateQuery, CommitError, Objection, Op, ReadError
 
 use crate::filed::{FiledConsent, FiledSettings, Files, is_filed};
 
+pub(crate) use self::suppose::About;
+
 /// After so many changes, grants that ended or expired are forgotten.
 const PRUNE_EVERY: u32 = 4096;
 
@@ -36,7 +40,7 @@ const LOADED_AT_ONCE: usize = 512;
 
 /// A value and the epoch of the batch that wrote it. Epochs are the order in which batches became
 /// durable; they are applied in whatever order their tasks run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stamped<T> {
     epoch: u64,
     value: T,

@@ -168,14 +168,11 @@ impl App {
         }
         let at = self.now();
         let own = self.stored_proxy(proxy, patient).await?;
-        if own.period.end.is_some_and(|end| end <= at) {
-            return Err(ProxyError::NotFound);
-        }
-        let period = Period { end: Some(at), ..own.period };
-        self.put_proxy(by, Relationship { period, ..own }, "proxy-end", via).await
+        let ended = ended_now(own, at).ok_or(ProxyError::NotFound)?;
+        self.put_proxy(by, ended, "proxy-end", via).await
     }
 
-    async fn stored_proxy(
+    pub(crate) async fn stored_proxy(
         &self,
         proxy: &AccountId,
         patient: &PatientId,
@@ -219,6 +216,14 @@ impl App {
         let confidential_from = row.confidential_at(born, utc_offset_secs);
         Ok(MandateBasis::Parent { of_age, confidential_from })
     }
+}
+
+/// A relationship that ends now; `None` for one that has ended.
+pub(crate) fn ended_now(own: Relationship, at: At) -> Option<Relationship> {
+    if own.period.end.is_some_and(|end| end <= at) {
+        return None;
+    }
+    Some(Relationship { period: Period { end: Some(at), ..own.period }, ..own })
 }
 
 fn may_approve(by: &Account) -> Result<(), ProxyError> {

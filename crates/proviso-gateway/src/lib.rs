@@ -28,6 +28,7 @@ mod rate;
 pub mod respond;
 mod router;
 mod settings;
+mod simulate;
 pub mod stop;
 pub mod trail;
 mod upstream;

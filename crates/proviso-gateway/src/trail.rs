@@ -10,12 +10,14 @@ use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::Asker;
 use proviso_app::filed::Hearing;
+use proviso_app::simulate;
 use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
+use proviso_core::consent::Capacity;
 use proviso_core::decision::explain::Explanation;
 use proviso_core::decision::record::DecisionRecord;
-use proviso_core::decision::{AccessPlan, Belonging, Labels};
+use proviso_core::decision::{AccessPlan, Belonging, Labels, ResourceFacts};
 use proviso_core::id::{
     AccountId, AuditEntryId, DecisionId, IdEntropy, PatientId, RequestId, ResourceId, SessionId,
 };
@@ -79,6 +81,14 @@ struct Viewer {
     account: AccountId,
     session: SessionId,
     patient: PatientId,
+    purpose: PurposeOfUse,
+}
+
+impl Viewer {
+    /// Whom somebody acts for who looks for a patient.
+    fn on_behalf_of(&self) -> Option<PatientId> {
+        (self.purpose == PurposeOfUse::Family).then(|| self.patient.clone())
+    }
 }
 
 /// What of a plan belongs in the log.
@@ -110,6 +120,7 @@ impl Trail {
                 account: person.account.id.clone(),
                 session: person.session.id.clone(),
                 patient: patient.clone(),
+                purpose: PurposeOfUse::Treatment,
             }),
             ..Self::new(request.unwrap_or_else(|| RequestId::generate(at, entropy)), at)
         }
@@ -132,6 +143,35 @@ impl Trail {
             caller: caller.cloned(),
             ..Self::new(request.unwrap_or_else(|| RequestId::generate(at, entropy)), at)
         }
+    }
+
+    /// The trail of a look at who could see a patient's records.
+    pub(crate) fn of_simulation(
+        viewer: simulate::Viewer<'_>,
+        patient: &PatientId,
+        at: At,
+        entropy: IdEntropy,
+    ) -> Self {
+        let (person, capacity, page, via) = match viewer {
+            simulate::Viewer::Officer(asker) => {
+                let patients = BTreeSet::from([patient.clone()]);
+                return Self { patients, ..Self::of_evaluation(asker, "simulate", at, entropy) };
+            }
+            simulate::Viewer::Person { person, capacity, page, via } => {
+                (person, capacity, page, via)
+            }
+        };
+        let purpose = match capacity {
+            Capacity::Patient => PurposeOfUse::PatientRequest,
+            Capacity::Proxy | Capacity::LegalAuthority => PurposeOfUse::Family,
+        };
+        let mut trail = Self::of_page(VisitLook { person, patient, via }, at, entropy);
+        trail.kind = AuditKind::PortalView;
+        trail.action = Some(page);
+        if let Some(viewer) = &mut trail.viewer {
+            viewer.purpose = purpose;
+        }
+        trail
     }
 
     fn new(request: RequestId, at: At) -> Self {
@@ -309,6 +349,25 @@ impl Trail {
         }
     }
 
+    /// Notes a record about which somebody is told who could see it. An officer's tool learns its
+    /// kinds; on a page of the portal it stands with its title, and of what kinds records are is
+    /// not for everybody who reads the list of looks.
+    pub(crate) fn looked_through(&mut self, facts: &ResourceFacts) {
+        if let Some(id) = &facts.id
+            && self.resources.len() < NAMED_MAX
+        {
+            self.resources.push((facts.resource_type, id.clone()));
+        }
+        if self.viewer.is_some() {
+            self.released = self.released.saturating_add(1);
+            return;
+        }
+        self.categories = self.categories.union(facts.categories);
+        if let Labels::Known(kinds) = facts.labels {
+            self.sensitive = self.sensitive.union(kinds);
+        }
+    }
+
     /// Nothing leaves after all: the counts say so, the names stay as what was asked for.
     pub(crate) fn release_nothing(&mut self) {
         self.withheld = self.withheld.saturating_add(self.released);
@@ -394,7 +453,9 @@ impl Trail {
             account: caller
                 .and_then(|caller| caller.account.clone())
                 .or_else(|| viewer.map(|viewer| viewer.account.clone())),
-            on_behalf_of: caller.and_then(on_behalf_of),
+            on_behalf_of: caller
+                .and_then(on_behalf_of)
+                .or_else(|| viewer.and_then(Viewer::on_behalf_of)),
             patients: patients.into_iter().collect(),
             interaction: self.interaction.clone(),
             resource_type: self.resource_type,
@@ -407,7 +468,7 @@ impl Trail {
             withheld: self.withheld,
             purpose: caller
                 .map(|caller| caller.purpose)
-                .or_else(|| viewer.map(|_| PurposeOfUse::Treatment)),
+                .or_else(|| viewer.map(|viewer| viewer.purpose)),
             consent: self.plan.as_ref().and_then(|plan| plan.consent.clone()),
             policy_version: self.plan.as_ref().map(|plan| plan.policy_version.clone()),
             decision: Some(decision),

@@ -116,6 +116,22 @@ impl Judged {
     }
 }
 
+/// What a resource is judged by, with the sensitive kinds that it has from elsewhere.
+pub(crate) fn facts_of(
+    root: Node<'_>,
+    around: SensitiveSet,
+    labels: &RuleSet,
+) -> Option<ResourceFacts> {
+    let mut facts = resource_facts(root, labels)?;
+    facts.labels = match facts.labels {
+        Labels::Known(kinds) => Labels::Known(kinds.union(around)),
+        Labels::Unclassified if around.is_empty() => Labels::Unclassified,
+        // What cannot be read is as if restricted; what it has from elsewhere counts besides.
+        Labels::Unclassified => Labels::Known(around.with(SensitiveKind::Restricted)),
+    };
+    Some(facts)
+}
+
 impl View {
     /// A plan that judges resources by what this rule set labels them, and by what consents on file
     /// say of them.
@@ -167,14 +183,8 @@ impl View {
         root: Node<'_>,
         around: SensitiveSet,
     ) -> Judged {
-        let Some(mut facts) = resource_facts(root, &self.labels) else {
+        let Some(mut facts) = facts_of(root, around, &self.labels) else {
             return Judged::unknown(interaction);
-        };
-        facts.labels = match facts.labels {
-            Labels::Known(kinds) => Labels::Known(kinds.union(around)),
-            Labels::Unclassified if around.is_empty() => Labels::Unclassified,
-            // What cannot be read is as if restricted; what it has from elsewhere counts besides.
-            Labels::Unclassified => Labels::Known(around.with(SensitiveKind::Restricted)),
         };
         if self.plan.filed != FiledRule::NotHeard && facts.resource_type != ResourceType::CONSENT {
             facts.filed = self.hearing.answers(root, facts.labels, &facts.belonging);

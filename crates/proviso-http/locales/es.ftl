@@ -634,6 +634,10 @@ activity-evaluation = { $outcome ->
     [success] { $who }, un servicio de su organización de salud, preguntó si alguien puede ver un dato suyo. La respuesta fue sí. No se mostró ningún dato.
    *[other] { $who }, un servicio de su organización de salud, preguntó si alguien puede ver un dato suyo. La respuesta fue no.
 }
+activity-simulate = { $outcome ->
+    [success] Su organización de salud consultó quién puede ver cuáles de sus datos. No se mostró ningún dato.
+   *[other] Su organización de salud quiso consultar quién puede ver sus datos. No obtuvo respuesta.
+}
 activity-identity = { $outcome ->
     [success] { $who } preguntó quién había iniciado sesión y se le dijo.
    *[other] { $who } preguntó quién había iniciado sesión y se le rechazó.
@@ -770,3 +774,61 @@ demo-kind-visits = Visitas
 demo-kind-notes = Notas y documentos
 demo-kind-social-history = Historia social
 demo-kind-care-plans = Planes de cuidado y metas
+
+## Quién puede ver qué
+
+who-title = Quién puede ver qué
+who-intro = Así es ahora mismo. Se calcula de nuevo cada vez que se abre esta página, y su visita queda anotada.
+who-apps = Aplicaciones
+who-apps-none = Ninguna aplicación puede ver datos.
+who-people = El paciente y quienes actúan por él
+who-people-none = Nadie más puede ver datos de esta forma.
+who-staff = Personas que dan atención
+who-staff-none = Nadie que dé atención puede ver datos ahora mismo.
+who-staff-apps = Las aplicaciones que usan en su trabajo no pueden ver más que ellas.
+who-staff-private = Las personas que dan atención ven lo que su trabajo necesita. Solo el paciente ve quiénes son.
+who-services = Servicios de { $organization }
+who-services-none = Ningún servicio puede ver datos.
+who-patient = El paciente
+who-chosen-by = Elegido por { $name }
+who-private = Si puede ver datos sensibles, solo se le dice al paciente.
+who-at-most = Estos son, como mucho, los datos. El paciente puede haber elegido en otro lugar que algunos no se muestren.
+who-count = { $count ->
+    [0] No puede ver ninguno de los { $total } datos de aquí.
+    [one] Puede ver uno de los { $total } datos de aquí.
+   *[other] Puede ver { $count } de los { $total } datos de aquí.
+}
+who-kind = { $kind }: { $count }
+who-other = Otros datos
+who-open = Ver qué datos puede ver { $name }
+who-cut = Hay más datos de los que caben aquí. Se cuentan los primeros { $count }.
+who-records-title = Lo que puede ver { $name }
+who-records = Los datos
+who-no-date = Sin fecha
+who-newer = Registros más nuevos
+who-older = Registros más antiguos
+who-back = Volver a quién puede ver qué
+home-who-text = Vea para cada aplicación y cada persona qué datos puede ver.
+home-who-link = Ver quién puede ver qué
+losing-title = Si deja de compartir, { $app } ya no podrá ver
+losing-count = { $count ->
+    [0] { $app } no puede ver ningún dato ahora mismo, así que hoy no cambia nada.
+    [one] Deja de ver un dato.
+   *[other] Deja de ver { $count } datos.
+}
+losing-list = Mostrar cada dato
+losing-private = Puede haber datos sensibles entre ellos. Solo se le dice al paciente cuáles.
+losing-failed = La lista no se puede mostrar ahora mismo. Puede dejar de compartir igualmente.
+preview-title = Si comparte esto, { $app } podrá ver
+preview-count = { $count ->
+    [0] Ninguno de los { $total } datos de aquí, tal como está ahora.
+    [one] Uno de los { $total } datos de aquí, tal como está ahora.
+   *[other] { $count } de los { $total } datos de aquí, tal como está ahora.
+}
+preview-lost = { $count ->
+    [one] Un dato que ahora puede ver dejará de verlo.
+   *[other] { $count } datos que ahora puede ver dejará de verlos.
+}
+preview-listed = La lista de abajo nombra los { $count } más nuevos.
+preview-failed = La lista no se puede mostrar ahora mismo. Puede decidir igualmente.
+consent-preview = Mostrarme antes cada dato

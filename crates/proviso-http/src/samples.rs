@@ -34,6 +34,7 @@ use crate::text::Language;
 
 mod choices;
 mod staff;
+mod who;
 
 fn at(text: &str) -> At {
     At::parse(text).unwrap()
@@ -300,6 +301,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
     pages.extend(choices::pages(language));
+    pages.extend(who::pages(language));
     pages.extend(staff::demo_pages(language));
     pages.extend(staff::chart_pages(language));
     pages
@@ -371,7 +373,13 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         ),
         (
             "people_stop",
-            render(&StopPage::new(&visit_to("/portal/people/1/stop"), &own, &daughter(), noon())),
+            render(&StopPage::new(
+                &visit_to("/portal/people/1/stop"),
+                &own,
+                &daughter(),
+                None,
+                noon(),
+            )),
         ),
         (
             "people_stopped",
@@ -380,7 +388,16 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         ("filed", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &filed_documents()))),
         ("filed_none", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &[]))),
         ("apps_none_by_proxy", render(&AppsPage::new(&lily, &proxy, &[], noon()))),
-        ("stop", render(&StopPage::new(&visit_to("/portal/apps/1/stop"), &own, app, noon()))),
+        (
+            "stop",
+            render(&StopPage::new(
+                &visit_to("/portal/apps/1/stop"),
+                &own,
+                app,
+                Some(who::lost(language, &own, Capacity::Patient, Some(&who::seen()))),
+                noon(),
+            )),
+        ),
         ("stopped", render(&StoppedPage::new(&visit_to("/portal/apps/1/done"), &own, app))),
         (
             "activity",

@@ -102,6 +102,7 @@ impl HomePage {
                 href: person.address("/portal/people"),
                 link: t.say("home-people-link"),
             });
+            cards.push(who_card(t, person));
             if let Some(filed) = facts.filed {
                 cards.push(Card {
                     title: t.say("home-filed"),
@@ -140,6 +141,15 @@ impl HomePage {
         }
         let title = t.with("home-title", &[("name", name)]);
         Self { frame: visit.frame(title, Section::Home), acting, people: choices, nobody, cards }
+    }
+}
+
+fn who_card(t: Texts, person: &Person) -> Card {
+    Card {
+        title: t.say("who-title"),
+        lines: vec![t.say("home-who-text")],
+        href: person.address("/portal/who"),
+        link: t.say("home-who-link"),
     }
 }
 

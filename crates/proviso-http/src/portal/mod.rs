@@ -8,6 +8,7 @@ pub(crate) mod home;
 pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod sentence;
+pub(crate) mod who;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
