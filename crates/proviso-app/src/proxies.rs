@@ -8,7 +8,7 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::CategorySet;
 use proviso_core::id::{AccountId, PatientId};
 use proviso_core::mandate::{Jurisdiction, Mandate, MandateBasis};
-use proviso_core::time::Period;
+use proviso_core::time::{At, Period};
 use proviso_store::{Batch, Op};
 
 use crate::App;

@@ -242,7 +242,7 @@ impl App {
         if choice.categories.is_empty() {
             return Ok(Err(ChoiceProblem::NothingChosen));
         }
-        let own = self.proxy_scope(&person.account, patient);
+        let own = self.proxy_scope(person, patient);
         let offered = self.offered_sensitive(capacity, own.sensitive, patient).await?;
         let categories = requested_categories(scopes).intersection(own.categories);
         if !choice.categories.is_subset_of(categories) || !choice.sensitive.is_subset_of(offered) {
