@@ -6,6 +6,8 @@
 
 mod canonical;
 mod change;
+mod facts;
+pub mod index;
 mod lifecycle;
 mod part2;
 pub mod provision;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use canonical::NamedConsent;
 pub use change::Change;
+pub use facts::ConsentFacts;
 pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
 pub use part2::{Part2Gap, Part2Parties, part2_statements};
 pub use seen::{Extent, SeenVersion};
