@@ -177,7 +177,7 @@ impl App {
         }
         let Some(consent) = grant.consent() else { return Ok(()) };
         let latest = self.live.consent(consent);
-        if latest.is_some_and(|named| named.version().in_force(at)) {
+        if latest.is_some_and(|indexed| indexed.facts().in_force(at)) {
             Ok(())
         } else {
             Err(BearerError::ConsentEnded)
@@ -192,7 +192,7 @@ impl App {
         match grant.consent().map(|consent| self.live.consent(consent)) {
             None => own,
             Some(None) => ScopeSet::default(),
-            Some(Some(named)) => own.narrow(&named.version().granted_scopes),
+            Some(Some(indexed)) => own.narrow(indexed.facts().granted_scopes),
         }
     }
 }
