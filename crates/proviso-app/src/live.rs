@@ -86,6 +86,8 @@ struct State {
 pub struct Live {
     state: RwLock<State>,
     horizon: Horizon,
+    /// One snapshot is written at a time.
+    writing: tokio::sync::Mutex<()>,
     /// How consents on file are read.
     filed: Arc<FiledSettings>,
 }
@@ -197,6 +199,7 @@ impl Live {
         Ok(Arc::new(Self {
             state: RwLock::new(state),
             horizon: Horizon::at(epoch),
+            writing: tokio::sync::Mutex::default(),
             filed: Arc::clone(filed),
         }))
     }
@@ -611,6 +614,7 @@ mod tests {
         Live {
             state: RwLock::new(State::with(ConsentIndex::new(seeds(), KeptNames::within(None)))),
             horizon: Horizon::at(0),
+            writing: tokio::sync::Mutex::default(),
             filed: Arc::new(FiledSettings::new("http://127.0.0.1/fhir/r4")),
         }
     }

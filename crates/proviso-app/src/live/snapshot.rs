@@ -303,6 +303,7 @@ impl Live {
         keys: &std::sync::Arc<Keys>,
         entropy: &dyn Entropy,
     ) -> Result<Option<SnapshotWritten>, SnapshotError> {
+        let _only_one = self.writing.lock().await;
         let holding = self.holding().ok_or(SnapshotError::Unreadable)?;
         let Some(path) = path_in(store) else { return Ok(None) };
         let mut file = [0; 16];
