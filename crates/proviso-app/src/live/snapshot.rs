@@ -213,9 +213,12 @@ impl<R: Read> SnapshotReader<R> {
 }
 
 fn read_whole(from: &mut impl Read, bytes: &mut [u8]) -> Result<(), Refusal> {
-    from.read_exact(bytes).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => Refusal::Incomplete,
-        _ => Refusal::Io(error),
+    from.read_exact(bytes).map_err(|error| {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            Refusal::Incomplete
+        } else {
+            Refusal::Io(error)
+        }
     })
 }
 

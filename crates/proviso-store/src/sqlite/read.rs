@@ -25,10 +25,10 @@ impl From<rusqlite::Error> for ReadError {
     }
 }
 
-fn stored_consent(id: String, body: &str) -> Result<StoredConsent, ReadError> {
-    let version = from_json("consent_version", &id, body)?;
-    let named = ConsentVersionId::try_from(id.clone());
-    let id = named.map_err(|_| bad("consent_version", "version_id", &id))?;
+fn stored_consent(id: &str, body: &str) -> Result<StoredConsent, ReadError> {
+    let version = from_json("consent_version", id, body)?;
+    let named = ConsentVersionId::try_from(id.to_owned());
+    let id = named.map_err(|_| bad("consent_version", "version_id", id))?;
     Ok(StoredConsent { id, version })
 }
 
@@ -248,7 +248,7 @@ impl Reads<'_> {
         params: impl Params,
     ) -> Result<Vec<StoredConsent>, ReadError> {
         let rows = self.rows(sql, params, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let read = |(id, body): (String, String)| stored_consent(id, &body);
+        let read = |(id, body): (String, String)| stored_consent(&id, &body);
         rows.into_iter().map(read).collect()
     }
 
@@ -359,7 +359,7 @@ impl Reads<'_> {
             let superseded =
                 rows.peek().is_some_and(|(following, ..)| following.consent() == place.consent());
             if !superseded {
-                consents.push(stored_consent(id, &body)?);
+                consents.push(stored_consent(&id, &body)?);
             }
         }
         Ok(ConsentPage { consents, next })

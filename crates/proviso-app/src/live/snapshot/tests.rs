@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
@@ -278,7 +279,6 @@ async fn an_unfinished_file_is_not_looked_at_and_a_small_installation_writes_non
     assert_eq!(taken(&app).await.unwrap(), None);
     snapshot(&app).await;
     assert!(!folder.path().join("consents.snapshot.new").exists());
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(snapshot_file(&folder)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }

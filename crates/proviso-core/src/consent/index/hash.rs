@@ -17,14 +17,16 @@ impl core::fmt::Debug for Seeds {
     }
 }
 
+/// The lower and the upper half.
+#[expect(clippy::cast_possible_truncation, reason = "the two halves are what is meant")]
+const fn halves(wide: u128) -> (u64, u64) {
+    (wide as u64, (wide >> 64) as u64)
+}
+
 /// Both halves of a product, folded into one word.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the two halves of a product are what is meant"
-)]
-const fn fold(a: u64, b: u64) -> u64 {
-    let wide = (a as u128).wrapping_mul(b as u128);
-    (wide as u64) ^ ((wide >> 64) as u64)
+const fn fold(one: u64, other: u64) -> u64 {
+    let (low, high) = halves((one as u128).wrapping_mul(other as u128));
+    low ^ high
 }
 
 impl Seeds {
@@ -36,11 +38,9 @@ impl Seeds {
         }
     }
 
-    fn of_bytes(self, bytes: [u8; 16]) -> u64 {
+    const fn of_bytes(self, bytes: [u8; 16]) -> u64 {
         let Self([first, second]) = self;
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = bytes;
-        let low = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        let high = u64::from_le_bytes([i, j, k, l, m, n, o, p]);
+        let (low, high) = halves(u128::from_le_bytes(bytes));
         let once = fold(low ^ first, high ^ second ^ MIX);
         fold(once ^ second, first | 1)
     }

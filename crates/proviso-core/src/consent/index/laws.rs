@@ -1,5 +1,6 @@
 //! The index answers as a map of whole versions does, whatever its history.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
@@ -112,13 +113,13 @@ prop_compose! {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put(NamedConsent),
+    Put(Box<NamedConsent>),
     Remove(ConsentId),
 }
 
 fn history() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        5 => version().prop_map(Step::Put),
+        5 => version().prop_map(|named| Step::Put(Box::new(named))),
         1 => id_text().prop_map(|id| Step::Remove(format!("cns_{id}").parse().unwrap())),
     ];
     proptest::collection::vec(step, 0..60)
@@ -133,7 +134,7 @@ fn apply(index: &mut ConsentIndex<MemoryNames>, naive: &mut Naive, step: Step) {
                 naive.get(&id).is_none_or(|own| own.version().number < named.version().number);
             assert_eq!(put == Put::Taken, newer);
             if newer {
-                naive.insert(id, named);
+                naive.insert(id, *named);
             }
         }
         Step::Remove(id) => assert_eq!(index.remove(&id), naive.remove(&id).is_some()),
@@ -265,7 +266,7 @@ proptest! {
                     named = NamedConsent::new(ConsentVersion { patient, ..named.into_version() });
                 }
                 changed.push(named.clone());
-                apply(&mut index, &mut naive, Step::Put(named));
+                apply(&mut index, &mut naive, Step::Put(Box::new(named)));
             }
         }
         let mut again = read(&all).unwrap();

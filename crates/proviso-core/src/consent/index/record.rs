@@ -128,14 +128,17 @@ impl EndRule {
 
 /// An instant in seven bytes: 1 100 years around 1970.
 fn packed_instant(at: At) -> Option<[u8; 7]> {
-    let [a, b, c, d, e, f, g, _] = at.as_micros().to_le_bytes();
-    let packed = [a, b, c, d, e, f, g];
+    let [packed @ .., _] = at.as_micros().to_le_bytes();
     (unpacked_instant(packed) == at).then_some(packed)
 }
 
-const fn unpacked_instant([a, b, c, d, e, f, g]: [u8; 7]) -> At {
+fn unpacked_instant(packed: [u8; 7]) -> At {
+    let mut whole = [0; 8];
+    for (to, from) in whole.iter_mut().skip(1).zip(packed) {
+        *to = from;
+    }
     // The shift back carries the sign.
-    At::from_micros(i64::from_le_bytes([0, a, b, c, d, e, f, g]) >> 8)
+    At::from_micros(i64::from_le_bytes(whole) >> 8)
 }
 
 const fn status_bits(status: ConsentStatus) -> u16 {

@@ -46,7 +46,6 @@ fn width_of(slot: u32) -> u8 {
     u8::try_from(bits).unwrap_or(32).max(WIDTH_MIN)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "some bits of the hash are what is wanted")]
 const fn tag_of(hash: u64, width: u8) -> u32 {
     ((hash >> 32) as u32) & low_bits(32_u8.saturating_sub(width))
 }
