@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
-use proviso_core::category::{CategorySet, PurposeOfUse};
+use proviso_core::category::PurposeOfUse;
 use proviso_core::consent::ConsentFacts;
 use proviso_core::consent::index::IndexedConsent;
-use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
@@ -22,24 +21,42 @@ use proviso_oauth::record::{ClientStatus, GrantBasis};
 
 use crate::App;
 use crate::caller::Caller;
+use crate::filed::FiledSettings;
 use crate::live::{GrantFacts, Live};
+use crate::policy::Policies;
 
 /// The name under which the portal itself asks.
 const PORTAL: &str = "portal";
 
+/// What plans are made from: what is in force, or what would be if something were changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grounds<'a> {
+    /// Grants, consents, people.
+    pub(crate) live: &'a Live,
+    /// The organisation's rules.
+    pub(crate) policies: &'a Policies,
+    /// What the operator decided that consents on file mean.
+    pub(crate) filed: &'a FiledSettings,
+}
+
 impl App {
+    /// What is in force.
+    pub(crate) fn grounds(&self) -> Grounds<'_> {
+        Grounds { live: &self.live, policies: &self.policies, filed: &self.settings.filed }
+    }
+
     /// The plan for a caller, from what is in force at an instant.
     ///
     /// # Errors
     /// The denial, with every reason that stands in the way.
     pub fn plan_access(&self, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
-        plan_access(self, caller, at)
+        plan_access(self.grounds(), caller, at)
     }
 
     /// As [`App::plan_access`], with everything that the plan was made from, so that the decisions
     /// under it can be made again later.
     pub fn plan_recorded(&self, caller: &Caller, at: At) -> Planned {
-        plan_recorded(self, caller, at)
+        plan_recorded(self.grounds(), caller, at)
     }
 
     /// The plan for a person who looks at a record in the portal: the patient, or a proxy.
@@ -138,13 +155,17 @@ pub(crate) fn standing_for(
         .then_some(OwnStanding::Proxy)
 }
 
-pub(crate) fn plan_access(app: &App, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
-    asked(app, caller, at, plan).unwrap_or_else(|stopped| Err(Decision::deny(stopped.gate)))
+pub(crate) fn plan_access(
+    grounds: Grounds<'_>,
+    caller: &Caller,
+    at: At,
+) -> Result<AccessPlan, Decision> {
+    asked(grounds, caller, at, plan).unwrap_or_else(|stopped| Err(Decision::deny(stopped.gate)))
 }
 
 /// As [`plan_access`], with everything that the plan was made from.
-fn plan_recorded(app: &App, caller: &Caller, at: At) -> Planned {
-    let planned = asked(app, caller, at, |request| Planned {
+pub(crate) fn plan_recorded(grounds: Grounds<'_>, caller: &Caller, at: At) -> Planned {
+    let planned = asked(grounds, caller, at, |request| Planned {
         request: RecordedRequest::of(request),
         plan: plan(request),
     });
@@ -157,15 +178,15 @@ fn plan_recorded(app: &App, caller: &Caller, at: At) -> Planned {
 /// Hands the request, as the decision function takes it, to `then`; or says what stopped it before
 /// there was anything to decide.
 fn asked<T>(
-    app: &App,
+    grounds: Grounds<'_>,
     caller: &Caller,
     at: At,
     then: impl FnOnce(&AccessRequest<'_>) -> T,
 ) -> Result<T, Box<RecordedRequest>> {
-    let facts = match app.live.facts_of(&caller.grant) {
+    let facts = match grounds.live.facts_of(&caller.grant) {
         Some(facts) if facts.grant.is_live(at) => facts,
         // The grant has ended: a consent that ended with it says more than that.
-        Some(_) | None => return Err(Box::new(ended(app, caller, at))),
+        Some(_) | None => return Err(Box::new(ended(grounds, caller, at))),
     };
     let mut refusals = mismatches(&facts, caller);
     let GrantFacts { grant, account, consent, relationships, objections, .. } = &facts;
@@ -191,7 +212,7 @@ fn asked<T>(
         },
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
-    let policy = ground_of(app, mode, grant.account.as_ref(), &caller.client);
+    let policy = ground_of(grounds, mode, grant.account.as_ref(), &caller.client);
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -210,8 +231,8 @@ fn asked<T>(
 }
 
 /// A request whose grant has ended, with what its token says.
-fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
-    let consent = caller.consent.as_ref().and_then(|id| app.live.consent(id));
+fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
+    let consent = caller.consent.as_ref().and_then(|id| grounds.live.consent(id));
     let mode = match (&caller.consent, caller.kind) {
         (Some(_), _) => AccessMode::PatientDirected {
             consent: consent.as_ref().map(IndexedConsent::facts),
@@ -230,7 +251,7 @@ fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
             | ActorKind::SupportAgent),
         ) => AccessMode::Operational { kind, relationships: &[], objections: &[] },
     };
-    let policy = ground_of(app, mode, caller.account.as_ref(), &caller.client);
+    let policy = ground_of(grounds, mode, caller.account.as_ref(), &caller.client);
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -241,7 +262,7 @@ fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
         patient_in_context: caller.patient.as_ref(),
         purpose: caller.purpose,
     };
-    RecordedRequest::of(&request).stopped_by(why_ended(&app.live, caller, at))
+    RecordedRequest::of(&request).stopped_by(why_ended(grounds.live, caller, at))
 }
 
 /// Whether every link from the patient to the app stands: patient to proxy, proxy to app (RFC 8693
@@ -263,8 +284,8 @@ fn chain_stands(
             by: Delegate::Patient(consent.patient.clone()),
             to: person.clone(),
             period: mandate.period,
-            categories: CategorySet::all(),
-            sensitive: proxy_sensitive(),
+            categories: mandate.proxy_categories(),
+            sensitive: mandate.proxy_sensitive_at(at),
         },
         DelegationLink {
             by: person,
@@ -281,22 +302,22 @@ fn chain_stands(
 /// What the organisation's policy in force comes to for a way of asking, and what the operator
 /// decided that consents on file mean for it.
 pub(crate) fn ground_of(
-    app: &App,
+    grounds: Grounds<'_>,
     mode: AccessMode<'_>,
     account: Option<&AccountId>,
     client: &ClientId,
 ) -> Arc<OrgGround> {
     let (ground, filed) = match (mode, account) {
         (AccessMode::Operational { kind, .. }, Some(account)) => {
-            (app.policies.ground_of_staff(account, kind), app.settings.filed.staff)
+            (grounds.policies.ground_of_staff(account, kind), grounds.filed.staff)
         }
         (AccessMode::PreAuthorized, _) => {
-            (app.policies.ground_of_service(client), app.settings.filed.services)
+            (grounds.policies.ground_of_service(client), grounds.filed.services)
         }
         // Staff access without a person has no rule; the patients' own way needs none.
         (AccessMode::Operational { .. }, None)
         | (AccessMode::PatientDirected { .. } | AccessMode::OwnRecord { .. }, _) => {
-            (app.policies.ground_of_patient(), FiledRule::default())
+            (grounds.policies.ground_of_patient(), FiledRule::default())
         }
     };
     if ground.filed == filed {

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::App;
 use crate::caller::Caller;
+use crate::live::Live;
 
 /// Why a bearer token opens nothing (RFC 6750 §3.1: `invalid_token`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -187,12 +188,17 @@ impl App {
     /// What a token may do now: what it says, cut to the grant and to the consent as it is now
     /// (P4: narrowing a choice narrows tokens that are already out).
     pub(crate) fn scopes_now(&self, scope: &str, grant: &Grant) -> ScopeSet {
-        let own = ScopeSet::parse(scope).map(|parsed| parsed.known).unwrap_or_default();
-        let own = own.narrow(&grant.scopes);
-        match grant.consent().map(|consent| self.live.consent(consent)) {
-            None => own,
-            Some(None) => ScopeSet::default(),
-            Some(Some(indexed)) => own.narrow(indexed.facts().granted_scopes),
-        }
+        scopes_now(&self.live, scope, grant)
+    }
+}
+
+/// As [`App::scopes_now`], by any live values.
+pub(crate) fn scopes_now(live: &Live, scope: &str, grant: &Grant) -> ScopeSet {
+    let own = ScopeSet::parse(scope).map(|parsed| parsed.known).unwrap_or_default();
+    let own = own.narrow(&grant.scopes);
+    match grant.consent().map(|consent| live.consent(consent)) {
+        None => own,
+        Some(None) => ScopeSet::default(),
+        Some(Some(indexed)) => own.narrow(indexed.facts().granted_scopes),
     }
 }

@@ -297,9 +297,7 @@ impl App {
         let next = NamedConsent::new(next);
         describe_consent(&mut entry, &next, by);
         let end = GrantEnd { at: entry.at, reason };
-        let batch = Batch::new()
-            .with(put(&next, Some(latest)))
-            .with(Op::EndGrantsOfConsent { consent: next.version().consent.clone(), end });
+        let batch = Batch::from(Vec::from(ending(&next, latest, end)));
         match self.commit(batch, entry).await.map_err(Failure::from) {
             Ok(_) => Ok(Some(next)),
             Err(error) if error.precondition().is_some() => Ok(None),
@@ -326,7 +324,13 @@ impl App {
     }
 }
 
-fn put(consent: &NamedConsent, expect: Option<ConsentVersionId>) -> Op {
+/// What ends a choice: its last version, and the end of every connection that rests on it.
+pub(crate) fn ending(next: &NamedConsent, latest: ConsentVersionId, end: GrantEnd) -> [Op; 2] {
+    let consent = next.version().consent.clone();
+    [put(next, Some(latest)), Op::EndGrantsOfConsent { consent, end }]
+}
+
+pub(crate) fn put(consent: &NamedConsent, expect: Option<ConsentVersionId>) -> Op {
     Op::PutConsentVersion { id: consent.id().clone(), version: consent.version().clone(), expect }
 }
 

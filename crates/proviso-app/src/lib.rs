@@ -31,6 +31,7 @@ pub mod rotate;
 pub mod session;
 pub mod settings;
 pub mod sign_in;
+pub mod simulate;
 mod throttle;
 pub mod token;
 pub mod userinfo;
@@ -64,6 +65,7 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) visits: visits::VisitsPort,
     pub(crate) evaluations: evaluation::EvaluationsPort,
+    pub(crate) simulations: simulate::SimulationsPort,
 }
 
 impl App {

@@ -10,6 +10,7 @@
 mod horizon;
 mod names;
 mod snapshot;
+mod suppose;
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher as _, RandomState};
@@ -17,9 +18,10 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use proviso_core::account::{Account, Relationship, RelationshipKind};
-use proviso_core::category::CategorySet;
+use proviso_core::category::{CategorySet, SensitiveSet};
 use proviso_core::consent::NamedConsent;
 use proviso_core::consent::index::{ConsentIndex, Holding, IndexedConsent};
+use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
@@ -33,6 +35,7 @@ use self::horizon::Horizon;
 pub use self::names::KeptNames;
 pub(crate) use self::snapshot::CONSENTS_MIN;
 pub use self::snapshot::{SnapshotError, SnapshotWritten};
+pub(crate) use self::suppose::About;
 
 use crate::filed::{FiledConsent, FiledSettings, Files, is_filed};
 use crate::keys::Keys;
@@ -56,7 +59,7 @@ const VERSIONS_AT_ONCE: usize = 2048;
 
 /// A value and the epoch of the batch that wrote it. Epochs are the order in which batches became
 /// durable; they are applied in whatever order their tasks run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stamped<T> {
     epoch: u64,
     value: T,
@@ -75,6 +78,8 @@ struct State {
     grants_of: HashMap<ClientId, BTreeSet<GrantId>>,
     consents: ConsentIndex<KeptNames>,
     relationships: HashMap<AccountId, HashMap<RelationshipKey, Stamped<Relationship>>>,
+    /// Who acts or acted for a patient.
+    proxies_of: HashMap<PatientId, BTreeSet<AccountId>>,
     objections: HashMap<PatientId, Stamped<CategorySet>>,
     files: Files,
     changes: u32,
@@ -334,6 +339,11 @@ impl Live {
         }
     }
 
+    /// How many consents on file of a patient are enforced.
+    pub fn filed_in_use(&self, patient: &PatientId) -> usize {
+        self.filed_of(patient).len()
+    }
+
     /// Whether anybody has a consent on file.
     pub(crate) fn has_filed(&self) -> bool {
         self.state.read().map_or(true, |state| state.files.any())
@@ -359,17 +369,22 @@ impl Live {
 
     /// The relationships in which people act for a patient, whatever their period.
     pub fn acting_for(&self, patient: &PatientId) -> Vec<Relationship> {
-        let acts =
-            |own: &Relationship| own.kind == RelationshipKind::Proxy && own.patient == *patient;
-        let mut found = self
-            .read(|state| {
-                let all = state.relationships.values().flat_map(HashMap::values);
-                let limited = all.map(|own| own.value.clone().limited());
-                Some(limited.filter(acts).collect::<Vec<_>>())
-            })
-            .unwrap_or_default();
-        found.sort_by(|a, b| a.account.cmp(&b.account));
-        found
+        let key = (patient.clone(), RelationshipKind::Proxy);
+        self.read(|state| {
+            // Ordered, as the accounts are.
+            let accounts = state.proxies_of.get(patient)?.iter();
+            let own = accounts.filter_map(|account| state.relationships.get(account)?.get(&key));
+            Some(own.map(|own| own.value.clone().limited()).collect())
+        })
+        .unwrap_or_default()
+    }
+
+    /// The sensitive kinds that everybody who acts for a patient at an instant may see. Whoever
+    /// cannot be asked hides.
+    pub(crate) fn open_to_proxies(&self, patient: &PatientId, at: At) -> SensitiveSet {
+        let own = self.acting_for(patient);
+        let acting = own.iter().filter(|own| own.period.contains(at));
+        acting.fold(proxy_sensitive(), |open, own| open.intersection(own.proxy_sensitive_at(at)))
     }
 
     /// A grant and everything around it, as of one moment.
@@ -474,6 +489,7 @@ impl State {
             grants_of: HashMap::new(),
             consents,
             relationships: HashMap::new(),
+            proxies_of: HashMap::new(),
             objections: HashMap::new(),
             files: Files::default(),
             changes: 0,
@@ -509,6 +525,10 @@ impl State {
             }
             Change::Relationship(own) => {
                 let key = (own.patient.clone(), own.kind);
+                if own.kind == RelationshipKind::Proxy {
+                    let of_patient = self.proxies_of.entry(own.patient.clone()).or_default();
+                    of_patient.insert(own.account.clone());
+                }
                 let of_account = self.relationships.entry(own.account.clone()).or_default();
                 put(of_account, key, epoch, own);
             }

@@ -76,6 +76,7 @@ impl App {
         let around = Arc::default();
         let visits = VisitsPort::default();
         let evaluations = EvaluationsPort::default();
+        let simulations = crate::simulate::SimulationsPort::default();
         let app = Arc::new(Self {
             store,
             clock,
@@ -90,6 +91,7 @@ impl App {
             settings,
             visits,
             evaluations,
+            simulations,
         });
         app.log_start(first_start).await?;
         app.adopt_labels().await?;

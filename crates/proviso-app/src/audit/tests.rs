@@ -53,6 +53,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         settings,
         visits: crate::visits::VisitsPort::default(),
         evaluations: crate::evaluation::EvaluationsPort::default(),
+        simulations: crate::simulate::SimulationsPort::default(),
     }
 }
 

@@ -68,6 +68,13 @@ impl ConsentFacts<'_> {
     }
 }
 
+impl ConsentFacts<'_> {
+    /// As [`ConsentVersion::sensitive_known_to`].
+    pub fn sensitive_known_to(&self, reader: Capacity) -> Option<SensitiveSet> {
+        super::sensitive_known(self.sensitive, self.capacity, reader)
+    }
+}
+
 impl ConsentVersion {
     /// Whether a person ended it before its period was over.
     pub(super) fn ended_early(&self) -> bool {

@@ -207,14 +207,19 @@ impl ConsentVersion {
     /// named a kind learns of care that the records hide. A choice of a proxy cannot take effect
     /// for more than a proxy may see.
     pub fn sensitive_known_to(&self, reader: Capacity) -> Option<SensitiveSet> {
-        match (reader, self.capacity) {
-            (Capacity::Patient, _) => Some(self.sensitive),
-            (Capacity::Proxy | Capacity::LegalAuthority, Capacity::Patient) => None,
-            (
-                Capacity::Proxy | Capacity::LegalAuthority,
-                Capacity::Proxy | Capacity::LegalAuthority,
-            ) => Some(self.sensitive.intersection(proxy_sensitive())),
-        }
+        sensitive_known(self.sensitive, self.capacity, reader)
+    }
+}
+
+/// Of sensitive kinds that were named in one capacity, those that a reader in another may know.
+fn sensitive_known(named: SensitiveSet, by: Capacity, reader: Capacity) -> Option<SensitiveSet> {
+    match (reader, by) {
+        (Capacity::Patient, _) => Some(named),
+        (Capacity::Proxy | Capacity::LegalAuthority, Capacity::Patient) => None,
+        (
+            Capacity::Proxy | Capacity::LegalAuthority,
+            Capacity::Proxy | Capacity::LegalAuthority,
+        ) => Some(named.intersection(proxy_sensitive())),
     }
 }
 

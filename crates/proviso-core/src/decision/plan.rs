@@ -14,7 +14,7 @@ use crate::consent::{Capacity, ConsentFacts, Recipient, Standing};
 use crate::id::{ConsentId, ConsentVersionId, PatientId};
 use crate::reason::ReasonCode;
 use crate::scope::{ResourceScope, Scope, ScopeContext, ScopeSet};
-use crate::time::Period;
+use crate::time::{At, Period};
 
 /// What a mode allows at most, before scopes.
 struct Ground {
@@ -208,15 +208,17 @@ fn patient_directed(
     let mut sensitive = consent.sensitive;
     let by_patient =
         matches!(person, ActingPerson::Patient) && consent.capacity == Capacity::Patient;
+    let mut categories = consent.categories;
     if !by_patient {
-        sensitive = sensitive.intersection(org_rules::proxy_sensitive());
+        sensitive = sensitive.intersection(proxy_sensitive(person, request.at));
+        categories = categories.intersection(proxy_categories(person));
         check_proxy(request, consent.patient, person, trace);
     }
     check_purpose(request, consent.purposes, trace);
     check_context(request, consent.patient, trace);
     Ground {
         reach: PatientReach::Only(BTreeSet::from([consent.patient.clone()])),
-        categories: consent.categories,
+        categories,
         sensitive,
         data_period: consent.data_period,
         consent: Some((consent.consent.clone(), consent.version.clone())),
@@ -263,6 +265,7 @@ fn own_record(
     person: ActingPerson<'_>,
     trace: &mut impl Trace,
 ) -> Ground {
+    let categories = proxy_categories(person);
     let (purposes, sensitive, filed, basis) = match person {
         // What patients keep from others they do not keep from themselves.
         ActingPerson::Patient => (
@@ -273,7 +276,7 @@ fn own_record(
         ),
         ActingPerson::Proxy(_) => (
             PurposeSet::EMPTY.with(PurposeOfUse::PatientRequest).with(PurposeOfUse::Family),
-            org_rules::proxy_sensitive(),
+            proxy_sensitive(person, request.at),
             FiledRule::Restricts,
             ReasonCode::ProxyInForce,
         ),
@@ -287,7 +290,7 @@ fn own_record(
     check_context(request, patient, trace);
     Ground {
         reach: PatientReach::Only(BTreeSet::from([patient.clone()])),
-        categories: CategorySet::all(),
+        categories,
         sensitive,
         data_period: Period::ALWAYS,
         consent: None,
@@ -295,6 +298,23 @@ fn own_record(
         filed,
         basis,
         lacking: None,
+    }
+}
+
+/// What somebody who acts for the patient may see of sensitive kinds, at most. A patient who looks at
+/// what a proxy chose sees no more than a proxy: the choice is the proxy's.
+fn proxy_sensitive(person: ActingPerson<'_>, at: At) -> SensitiveSet {
+    match person {
+        ActingPerson::Proxy(Some(own)) => own.proxy_sensitive_at(at),
+        ActingPerson::Proxy(None) | ActingPerson::Patient => org_rules::proxy_sensitive(),
+    }
+}
+
+/// For which kinds of record somebody acts.
+fn proxy_categories(person: ActingPerson<'_>) -> CategorySet {
+    match person {
+        ActingPerson::Proxy(Some(own)) => own.proxy_categories(),
+        ActingPerson::Proxy(None) | ActingPerson::Patient => CategorySet::all(),
     }
 }
 

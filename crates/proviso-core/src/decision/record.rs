@@ -24,6 +24,7 @@ use crate::category::{CategorySet, PurposeOfUse};
 use crate::consent::{ConsentFacts, NamedConsent};
 use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
 use crate::interaction::Interaction;
+use crate::mandate::MandateBasis;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{Scope, ScopeFilter};
@@ -275,6 +276,16 @@ impl RecordedMode {
 }
 
 impl RecordedPerson {
+    fn is_parent(&self) -> bool {
+        match self {
+            Self::Proxy(Some(own)) => own
+                .mandate
+                .as_ref()
+                .is_some_and(|mandate| matches!(mandate.basis, MandateBasis::Parent { .. })),
+            Self::Proxy(None) | Self::Patient => false,
+        }
+    }
+
     fn of(person: ActingPerson<'_>) -> Self {
         match person {
             ActingPerson::Patient => Self::Patient,
@@ -490,7 +501,14 @@ impl DecisionRecord {
             let types = judged.chain(self.not_offered.iter().map(|(_, not_offered)| *not_offered));
             types.into_iter().any(|own| own == ResourceType::CONSENT)
         };
-        self.engine == ENGINE || self.engine == ENGINE_BEFORE_CONSENTS && !about_consents()
+        // Nor did it know from when on a minor has confidential care.
+        let by_parent = match &self.request.mode {
+            RecordedMode::PatientDirected { person, .. }
+            | RecordedMode::OwnRecord { person, .. } => person.is_parent(),
+            RecordedMode::Operational { .. } | RecordedMode::PreAuthorized => false,
+        };
+        let before = self.engine == ENGINE_BEFORE_CONSENTS;
+        self.engine == ENGINE || before && !by_parent && !about_consents()
     }
 
     /// What consents on file say of a group, asked again.

@@ -12,6 +12,7 @@ use crate::consent::provision::{
 };
 use crate::consent::{Capacity, ConsentStatus, ConsentVersion, NamedConsent, Recipient};
 use crate::interaction::Interaction;
+use crate::mandate::{Mandate, MandateBasis};
 use crate::scope::ScopeSet;
 
 /// Who signed in, as values.
@@ -204,15 +205,37 @@ pub(crate) fn relationship() -> BoxedStrategy<Relationship> {
         Just(RelationshipKind::Shift),
         Just(RelationshipKind::Proxy)
     ];
-    (account(), patient(), kind, period())
-        .prop_map(|(account, patient, kind, period)| Relationship {
+    (account(), patient(), kind, period(), mandate())
+        .prop_map(|(account, patient, kind, period, mandate)| Relationship {
             account,
             patient,
             kind,
             period,
-            mandate: None,
+            mandate,
         })
         .boxed()
+}
+
+fn mandate() -> BoxedStrategy<Option<Mandate>> {
+    let confidential_from = prop_oneof![1 => Just(None), 2 => instant().prop_map(Some)];
+    let basis = prop_oneof![
+        Just(MandateBasis::Appointed),
+        confidential_from.prop_map(|confidential_from| MandateBasis::Parent {
+            of_age: At::from_secs(i64::from(u32::MAX)),
+            confidential_from,
+        }),
+    ];
+    let categories = prop_oneof![3 => Just(CategorySet::all()), 1 => categories()];
+    let some = (basis, categories).prop_map(|(basis, categories)| {
+        Some(Mandate {
+            basis,
+            approved_at: At::from_secs(0),
+            approved_by: None,
+            reapprove_days: None,
+            categories,
+        })
+    });
+    prop_oneof![2 => Just(None), 1 => some].boxed()
 }
 
 fn person() -> BoxedStrategy<Person> {
