@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
 use proviso_core::category::PurposeOfUse;
-use proviso_core::consent::NamedConsent;
+use proviso_core::consent::ConsentFacts;
+use proviso_core::consent::index::IndexedConsent;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
@@ -189,18 +190,17 @@ fn asked<T>(
     };
     let mut refusals = mismatches(&facts, caller);
     let GrantFacts { grant, account, consent, relationships, objections, .. } = &facts;
-    if let (Some(account), Some(consent), true) = (account, consent, refusals.is_empty())
+    let consent = consent.as_ref().map(IndexedConsent::facts);
+    if let (Some(account), Some(consent), true) = (account, &consent, refusals.is_empty())
         && !chain_stands(account, consent, relationships, caller, at)
     {
         refusals.push(ReasonCode::ProxyNotInForce);
     }
     let mode = match &grant.basis {
         GrantBasis::Consent { .. } => AccessMode::PatientDirected {
-            consent: consent.as_deref(),
+            consent,
             person: match (account, consent) {
-                (Some(account), Some(consent)) => {
-                    acting(account, &consent.version().patient, relationships)
-                }
+                (Some(account), Some(consent)) => acting(account, consent.patient, relationships),
                 (None, _) | (_, None) => ActingPerson::Proxy(None),
             },
         },
@@ -235,7 +235,7 @@ fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
     let consent = caller.consent.as_ref().and_then(|id| grounds.live.consent(id));
     let mode = match (&caller.consent, caller.kind) {
         (Some(_), _) => AccessMode::PatientDirected {
-            consent: consent.as_deref(),
+            consent: consent.as_ref().map(IndexedConsent::facts),
             person: ActingPerson::Proxy(None),
         },
         (None, ActorKind::System) => AccessMode::PreAuthorized,
@@ -269,20 +269,19 @@ fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
 /// §4.1). The patient's own act is one link, which the plan judges with more to say.
 fn chain_stands(
     account: &Account,
-    consent: &NamedConsent,
+    consent: &ConsentFacts<'_>,
     relationships: &[Relationship],
     caller: &Caller,
     at: At,
 ) -> bool {
-    let version = consent.version();
-    if is_patient(account, &version.patient) {
+    if is_patient(account, consent.patient) {
         return true;
     }
-    let Some(mandate) = proxy_of(relationships, &version.patient) else { return false };
+    let Some(mandate) = proxy_of(relationships, consent.patient) else { return false };
     let person = Delegate::Person(account.id.clone());
     let links = [
         DelegationLink {
-            by: Delegate::Patient(version.patient.clone()),
+            by: Delegate::Patient(consent.patient.clone()),
             to: person.clone(),
             period: mandate.period,
             categories: mandate.proxy_categories(),
@@ -293,11 +292,11 @@ fn chain_stands(
             to: Delegate::App(caller.client.clone()),
             // The consent's own period has reasons of its own in the plan.
             period: Period::ALWAYS,
-            categories: version.categories,
-            sensitive: version.sensitive,
+            categories: consent.categories,
+            sensitive: consent.sensitive,
         },
     ];
-    judge(&version.patient, &links, at).is_ok()
+    judge(consent.patient, &links, at).is_ok()
 }
 
 /// What the organisation's policy in force comes to for a way of asking, and what the operator
@@ -331,7 +330,7 @@ fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {
     use proviso_core::consent::Standing;
     let consent = caller.consent.as_ref().map(|id| live.consent(id));
     match consent {
-        Some(Some(named)) => match named.version().standing(at) {
+        Some(Some(indexed)) => match indexed.facts().standing(at) {
             Standing::Revoked => vec![ReasonCode::ConsentRevoked],
             Standing::NotInForce => vec![ReasonCode::ConsentNotInForce],
             Standing::InForce => vec![ReasonCode::NoConsent],

@@ -178,7 +178,7 @@ impl App {
         }
         let Some(consent) = grant.consent() else { return Ok(()) };
         let latest = self.live.consent(consent);
-        if latest.is_some_and(|named| named.version().in_force(at)) {
+        if latest.is_some_and(|indexed| indexed.facts().in_force(at)) {
             Ok(())
         } else {
             Err(BearerError::ConsentEnded)
@@ -199,6 +199,6 @@ pub(crate) fn scopes_now(live: &Live, scope: &str, grant: &Grant) -> ScopeSet {
     match grant.consent().map(|consent| live.consent(consent)) {
         None => own,
         Some(None) => ScopeSet::default(),
-        Some(Some(named)) => own.narrow(&named.version().granted_scopes),
+        Some(Some(indexed)) => own.narrow(indexed.facts().granted_scopes),
     }
 }

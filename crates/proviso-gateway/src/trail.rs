@@ -15,6 +15,7 @@ use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use proviso_core::consent::Capacity;
+use proviso_core::consent::index::IndexedConsent;
 use proviso_core::decision::explain::Explanation;
 use proviso_core::decision::record::DecisionRecord;
 use proviso_core::decision::{AccessPlan, Belonging, Labels, ResourceFacts};
@@ -275,7 +276,7 @@ impl Trail {
         let record = self.record.as_ref()?;
         let consent = self.plan.as_ref().and_then(|plan| plan.consent.as_ref());
         let consent = consent.and_then(|(id, _)| app.live().consent(id));
-        record.explain(consent.as_deref()).pop()
+        record.explain(consent.as_ref().map(IndexedConsent::facts)).pop()
     }
 
     fn judged(&mut self, judged: &Judged) {

@@ -162,7 +162,7 @@ pub async fn read_question(app: &App, body: &Value) -> Result<Simulation, Questi
         (Some(patient), _) => read(patient, "the id of a patient")?,
         (None, Some(SupposedChange::Stop { consent } | SupposedChange::Narrow { consent, .. })) => {
             let unknown = || QuestionError::Unknown("there is no such sharing choice".to_owned());
-            app.live().consent(consent).ok_or_else(unknown)?.version().patient.clone()
+            app.live().consent(consent).ok_or_else(unknown)?.facts().patient.clone()
         }
         (None, Some(SupposedChange::Sign(_) | SupposedChange::EndProxy { .. }) | None) => {
             return Err(malformed("`patient` must be the id of a patient"));

@@ -44,7 +44,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         auth: AuthMemory::new(),
         around: Arc::default(),
         directory: crate::filed::Directory::default(),
-        live: Live::load(&store, &settings.filed).await.unwrap(),
+        live: Live::load(&store, &keys, &settings.filed).await.unwrap(),
         policies: crate::policy::Policies::load(&store).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
         entropy: Arc::new(entropy),

@@ -5,16 +5,15 @@
 
 use std::collections::HashSet;
 use std::sync::RwLock;
-use std::sync::atomic::AtomicU64;
 
 use proviso_core::account::Relationship;
-use proviso_core::consent::NamedConsent;
+use proviso_core::consent::index::{ConsentIndex, IndexedConsent};
 use proviso_core::id::{AccountId, ConsentId, GrantId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::{Client, Grant, GrantBasis, GrantType};
 use proviso_store::Op;
 
-use super::{Arc, Change, Live, State, change_of, put};
+use super::{Arc, Change, Horizon, KeptNames, Live, State, change_of, put, seeds};
 
 /// Whoever could have something to do with one patient's records, as of one moment.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +23,7 @@ pub(crate) struct About {
     /// Everybody's relationships to the patient, whatever their period.
     pub(crate) relationships: Vec<Relationship>,
     /// The latest version of every choice about the patient's records, those that ended included.
-    pub(crate) consents: Vec<Arc<NamedConsent>>,
+    pub(crate) consents: Vec<IndexedConsent>,
     /// Connections that rest on one of them, and those by which somebody related to the patient
     /// acts within a role.
     pub(crate) grants: Vec<Arc<Grant>>,
@@ -58,7 +57,8 @@ impl Live {
         }
         Some(Self {
             state: RwLock::new(supposed),
-            epoch: AtomicU64::new(epoch),
+            horizon: Horizon::at(epoch),
+            writing: tokio::sync::Mutex::default(),
             filed: Arc::clone(&self.filed),
         })
     }
@@ -85,12 +85,7 @@ impl State {
                 .filter(|own| own.value.patient == *patient)
                 .map(|own| own.value.clone().limited())
                 .collect(),
-            consents: self
-                .consents
-                .values()
-                .filter(|consent| consent.version().patient == *patient)
-                .cloned()
-                .collect(),
+            consents: self.consents.of_patient(patient),
             services: self
                 .clients
                 .values()
@@ -102,7 +97,7 @@ impl State {
         let related: HashSet<&AccountId> =
             about.relationships.iter().map(|own| &own.account).collect();
         let chosen: HashSet<&ConsentId> =
-            about.consents.iter().map(|consent| &consent.version().consent).collect();
+            about.consents.iter().map(|consent| consent.facts().consent).collect();
         for grant in self.grants.values().filter_map(|grant| grant.value.as_ref()) {
             match &grant.basis {
                 GrantBasis::Consent { consent } if chosen.contains(consent) => {
@@ -119,7 +114,6 @@ impl State {
         }
         about.own.sort();
         about.relationships.sort_by(|a, b| (&a.account, a.kind).cmp(&(&b.account, b.kind)));
-        about.consents.sort_by(|a, b| a.version().consent.cmp(&b.version().consent));
         about.grants.sort_by(|a, b| a.id.cmp(&b.id));
         about.services.sort_by(|a, b| a.id.cmp(&b.id));
         about.service_grants.sort_by(|a, b| a.id.cmp(&b.id));
@@ -128,8 +122,9 @@ impl State {
 
     /// Everything that decisions about one patient's records are made from.
     fn excerpt(&self, about: &About) -> Self {
-        let mut excerpt = Self { clients: self.clients.clone(), ..Self::default() };
-        let givers = about.consents.iter().map(|consent| &consent.version().given_by);
+        let consents = ConsentIndex::new(seeds(), KeptNames::within(None));
+        let mut excerpt = Self { clients: self.clients.clone(), ..Self::with(consents) };
+        let givers = about.consents.iter().map(|consent| consent.facts().given_by);
         let related = about.relationships.iter().map(|own| &own.account);
         let people: HashSet<&AccountId> = about.own.iter().chain(related).chain(givers).collect();
         for id in people {
@@ -147,7 +142,10 @@ impl State {
             }
         }
         for consent in &about.consents {
-            excerpt.consents.insert(consent.version().consent.clone(), Arc::clone(consent));
+            if let Err(error) = excerpt.consents.put(&consent.facts()) {
+                // It answers nothing in what is supposed.
+                tracing::error!(%error, "a consent cannot be held in memory");
+            }
         }
         for grant in about.grants.iter().chain(&about.service_grants) {
             let epoch = self.grants.get(&grant.id).map_or(0, |stamped| stamped.epoch);

@@ -152,7 +152,7 @@ impl App {
                 self.narrowing(patient, consent, to, at).await?
             }
             SupposedChange::Stop { consent } => {
-                let latest = self.choice_of(patient, consent)?;
+                let latest = self.choice_of(patient, consent).await?;
                 let next = latest.version().revoke(at, None).map_err(|_| SupposeError::Ended)?;
                 let end = GrantEnd { at, reason: GrantEndReason::ConsentRevoked };
                 Vec::from(ending(&NamedConsent::new(next), latest.id().clone(), end))
@@ -167,13 +167,15 @@ impl App {
         self.live.supposing(patient, &ops).map(Supposed).ok_or(SupposeError::Unknown)
     }
 
-    fn choice_of(
+    /// The latest version of a choice, with its text.
+    async fn choice_of(
         &self,
         patient: &PatientId,
         id: &ConsentId,
-    ) -> Result<std::sync::Arc<NamedConsent>, SupposeError> {
-        let latest = self.live.consent(id);
-        latest.filter(|own| own.version().patient == *patient).ok_or(SupposeError::NoConsent)
+    ) -> Result<NamedConsent, SupposeError> {
+        let stored = self.store.consent(id).await.map_err(Failure::from)?;
+        let stored = stored.filter(|own| own.version.patient == *patient);
+        stored.map(|own| NamedConsent::new(own.version)).ok_or(SupposeError::NoConsent)
     }
 
     async fn signing(
@@ -249,7 +251,7 @@ impl App {
         to: &NarrowerTerms,
         at: At,
     ) -> Result<Vec<Op>, SupposeError> {
-        let latest = self.choice_of(patient, id)?;
+        let latest = self.choice_of(patient, id).await?;
         let version = latest.version();
         if version.status != ConsentStatus::Active
             || version.period.end.is_some_and(|end| end <= at)

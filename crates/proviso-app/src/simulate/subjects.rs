@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proviso_core::account::{ActorKind, RelationshipKind};
 use proviso_core::category::PurposeOfUse;
-use proviso_core::consent::{Capacity, ConsentVersion, Recipient};
+use proviso_core::consent::{Capacity, ConsentFacts, Recipient};
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{AccessMode, AccessPlan, AccessRequest, Decision, plan};
 use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId, TokenId};
@@ -150,12 +150,12 @@ fn subjects(about: &About) -> Vec<PossibleSubject> {
         add(PossibleSubject::new(standing, None, Some(&own.account)));
     }
     for consent in &about.consents {
-        let version = consent.version();
-        if let Recipient::App(client) = &version.recipient {
+        let facts = consent.facts();
+        if let Recipient::App(client) = facts.recipient {
             let mut who =
-                PossibleSubject::new(SubjectStanding::App, Some(client), Some(&version.given_by));
-            who.consents.push(version.consent.clone());
-            who.in_confidence = version.sensitive_known_to(Capacity::Proxy).is_none();
+                PossibleSubject::new(SubjectStanding::App, Some(client), Some(facts.given_by));
+            who.consents.push(facts.consent.clone());
+            who.in_confidence = facts.sensitive_known_to(Capacity::Proxy).is_none();
             add(who);
         }
     }
@@ -238,31 +238,31 @@ impl Grounds<'_> {
     ) -> impl Iterator<Item = Planned> {
         let (client, account) = (who.client.clone(), who.account.clone());
         let own = about.consents.iter().filter(|own| {
-            let version = own.version();
-            account.as_ref() == Some(&version.given_by)
-                && matches!(&version.recipient, Recipient::App(app) if client.as_ref() == Some(app))
+            let facts = own.facts();
+            account.as_ref() == Some(facts.given_by)
+                && matches!(facts.recipient, Recipient::App(app) if client.as_ref() == Some(app))
         });
         let callers: Vec<Caller> =
-            own.filter_map(|consent| self.caller_of_ended(consent.version())).collect();
+            own.filter_map(|consent| self.caller_of_ended(&consent.facts())).collect();
         callers.into_iter().map(move |caller| plan_recorded(self, &caller, at))
     }
 
     /// Who would show a token that rested on a choice and has no connection any more.
-    fn caller_of_ended(self, version: &ConsentVersion) -> Option<Caller> {
-        let Recipient::App(client) = &version.recipient else { return None };
-        let account = self.live.account(&version.given_by);
+    fn caller_of_ended(self, facts: &ConsentFacts<'_>) -> Option<Caller> {
+        let Recipient::App(client) = facts.recipient else { return None };
+        let account = self.live.account(facts.given_by);
         let purpose = self.live.client(client).map(|client| client.purpose);
         // The ids are those of no token and no connection that was ever made.
         let never = At::from_micros(0);
         Some(Caller {
             client: client.clone(),
-            account: Some(version.given_by.clone()),
+            account: Some(facts.given_by.clone()),
             kind: account.map_or(ActorKind::System, |account| account.kind),
             token: TokenId::generate(never, [0; 10]),
-            scopes: version.granted_scopes.clone(),
-            patient: Some(version.patient.clone()),
-            consent: Some(version.consent.clone()),
-            purpose: purpose.or_else(|| version.purposes.iter().next())?,
+            scopes: facts.granted_scopes.to_vec(),
+            patient: Some(facts.patient.clone()),
+            consent: Some(facts.consent.clone()),
+            purpose: purpose.or_else(|| facts.purposes.iter().next())?,
             fhir_user: None,
             expires_at: never,
             grant: GrantId::generate(never, [0; 10]),

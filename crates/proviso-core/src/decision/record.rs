@@ -21,7 +21,7 @@ use super::{
 };
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse};
-use crate::consent::NamedConsent;
+use crate::consent::{ConsentFacts, NamedConsent};
 use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
 use crate::interaction::Interaction;
 use crate::mandate::MandateBasis;
@@ -217,7 +217,7 @@ impl RecordedRequest {
     }
 
     /// The request as the decision function takes it.
-    pub fn request<'a>(&'a self, consent: Option<&'a NamedConsent>) -> AccessRequest<'a> {
+    pub fn request<'a>(&'a self, consent: Option<ConsentFacts<'a>>) -> AccessRequest<'a> {
         AccessRequest {
             at: self.at,
             client: &self.client,
@@ -232,7 +232,7 @@ impl RecordedRequest {
 
     fn plan(&self, consent: Option<&NamedConsent>) -> Result<AccessPlan, Decision> {
         if self.gate.is_empty() {
-            plan(&self.request(consent))
+            plan(&self.request(consent.map(NamedConsent::facts)))
         } else {
             Err(Decision::deny(self.gate.clone()))
         }
@@ -243,7 +243,7 @@ impl RecordedMode {
     fn of(mode: AccessMode<'_>) -> Self {
         match mode {
             AccessMode::PatientDirected { consent, person } => Self::PatientDirected {
-                consent: consent.map(|named| named.id().clone()),
+                consent: consent.map(|facts| facts.version.clone()),
                 person: RecordedPerson::of(person),
             },
             AccessMode::OwnRecord { patient, person } => {
@@ -258,10 +258,10 @@ impl RecordedMode {
         }
     }
 
-    fn mode<'a>(&'a self, consent: Option<&'a NamedConsent>) -> AccessMode<'a> {
+    fn mode<'a>(&'a self, consent: Option<ConsentFacts<'a>>) -> AccessMode<'a> {
         match self {
             Self::PatientDirected { consent: named, person } => AccessMode::PatientDirected {
-                consent: consent.filter(|at_hand| Some(at_hand.id()) == named.as_ref()),
+                consent: consent.filter(|at_hand| Some(at_hand.version) == named.as_ref()),
                 person: person.acting(),
             },
             Self::OwnRecord { patient, person } => {
@@ -529,7 +529,7 @@ impl DecisionRecord {
 
     /// The trees of the decisions: one for each kept resource, or one for the request when none was
     /// judged.
-    pub fn explain(&self, consent: Option<&NamedConsent>) -> Vec<Explanation> {
+    pub fn explain(&self, consent: Option<ConsentFacts<'_>>) -> Vec<Explanation> {
         let request = self.request.request(consent);
         if !self.request.gate.is_empty() {
             return alloc::vec![explain_gate(&self.request.gate, &self.request.policy.version)];

@@ -10,7 +10,7 @@ use crate::category::{Category, PurposeSet, SensitiveKind};
 use crate::consent::provision::{
     Combination, Dialect, Directive, Fact, Identities, RecordFacts, RequestFacts, Rule, Unreadable,
 };
-use crate::consent::{Capacity, ConsentStatus, ConsentVersion, Recipient};
+use crate::consent::{Capacity, ConsentStatus, ConsentVersion, NamedConsent, Recipient};
 use crate::interaction::Interaction;
 use crate::mandate::{Mandate, MandateBasis};
 use crate::scope::ScopeSet;
@@ -72,7 +72,8 @@ impl World {
     pub(crate) fn request(&self) -> AccessRequest<'_> {
         let mode = match &self.mode {
             Mode::Directed { consent, person } => {
-                AccessMode::PatientDirected { consent: consent.as_ref(), person: person.acting() }
+                let consent = consent.as_ref().map(NamedConsent::facts);
+                AccessMode::PatientDirected { consent, person: person.acting() }
             }
             Mode::Own { patient, person } => {
                 AccessMode::OwnRecord { patient, person: person.acting() }

@@ -57,6 +57,7 @@ pub async fn run(file: &Path) -> anyhow::Result<Ending> {
     listener.serve(router, stop).await;
     health.await.context("health listener")?;
     orders.await.context("control socket")?;
+    housekeeping::write_snapshot(&app).await;
     tracing::info!("stopped");
     Ok(Ending::Done)
 }
