@@ -481,9 +481,11 @@ home-people-link = See people
 ## Choices on file
 
 filed-title = Choices on file
-filed-intro = What you signed elsewhere, at a desk or in another system, and was sent to { $organization }. It is checked each time somebody asks for your records.
+filed-intro = What the patient signed elsewhere, at a desk or in another system, and was sent to { $organization }. It is checked each time somebody asks for the records.
 filed-none = Nothing is on file
 filed-none-text = If you sign a consent form at the desk, you can read here what it does.
+filed-kept = Only the patient sees this
+filed-kept-text = What somebody signed for themselves stays with them. Ask them, if you need to know.
 filed-number = Consent form, version { $number }
 filed-heard = In use
 filed-unread = Cannot be read, so we keep your records back

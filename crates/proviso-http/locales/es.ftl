@@ -480,9 +480,11 @@ home-people-link = Ver personas
 ## Decisiones archivadas
 
 filed-title = Decisiones archivadas
-filed-intro = Lo que usted firmó en otro lugar, en un mostrador o en otro sistema, y se envió a { $organization }. Se comprueba cada vez que alguien pide sus datos.
+filed-intro = Lo que el paciente firmó en otro lugar, en un mostrador o en otro sistema, y se envió a { $organization }. Se comprueba cada vez que alguien pide los datos.
 filed-none = No hay nada archivado
 filed-none-text = Si firma un formulario de consentimiento en el mostrador, aquí podrá leer qué hace.
+filed-kept = Solo el paciente ve esto
+filed-kept-text = Lo que alguien firmó por sí mismo se queda con esa persona. Pregúntele si necesita saberlo.
 filed-number = Formulario de consentimiento, versión { $number }
 filed-heard = En uso
 filed-unread = No se puede leer, así que reservamos sus datos

@@ -386,6 +386,7 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
             render(&StoppedPage::new(&visit_to("/portal/people/1/stopped"), &own, &daughter())),
         ),
         ("filed", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &filed_documents()))),
+        ("filed_by_proxy", render(&FiledPage::kept(&visit_to("/portal/choices"), &proxy))),
         ("filed_none", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &[]))),
         ("apps_none_by_proxy", render(&AppsPage::new(&lily, &proxy, &[], noon()))),
         (

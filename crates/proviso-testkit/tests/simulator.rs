@@ -325,29 +325,30 @@ async fn what_is_simulated_is_what_happens_when_it_is_really_done() {
         let simulated = match (what, &consent) {
             (1, Some(consent)) => {
                 let now = stage.world.app.live().consent(consent).unwrap();
-                let kinds: Vec<Category> = now.version().categories.iter().collect();
+                let kinds: Vec<Category> = now.facts().categories.iter().collect();
                 let mut fewer = dice.some(&kinds, 2);
                 fewer.extend(kinds.first());
-                let kinds: Vec<SensitiveKind> = now.version().sensitive.iter().collect();
+                let kinds: Vec<SensitiveKind> = now.facts().sensitive.iter().collect();
                 let to = NarrowerTerms {
                     categories: Some(fewer.into_iter().collect()),
                     sensitive: Some(dice.some(&kinds, 2).into_iter().collect()),
                     data_period: (dice.roll(2) == 0).then(|| Period {
                         start: At::parse("2026-01-01T00:00:00Z"),
-                        end: now.version().data_period.end,
+                        end: now.facts().data_period.end,
                     }),
                     ..NarrowerTerms::default()
                 };
                 let change =
                     SupposedChange::Narrow { consent: consent.clone(), to: Box::new(to.clone()) };
                 let simulated = stage.after("maria", change).await;
-                let mut terms = now.version().terms();
+                let stored = stage.world.app.store().consent(consent).await.unwrap().unwrap();
+                let mut terms = stored.version.terms();
                 terms.categories = to.categories.unwrap();
                 terms.sensitive = to.sensitive.unwrap();
                 terms.data_period = to.data_period.unwrap_or(terms.data_period);
                 let by = stage.world.app.live().account(&maria).unwrap();
                 let (app, via) = (&stage.world.app, Via::default());
-                app.amend_consent(&by, consent, now.id(), terms, None, &via).await.unwrap();
+                app.amend_consent(&by, consent, now.version(), terms, None, &via).await.unwrap();
                 simulated
             }
             (2, Some(consent)) => {

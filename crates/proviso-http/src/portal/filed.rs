@@ -45,8 +45,17 @@ pub(crate) struct FiledView {
 pub(crate) struct FiledPage {
     frame: Frame,
     intro: String,
+    empty: Empty,
     filed: Vec<FiledView>,
+    change: bool,
     back: String,
+}
+
+/// What is said where no consent is shown.
+#[derive(Debug)]
+pub(crate) struct Empty {
+    title: String,
+    text: String,
 }
 
 impl FiledPage {
@@ -56,8 +65,21 @@ impl FiledPage {
         Self {
             frame: visit.frame(t.say("filed-title"), Section::Home),
             intro: t.with("filed-intro", &organization),
+            empty: Empty { title: t.say("filed-none"), text: t.say("filed-none-text") },
             filed: documents.iter().map(|own| view(t, own)).collect(),
+            change: true,
             back: person.address("/portal"),
+        }
+    }
+
+    /// The page for somebody who acts for the patient: it says whose it is, and nothing of what is
+    /// on it, nor whether anything is.
+    pub(crate) fn kept(visit: &Visit, person: &Person) -> Self {
+        let t = visit.texts();
+        Self {
+            empty: Empty { title: t.say("filed-kept"), text: t.say("filed-kept-text") },
+            change: false,
+            ..Self::new(visit, person, &[])
         }
     }
 }
@@ -219,11 +241,12 @@ pub(crate) async fn show(
     State(state): State<HttpState>,
     patient_visit: PatientVisit,
 ) -> Result<Response, Response> {
+    patient_visit.log(&state, "choices").await?;
     // That there is such a page is no secret; what is on it is the patient's alone.
     if patient_visit.person.standing != Standing::Own {
-        return Err(Problem::Forbidden.page(patient_visit.visit()));
+        let view = FiledPage::kept(patient_visit.visit(), &patient_visit.person);
+        return Ok(page(StatusCode::OK, &view, &FormTargets::Own));
     }
-    patient_visit.log(&state, "choices").await?;
     let patient = &patient_visit.person.patient;
     let documents = state.app.filed_documents(patient).await;
     let documents = documents.map_err(|error| {
