@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, PatientId, SessionId};
 use crate::mandate::Mandate;
+use crate::org::RoleSet;
 use crate::resource_type::ResourceType;
 use crate::time::{At, Period};
 
@@ -45,6 +46,10 @@ pub struct Account {
     pub display_name: String,
     /// What kind of actor this is.
     pub kind: ActorKind,
+    /// The roles that the person has beside those of the kind, such as that of the privileged group
+    /// for emergencies.
+    #[serde(default, skip_serializing_if = "no_roles")]
+    pub roles: RoleSet,
     /// The FHIR resource that is this person, for `fhirUser`.
     pub fhir_user: Option<(ResourceType, crate::id::ResourceId)>,
     /// The argon2id hash as a PHC string; `None` when the account cannot use a password.
@@ -57,12 +62,25 @@ pub struct Account {
     pub created_at: At,
 }
 
+impl Account {
+    /// Every role that the person has.
+    pub const fn all_roles(&self) -> RoleSet {
+        RoleSet::of_kind(self.kind).union(self.roles)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn no_roles(roles: &RoleSet) -> bool {
+    roles.is_empty()
+}
+
 impl core::fmt::Debug for Account {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         // The hash is not printed: it would be an offline guessing target in a log.
         f.debug_struct("Account")
             .field("id", &self.id)
             .field("kind", &self.kind)
+            .field("roles", &self.roles)
             .field("status", &self.status)
             .finish_non_exhaustive()
     }
