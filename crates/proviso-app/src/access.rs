@@ -10,7 +10,7 @@ use proviso_core::consent::NamedConsent;
 use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, OrgGround, plan,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
 };
 use proviso_core::delegation::{Delegate, DelegationLink, judge};
 use proviso_core::id::{AccountId, ClientId, PatientId};
@@ -279,24 +279,31 @@ fn chain_stands(
     judge(&version.patient, &links, at).is_ok()
 }
 
-/// What the organisation's policy in force comes to for a way of asking.
+/// What the organisation's policy in force comes to for a way of asking, and what the operator
+/// decided that consents on file mean for it.
 pub(crate) fn ground_of(
     app: &App,
     mode: AccessMode<'_>,
     account: Option<&AccountId>,
     client: &ClientId,
 ) -> Arc<OrgGround> {
-    match (mode, account) {
+    let (ground, filed) = match (mode, account) {
         (AccessMode::Operational { kind, .. }, Some(account)) => {
-            app.policies.ground_of_staff(account, kind)
+            (app.policies.ground_of_staff(account, kind), app.settings.filed.staff)
         }
-        (AccessMode::PreAuthorized, _) => app.policies.ground_of_service(client),
+        (AccessMode::PreAuthorized, _) => {
+            (app.policies.ground_of_service(client), app.settings.filed.services)
+        }
         // Staff access without a person has no rule; the patients' own way needs none.
         (AccessMode::Operational { .. }, None)
         | (AccessMode::PatientDirected { .. } | AccessMode::OwnRecord { .. }, _) => {
-            app.policies.ground_of_patient()
+            (app.policies.ground_of_patient(), FiledRule::default())
         }
+    };
+    if ground.filed == filed {
+        return ground;
     }
+    Arc::new(OrgGround { filed, ..OrgGround::clone(&ground) })
 }
 
 fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {

@@ -13,6 +13,7 @@ pub mod clients;
 pub mod consent;
 pub mod evaluation;
 pub mod failure;
+pub mod filed;
 pub mod introspect;
 pub mod keys;
 pub mod labels;
@@ -57,6 +58,7 @@ pub struct App {
     pub(crate) audit: audit::Sealer,
     pub(crate) auth: clients::AuthMemory,
     pub(crate) around: Arc<records::Around>,
+    pub(crate) directory: filed::Directory,
     pub(crate) live: Arc<Live>,
     pub(crate) policies: policy::Policies,
     pub(crate) settings: Settings,

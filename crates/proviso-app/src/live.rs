@@ -15,9 +15,12 @@ use proviso_core::account::{Account, Relationship, RelationshipKind};
 use proviso_core::category::CategorySet;
 use proviso_core::consent::NamedConsent;
 use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId};
+use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{Client, Grant};
-use proviso_store::{Batch, CommitError, Objection, Op, ReadError, Receipt, Store};
+use proviso_store::{Batch, CandidateQuery, CommitError, Objection, Op, ReadError, Receipt, Store};
+
+use crate::filed::{FiledConsent, FiledSettings, Files, is_filed};
 
 /// After so many changes, grants that ended or expired are forgotten.
 const PRUNE_EVERY: u32 = 4096;
@@ -26,6 +29,9 @@ const PRUNE_EVERY: u32 = 4096;
 /// but is applied after it must find the end; both are applied right after their commits, so a
 /// few epochs would do.
 const ENDED_KEPT_EPOCHS: u64 = 65_536;
+
+/// How many consents on file are read at once at start.
+const LOADED_AT_ONCE: usize = 512;
 
 /// A value and the epoch of the batch that wrote it. Epochs are the order in which batches became
 /// durable; they are applied in whatever order their tasks run.
@@ -49,6 +55,7 @@ struct State {
     consents: HashMap<ConsentId, Arc<NamedConsent>>,
     relationships: HashMap<AccountId, HashMap<RelationshipKey, Stamped<Relationship>>>,
     objections: HashMap<PatientId, Stamped<CategorySet>>,
+    files: Files,
     changes: u32,
     newest: Option<At>,
 }
@@ -58,6 +65,8 @@ struct State {
 pub struct Live {
     state: RwLock<State>,
     epoch: AtomicU64,
+    /// How consents on file are read.
+    filed: Arc<FiledSettings>,
 }
 
 /// Everything about one token's grant, as of one moment.
@@ -91,11 +100,13 @@ enum Change {
     Consent(Arc<NamedConsent>),
     Relationship(Relationship),
     Objection(Objection),
+    /// A version of a consent on file; its number is the order.
+    Filed(Arc<FiledConsent>),
     /// What records are labelled: nothing of it is kept here, but the epoch counts it.
     Labels,
 }
 
-fn change_of(op: &Op) -> Option<Change> {
+fn change_of(op: &Op, filed: &FiledSettings) -> Option<Change> {
     match op {
         Op::PutAccount { account, .. } => Some(Change::Account(Arc::new(account.clone()))),
         Op::PutClient { client, .. } => Some(Change::Client(Arc::new(client.clone()))),
@@ -108,6 +119,8 @@ fn change_of(op: &Op) -> Option<Change> {
         Op::PutRelationship(relationship) => Some(Change::Relationship(relationship.clone())),
         Op::PutObjection(objection) => Some(Change::Objection(objection.clone())),
         Op::PutLabels { .. } => Some(Change::Labels),
+        Op::PutRecord { record, .. } => is_filed(record.resource_type, &record.id)
+            .then(|| Change::Filed(Arc::new(FiledConsent::of(record, filed)))),
         Op::PutSession(_)
         | Op::TouchSession { .. }
         | Op::EndSession { .. }
@@ -127,7 +140,6 @@ fn change_of(op: &Op) -> Option<Change> {
         | Op::PutKey(_)
         | Op::RetireKey { .. }
         | Op::PutSetting { .. }
-        | Op::PutRecord { .. }
         | Op::AppendAudit(_)
         | Op::PurgeExpired { .. } => None,
     }
@@ -138,7 +150,7 @@ impl Live {
     ///
     /// # Errors
     /// When the store cannot be read; nothing may be decided then.
-    pub async fn load(store: &Store) -> Result<Arc<Self>, ReadError> {
+    pub async fn load(store: &Store, filed: &Arc<FiledSettings>) -> Result<Arc<Self>, ReadError> {
         let epoch = store.epoch().await?;
         let mut state = State::default();
         for client in store.clients().await? {
@@ -159,7 +171,12 @@ impl Live {
         for objection in store.objections().await? {
             state.apply(Change::Objection(objection), epoch);
         }
-        Ok(Arc::new(Self { state: RwLock::new(state), epoch: AtomicU64::new(epoch) }))
+        state.load_filed(store, filed).await?;
+        Ok(Arc::new(Self {
+            state: RwLock::new(state),
+            epoch: AtomicU64::new(epoch),
+            filed: Arc::clone(filed),
+        }))
     }
 
     /// Writes a batch durably, then applies what it changes here, then returns.
@@ -175,7 +192,8 @@ impl Live {
         store: &Store,
         batch: Batch,
     ) -> Result<Receipt, CommitError> {
-        let changes: Vec<Change> = batch.ops.iter().filter_map(change_of).collect();
+        let changes: Vec<Change> =
+            batch.ops.iter().filter_map(|op| change_of(op, &self.filed)).collect();
         if changes.is_empty() {
             return store.commit(batch).await;
         }
@@ -252,6 +270,20 @@ impl Live {
     /// The latest version of a consent.
     pub fn consent(&self, id: &ConsentId) -> Option<Arc<NamedConsent>> {
         self.read(|state| state.consents.get(id).cloned())
+    }
+
+    /// The consents on file of a patient that are enforced, in the order of their ids.
+    pub(crate) fn filed_of(&self, patient: &PatientId) -> Vec<Arc<FiledConsent>> {
+        match self.state.read() {
+            Ok(state) => state.files.of(patient),
+            // Closed, not stale: whoever cannot be asked withholds.
+            Err(_) => vec![Arc::new(FiledConsent::unknown(patient))],
+        }
+    }
+
+    /// Whether anybody has a consent on file.
+    pub(crate) fn has_filed(&self) -> bool {
+        self.state.read().map_or(true, |state| state.files.any())
     }
 
     /// The relationships of an account, whatever their period, each as long as its mandate lets it.
@@ -333,6 +365,7 @@ impl State {
             Change::GrantEnd(id) => put(&mut self.grants, id, epoch, None),
             // Resolved by the caller, which has the receipt.
             Change::GrantsEnd | Change::Labels => {}
+            Change::Filed(filed) => self.files.put(filed),
             Change::Consent(named) => {
                 // Versions count up by one, so their numbers are the order.
                 let id = &named.version().consent;
@@ -351,6 +384,35 @@ impl State {
             }
             Change::Objection(objection) => {
                 put(&mut self.objections, objection.patient, epoch, objection.categories);
+            }
+        }
+    }
+
+    async fn load_filed(
+        &mut self,
+        store: &Store,
+        settings: &FiledSettings,
+    ) -> Result<(), ReadError> {
+        let as_of = store.latest_seq().await?;
+        let mut after = None;
+        loop {
+            let query = CandidateQuery {
+                as_of,
+                resource_type: ResourceType::CONSENT,
+                clauses: Vec::new(),
+                after,
+                limit: LOADED_AT_ONCE,
+            };
+            let page = store.candidates(query).await?;
+            after = page.last().map(|record| record.id.clone());
+            let ended = page.len() < LOADED_AT_ONCE;
+            for record in page {
+                if is_filed(record.resource_type, &record.id) {
+                    self.files.put(Arc::new(FiledConsent::of_stored(&record, settings)));
+                }
+            }
+            if ended {
+                return Ok(());
             }
         }
     }
@@ -419,7 +481,11 @@ mod tests {
     }
 
     fn empty() -> Live {
-        Live { state: RwLock::new(State::default()), epoch: AtomicU64::new(0) }
+        Live {
+            state: RwLock::new(State::default()),
+            epoch: AtomicU64::new(0),
+            filed: Arc::new(FiledSettings::new("http://127.0.0.1/fhir/r4")),
+        }
     }
 
     fn receipt(epoch: u64) -> Receipt {

@@ -9,6 +9,7 @@ use crate::App;
 use crate::audit::{AuditError, SealError, Sealer, install_signer};
 use crate::clients::AuthMemory;
 use crate::evaluation::EvaluationsPort;
+use crate::filed::Directory;
 use crate::keys::{Keys, KeysError, MasterKey};
 use crate::live::Live;
 use crate::policy::{LoadPoliciesError, Policies};
@@ -69,7 +70,7 @@ impl App {
         let keys = Arc::new(keys);
         install_signer(&store, &keys, &settings).await?;
         let audit = Sealer::new(&keys)?;
-        let live = Live::load(&store).await?;
+        let live = Live::load(&store, &settings.filed).await?;
         let policies = Policies::load(&store).await?;
         let auth = AuthMemory::new();
         let around = Arc::default();
@@ -83,6 +84,7 @@ impl App {
             audit,
             auth,
             around,
+            directory: Directory::default(),
             live,
             policies,
             settings,
@@ -91,6 +93,7 @@ impl App {
         });
         app.log_start(first_start).await?;
         app.adopt_labels().await?;
+        app.adopt_choices().await?;
         Ok(app)
     }
 

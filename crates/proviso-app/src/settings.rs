@@ -5,6 +5,8 @@ use std::sync::Arc;
 use proviso_core::id::TenantId;
 use proviso_fhir::label::RuleSet;
 
+use crate::filed::FiledSettings;
+
 /// Settings that use cases depend on. Built once at start; everything in it has been checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -28,6 +30,19 @@ pub struct Settings {
     pub organization_name: String,
     /// By which rules records are labelled.
     pub labels: Arc<RuleSet>,
+    /// Where the records are.
+    pub records: RecordsAt,
+    /// How consents on file are read and heard.
+    pub filed: Arc<FiledSettings>,
+}
+
+/// Where the records of patients are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordsAt {
+    /// In our own store.
+    Here,
+    /// On a FHIR server by URL.
+    Upstream,
 }
 
 /// Who may register apps (RFC 7591).
@@ -53,6 +68,7 @@ impl Settings {
     /// The settings of the demonstration world behind a listen origin.
     pub fn demo(public_url: impl Into<String>) -> Self {
         let public_url = public_url.into();
+        let filed = FiledSettings::new(format!("{public_url}/fhir/r4"));
         Self {
             tenant: TenantId::default_tenant(),
             policy_uri: format!("{public_url}/terms"),
@@ -64,6 +80,8 @@ impl Settings {
             refresh_token_ttl_days: 180,
             organization_name: "Riverside Health (demo)".to_owned(),
             labels: Arc::new(RuleSet::shipped()),
+            records: RecordsAt::Here,
+            filed: Arc::new(filed),
         }
     }
 }

@@ -114,6 +114,12 @@ reasons! {
     RoleWithoutClinicalData = "role-without-clinical-data",
     /// The patient objected.
     PatientObjection = "patient-objection",
+    /// A consent on file withholds it.
+    FiledConsentDenies = "filed-consent-denies",
+    /// A consent on file cannot be read, so it withholds.
+    FiledConsentUnreadable = "filed-consent-unreadable",
+    /// No consent on file permits it, where one is required.
+    NoFiledConsent = "no-filed-consent",
     /// The record has not been labelled.
     Unlabelled = "unlabelled",
     /// A fact needed for the decision is missing.
@@ -209,6 +215,9 @@ impl ReasonCode {
             | Self::NotOnShift
             | Self::RoleWithoutClinicalData
             | Self::PatientObjection
+            | Self::FiledConsentDenies
+            | Self::FiledConsentUnreadable
+            | Self::NoFiledConsent
             | Self::Unlabelled
             | Self::FactMissing
             | Self::InteractionNotOffered
@@ -284,6 +293,11 @@ impl ReasonCode {
                 "The person who asked has a job that does not include seeing health records."
             }
             Self::PatientObjection => "You asked us not to show this.",
+            Self::FiledConsentDenies => "A choice of the patient that is on file keeps this back.",
+            Self::FiledConsentUnreadable => {
+                "There is a choice of the patient on file that we cannot read, so we kept this back."
+            }
+            Self::NoFiledConsent => "No choice of the patient on file allows this.",
             Self::Unlabelled => {
                 "We have not checked yet whether this record is sensitive, so we did not show it."
             }
@@ -359,6 +373,11 @@ impl ReasonCode {
                 "El trabajo de la persona que lo pidió no incluye ver datos de salud."
             }
             Self::PatientObjection => "Usted nos pidió no mostrar esto.",
+            Self::FiledConsentDenies => "Una decisión archivada del paciente reserva esto.",
+            Self::FiledConsentUnreadable => {
+                "Hay una decisión archivada del paciente que no podemos leer, así que reservamos esto."
+            }
+            Self::NoFiledConsent => "Ninguna decisión archivada del paciente permite esto.",
             Self::Unlabelled => {
                 "Aún no hemos revisado si este dato es delicado, así que no lo mostramos."
             }
@@ -472,6 +491,15 @@ impl ReasonCode {
             }
             Self::PatientObjection => {
                 "Refused: the patient objected to operational access to this kind of record."
+            }
+            Self::FiledConsentDenies => {
+                "Refused: the consents on file of a patient on the record withhold it."
+            }
+            Self::FiledConsentUnreadable => {
+                "Refused: the consents on file of a patient on the record cannot be read to the end, which withholds it."
+            }
+            Self::NoFiledConsent => {
+                "Refused: a consent on file is required here, and not every patient on the record has one that permits it."
             }
             Self::Unlabelled => {
                 "Refused: the record has not been labelled and is treated as restricted."
@@ -602,6 +630,15 @@ impl ReasonCode {
             }
             Self::PatientObjection => {
                 "Denegado: el paciente se opuso al acceso operativo a este tipo de registro."
+            }
+            Self::FiledConsentDenies => {
+                "Denegado: los consentimientos archivados de un paciente del registro lo retienen."
+            }
+            Self::FiledConsentUnreadable => {
+                "Denegado: los consentimientos archivados de un paciente del registro no se pueden leer por completo, lo que lo retiene."
+            }
+            Self::NoFiledConsent => {
+                "Denegado: aquí se exige un consentimiento archivado y no todos los pacientes del registro tienen uno que lo permita."
             }
             Self::Unlabelled => {
                 "Denegado: el registro no está etiquetado y se trata como restringido."

@@ -22,6 +22,7 @@ pub fn resource_facts(resource: Node<'_>, rules: &RuleSet) -> Option<ResourceFac
         categories: categories(resource),
         labels: rules.label(resource),
         clinical_period: clinical_period(resource),
+        filed: None,
     })
 }
 

@@ -148,7 +148,10 @@ async fn settle_one(
         return Settled::of(of, withdrawn(&outcome), false);
     }
     match commit(gateway, prepared.take_ops(), &[&outcome.line]).await {
-        Ok(()) => Settled::of(of, outcome, true),
+        Ok(()) => {
+            outcome.line.trail.has_filed();
+            Settled::of(of, outcome, true)
+        }
         Err(problem) => {
             let refused = Outcome::refused(outcome.line.trail, &problem.into());
             Settled::of(of, refused, false)
@@ -270,7 +273,10 @@ fn stands<'a>(
     let Some(caller) = caller else { return true };
     let now = gateway.app.now();
     trails.into_iter().all(|trail| match trail.made() {
-        Some(made) => gateway.app.plan_stands(caller, made, now),
+        Some(made) => {
+            trail.hearing().is_none_or(|hearing| hearing.stands())
+                && gateway.app.plan_stands(caller, made, now)
+        }
         None => gateway.app.still_in_force(caller, now),
     })
 }

@@ -47,7 +47,8 @@ pub(crate) fn statement(settings: &GatewaySettings, base: &str) -> Vec<u8> {
 
 /// Types of which some resource can be permitted to somebody.
 fn is_offered(kind: ResourceType) -> bool {
-    is_directory(kind) || !categories_of_type(kind).is_empty()
+    // Consents are kept for registries, whatever patients share.
+    kind == ResourceType::CONSENT || is_directory(kind) || !categories_of_type(kind).is_empty()
 }
 
 fn supported(
@@ -62,6 +63,9 @@ fn supported(
     }
     if !is_server_owned(kind) {
         interactions.extend(["create", "update", "patch", "delete"]);
+    } else if kind == ResourceType::CONSENT {
+        // IHE PCF ITI-108 but for the delete: a consent ends, and stays.
+        interactions.extend(["create", "update"]);
     }
     let mut operations = vec![SupportedOperation {
         name: "validate",
@@ -72,6 +76,12 @@ fn supported(
             name: "everything",
             definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         });
+    }
+    if kind == ResourceType::CONSENT {
+        operations.extend([
+            SupportedOperation { name: "fileConsent", definition: FILE_CONSENT },
+            SupportedOperation { name: "revokeConsent", definition: REVOKE_CONSENT },
+        ]);
     }
     // Criteria are matched by our own store only.
     let writes = matches!(settings.upstream, UpstreamSettings::Embedded) && !is_server_owned(kind);
@@ -110,6 +120,11 @@ fn supported(
         operations,
     }
 }
+
+const FILE_CONSENT: &str =
+    "http://hl7.org/fhir/us/consent-management/OperationDefinition/file-consent";
+const REVOKE_CONSENT: &str =
+    "http://hl7.org/fhir/us/consent-management/OperationDefinition/revoke-consent";
 
 /// `_list`, of which HL7 published no definition. An upstream by URL would have to look at Lists
 /// that may be hidden, so it is not asked.

@@ -7,7 +7,7 @@
 use proviso_app::caller::Caller;
 use proviso_core::category::CategorySet;
 use proviso_core::category_rules::{categories_asked, categories_of_type};
-use proviso_core::id::ResourceId;
+use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::classify::{
@@ -24,6 +24,7 @@ use crate::stop::Stopped;
 use crate::trail::Trail;
 
 mod bundle;
+mod filing;
 mod validate;
 
 /// What one request asks for. The resource type is beside it, in [`Classified`].
@@ -71,6 +72,23 @@ pub(crate) enum Asked {
         which: Which,
         if_match: Option<String>,
     },
+    /// A Consent for the registry, with what accompanies it.
+    File {
+        doc: Doc,
+        documents: Vec<Doc>,
+    },
+    /// The next version of a Consent of the registry.
+    Refile {
+        id: ResourceId,
+        doc: Doc,
+        if_match: Option<String>,
+    },
+    /// The end of a Consent of the registry.
+    Revoke {
+        id: ResourceId,
+        patient: PatientId,
+        documents: Vec<Doc>,
+    },
     /// `$validate`: the caller's own resource against the base rules; nothing stored is looked at.
     Validate {
         doc: Doc,
@@ -103,9 +121,48 @@ impl Asked {
             | Self::HistoryType { .. }
             | Self::Search { .. }
             | Self::Everything { .. }
+            | Self::File { .. }
+            | Self::Refile { .. }
+            | Self::Revoke { .. }
             | Self::Validate { .. } => None,
         }
     }
+
+    /// Whether it is for the registry of consents, which keeps them by rules of its own.
+    pub(crate) const fn is_for_registry(&self) -> bool {
+        matches!(self, Self::File { .. } | Self::Refile { .. } | Self::Revoke { .. })
+    }
+
+    /// What the decision takes it for: filing is a create, revoking an update.
+    fn interaction(&self, stated: Interaction) -> Interaction {
+        match self {
+            Self::File { .. } => Interaction::Create,
+            Self::Refile { .. } | Self::Revoke { .. } => Interaction::Update,
+            Self::Read { .. }
+            | Self::Vread { .. }
+            | Self::HistoryInstance { .. }
+            | Self::HistoryType { .. }
+            | Self::Search { .. }
+            | Self::Everything { .. }
+            | Self::Create { .. }
+            | Self::Update { .. }
+            | Self::Patch { .. }
+            | Self::Delete { .. }
+            | Self::Validate { .. } => stated,
+        }
+    }
+}
+
+/// What the answer to a change holds (`Prefer: return=…`, FHIR R4 http.html#ops).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Return {
+    /// The resource.
+    #[default]
+    Representation,
+    /// Nothing.
+    Minimal,
+    /// An OperationOutcome, with what is to be said about the change.
+    Outcome,
 }
 
 /// One interaction on one resource type, asked by one caller.
@@ -123,8 +180,8 @@ pub struct Classified {
 #[derive(Debug, Default)]
 pub(crate) struct Conditions {
     pub(crate) if_none_match: Option<String>,
-    /// `Prefer: return=minimal`.
-    pub(crate) minimal: bool,
+    /// What the answer to a change holds.
+    pub(crate) wanted: Return,
 }
 
 /// One interaction, or a Bundle of them.
@@ -181,7 +238,7 @@ struct EntryHeaders {
     if_match: Option<String>,
     if_none_match: Option<String>,
     if_none_exist: Option<String>,
-    minimal: bool,
+    wanted: Return,
 }
 
 fn read(received: &Received) -> Result<(classify::Classified, Body, EntryHeaders), Refusal> {
@@ -257,11 +314,20 @@ fn entry_headers(headers: &Wanted) -> Result<EntryHeaders, Refusal> {
         if_match: one(&headers.if_match)?,
         if_none_match: one(&headers.if_none_match)?,
         if_none_exist: one(&headers.if_none_exist)?,
-        minimal: headers
-            .prefer
-            .as_deref()
-            .is_some_and(|text| text.split([',', ';']).any(|part| part.trim() == "return=minimal")),
+        wanted: headers.prefer.as_deref().map_or(Return::default(), preferred),
     })
+}
+
+fn preferred(text: &str) -> Return {
+    let mut parts = text.split([',', ';']).map(str::trim);
+    parts
+        .find_map(|part| match part {
+            "return=minimal" => Some(Return::Minimal),
+            "return=OperationOutcome" => Some(Return::Outcome),
+            "return=representation" => Some(Return::Representation),
+            _ => None,
+        })
+        .unwrap_or_default()
 }
 
 fn single(
@@ -276,11 +342,14 @@ fn single(
     trail.interaction = Some(line.interaction.clone());
     trail.resource_type = line.target.resource_type();
     trail.asked = trail.resource_type.map_or(CategorySet::EMPTY, categories_of_type);
-    let interaction = line.interaction.clone();
+    let stated = line.interaction.clone();
+    let is_operation = matches!(stated, Interaction::Operation(_));
     let (resource_type, asked) = match asked(line, query, body, &headers) {
         Ok(asked) => asked,
         Err(refusal) => return Err(Stopped::new(refusal, trail)),
     };
+    let interaction = asked.interaction(stated);
+    trail.interaction = Some(interaction.clone());
     trail.asked = kinds_asked(resource_type, &asked);
     if let Some(raw) = asked_query(&asked) {
         trail.query_shape = query::shape(raw);
@@ -289,7 +358,10 @@ fn single(
             return Err(Stopped::new(Problem::SearchTooLarge, trail));
         }
     }
-    let conditions = Conditions { if_none_match: headers.if_none_match, minimal: headers.minimal };
+    // The operations of the registry answer with an outcome (HL7 FAST).
+    let wanted =
+        if is_operation && asked.is_for_registry() { Return::Outcome } else { headers.wanted };
+    let conditions = Conditions { if_none_match: headers.if_none_match, wanted };
     Ok(Classified { caller, trail, interaction, resource_type, asked, conditions })
 }
 
@@ -336,10 +408,25 @@ fn asked(
             only_format(query)?;
             (kind, Asked::Validate { doc: validate::resource_of(doc, kind)? })
         }
+        (Interaction::Operation(name), Target::Type(ResourceType::CONSENT), Body::Json(doc))
+            if name == "fileConsent" =>
+        {
+            only_format(query)?;
+            (ResourceType::CONSENT, filing::to_file(&doc)?)
+        }
+        (Interaction::Operation(name), Target::Type(ResourceType::CONSENT), Body::Json(doc))
+            if name == "revokeConsent" =>
+        {
+            only_format(query)?;
+            (ResourceType::CONSENT, filing::to_revoke(&doc)?)
+        }
         (Interaction::Operation(_), _, _) => return Err(Problem::OperationNotOffered.into()),
         (Interaction::Create, Target::Type(kind), Body::Json(doc)) => {
             only_format(query)?;
             check_type(&doc, kind)?;
+            if kind == ResourceType::CONSENT {
+                return Ok((kind, Asked::File { doc, documents: Vec::new() }));
+            }
             (kind, Asked::Create { doc, criteria: None })
         }
         (Interaction::Create, Target::Conditional(kind, criteria), Body::Json(doc)) => {
@@ -352,6 +439,9 @@ fn asked(
             check_type(&doc, kind)?;
             if doc.id().as_ref() != Some(&id) {
                 return Err(Refusal::from(Problem::BodyMismatch).at("id"));
+            }
+            if kind == ResourceType::CONSENT {
+                return Ok((kind, Asked::Refile { id, doc, if_match }));
             }
             (kind, Asked::Update { which: Which::Id(id), doc, if_match })
         }
@@ -451,7 +541,12 @@ fn asked_query(asked: &Asked) -> Option<&str> {
         | Asked::Update { .. }
         | Asked::Patch { .. }
         | Asked::Delete { .. } => asked.criteria(),
-        Asked::Read { .. } | Asked::Vread { .. } | Asked::Validate { .. } => None,
+        Asked::Read { .. }
+        | Asked::Vread { .. }
+        | Asked::File { .. }
+        | Asked::Refile { .. }
+        | Asked::Revoke { .. }
+        | Asked::Validate { .. } => None,
     }
 }
 
@@ -472,6 +567,9 @@ fn kinds_asked(resource_type: ResourceType, asked: &Asked) -> CategorySet {
         | Asked::Update { .. }
         | Asked::Patch { .. }
         | Asked::Delete { .. }
+        | Asked::File { .. }
+        | Asked::Refile { .. }
+        | Asked::Revoke { .. }
         | Asked::Validate { .. } => Vec::new(),
     };
     let tokens = pairs

@@ -3,8 +3,6 @@
 //! What a resource that is not here yet looks like is judged later, one by one, in `filter`; what
 //! would be written is here already and is judged now. Only this module makes a [`Permitted`].
 
-use std::sync::Arc;
-
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::{Asker, EvaluationError};
@@ -15,9 +13,9 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, ScopeSyntax};
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
-use proviso_fhir::label::RuleSet;
 
 use crate::classify::{Asked, Classified, Conditions, Together, Which};
+use crate::forward::refuse_filing;
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
@@ -41,6 +39,8 @@ pub(crate) struct Parts {
     pub(crate) interaction: Interaction,
     pub(crate) resource_type: ResourceType,
     pub(crate) conditions: Conditions,
+    /// What is to be said about a change beside that it was made.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Proof that a decision was made; an upstream does nothing without one.
@@ -53,8 +53,8 @@ impl Permitted {
     }
 }
 
-/// Types that only this server writes: whoever could write a Consent could permit themselves, and
-/// whoever could write an AuditEvent could forge the past (leaks 105, 106).
+/// Types that only this server writes: whoever could write an AuditEvent could forge the past (leaks
+/// 105, 106). A Consent is filed with the registry, which never lets it widen anything.
 const SERVER_OWNED: &[ResourceType] = &[
     ResourceType::CONSENT,
     ResourceType::AUDIT_EVENT,
@@ -100,13 +100,18 @@ impl PermittedTogether {
 }
 
 /// Decides the request as a whole.
-pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
-    let mut permitted = admit(gateway, classified)?;
+pub async fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
+    let mut permitted = admit(gateway, classified).await?;
     let Parts { view, trail, interaction, .. } = &mut permitted.parts;
     let judged = match &permitted.asked {
-        Asked::Create { doc, .. } => new_image(gateway, doc)
-            .and_then(|image| may_write(view, &Interaction::Create, &image, trail)),
+        Asked::Create { doc, .. } => may_create(gateway, view, [doc], trail),
         Asked::Update { which: Which::Id(_), doc, .. } => may_write(view, interaction, doc, trail),
+        Asked::File { doc, documents } => {
+            let all = std::iter::once(doc).chain(documents);
+            understood(gateway, doc).and_then(|()| may_create(gateway, view, all, trail))
+        }
+        Asked::Refile { doc, .. } => may_write(view, interaction, doc, trail),
+        Asked::Revoke { documents, .. } => may_create(gateway, view, documents, trail),
         // What would result is known once the resource that is changed has been found.
         Asked::Update { which: Which::Matching(_), .. }
         | Asked::Patch { .. }
@@ -127,35 +132,45 @@ pub fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitted, St
 
 /// Decides a transaction: one entry that may not be, and none of it is. What would be written is
 /// judged in `forward`, when the references between the entries are known.
-pub fn decide_together(
+pub async fn decide_together(
     gateway: &Gateway,
     together: Together,
 ) -> Result<PermittedTogether, Stopped> {
     let Together { entries, doc, bundle } = together;
     let (mut changes, mut reads) = (Vec::new(), Vec::new());
     for (index, classified) in entries.into_iter().enumerate() {
+        // The registry keeps consents by rules of its own, one by one.
+        if classified.asked.is_for_registry() {
+            let refusal =
+                Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
+            return Err(Stopped::new(refusal, classified.trail).in_entry(index));
+        }
         let is_change = is_write(&classified.interaction);
-        let permitted = admit(gateway, classified).map_err(|stopped| stopped.in_entry(index))?;
+        let permitted = admit(gateway, classified).await;
+        let permitted = permitted.map_err(|stopped| stopped.in_entry(index))?;
         if is_change { &mut changes } else { &mut reads }.push((index, permitted));
     }
     Ok(PermittedTogether { changes, reads, doc, bundle })
 }
 
 /// Whether the caller may ask this at all.
-fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
+async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
     let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
         classified;
     let planned = gateway.app.plan_recorded(&caller, trail.at);
     trail.asked_of(&planned);
     let view = match planned.plan {
-        Ok(plan) => View::new(plan, gateway.app.labels()),
+        Ok(plan) => {
+            let hearing = gateway.app.hearing_for(&planned.request).await;
+            View::new(plan, gateway.app.labels(), hearing)
+        }
         Err(denial) => {
             let needed = needed_scope(&caller, &interaction, resource_type);
             return Err(Stopped::new(denied(&denial).needing(needed), trail));
         }
     };
-    trail.planned(view.plan());
-    if is_write(&interaction) && is_server_owned(resource_type) {
+    trail.planned(&view);
+    if is_write(&interaction) && is_server_owned(resource_type) && !asked.is_for_registry() {
         let refusal =
             Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
         return Err(Stopped::new(refusal, trail));
@@ -186,21 +201,24 @@ fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped
             .needing(needed);
         return Err(Stopped::new(refusal, trail));
     }
-    let parts = Parts { caller, view, trail, interaction, resource_type, conditions };
+    let warnings = Vec::new();
+    let parts = Parts { caller, view, trail, interaction, resource_type, conditions, warnings };
     Ok(Permitted { parts, asked, permit: Permit(()) })
 }
 
 /// The same for the page on which staff choose a visit: the plan is made from a person's role, no
 /// token takes part, and nothing is written.
-pub(crate) fn decide_visits(
+pub(crate) async fn decide_visits(
+    gateway: &Gateway,
     planned: Planned,
-    labels: Arc<RuleSet>,
     interaction: &Interaction,
     trail: &mut Trail,
 ) -> Result<(View, Permit), Refusal> {
     trail.asked_of(&planned);
-    let view = View::new(planned.plan.map_err(|denial| denied(&denial))?, labels);
-    trail.planned(view.plan());
+    let hearing = gateway.app.hearing_for(&planned.request).await;
+    let plan = planned.plan.map_err(|denial| denied(&denial))?;
+    let view = View::new(plan, gateway.app.labels(), hearing);
+    trail.planned(&view);
     if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
         trail.not_offered(interaction, ResourceType::ENCOUNTER);
         return Err(Refusal::from(Problem::AccessRefused).because(&[ReasonCode::ScopeMissing]));
@@ -270,6 +288,24 @@ fn new_image(gateway: &Gateway, doc: &Doc) -> Result<Doc, Refusal> {
     let mut edit = Edit::new(doc);
     edit.set(doc.root(), "id", write::string_text(&id).as_bytes());
     edit.finish_doc().map_err(|_| Problem::BodyMalformed.into())
+}
+
+fn may_create<'a>(
+    gateway: &Gateway,
+    view: &View,
+    docs: impl IntoIterator<Item = &'a Doc>,
+    trail: &mut Trail,
+) -> Result<(), Refusal> {
+    docs.into_iter().try_for_each(|doc| {
+        let image = new_image(gateway, doc)?;
+        may_write(view, &Interaction::Create, &image, trail)
+    })
+}
+
+/// Whether a Consent that is to be filed says what can be enforced.
+fn understood(gateway: &Gateway, doc: &Doc) -> Result<(), Refusal> {
+    let checked = gateway.app.check_filing(doc, None);
+    checked.map(drop).map_err(|error| refuse_filing(&error))
 }
 
 /// Judges the resource that would result, then whether it is one (leaks 85, 86, 87).

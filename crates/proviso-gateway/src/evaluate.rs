@@ -46,7 +46,8 @@ impl Evaluations for Gateway {
             for question in questions {
                 let (decided, trail, patients) = decide_one(self, asker, question).await?;
                 if let (true, Some(made)) = (decided.decision.is_permit(), trail.made()) {
-                    permitted.push((question, patients, made.clone()));
+                    let hearing = trail.hearing().cloned();
+                    permitted.push((question, patients, made.clone(), hearing));
                 }
                 let permits = decided.decision.is_permit();
                 let outcome = if permits { AuditOutcome::Success } else { AuditOutcome::Denied };
@@ -64,9 +65,10 @@ impl Evaluations for Gateway {
                 return Err(EvaluationError::NoAnswer);
             }
             // P2: so may what was permitted, while we read and wrote. Then there is no answer.
-            for (question, patients, made) in &permitted {
+            for (question, patients, made, hearing) in &permitted {
                 let Question { subject, purpose, .. } = question;
-                if !still_made(self, subject, *purpose, patients, made) {
+                let heard = hearing.as_ref().is_none_or(|hearing| hearing.stands());
+                if !heard || !still_made(self, subject, *purpose, patients, made) {
                     return Err(EvaluationError::NoAnswer);
                 }
             }
@@ -118,7 +120,8 @@ async fn decide_one(
     let (mut trail, permit) = begin(gateway, asker, "evaluate")?;
     trail.interaction = Some(question.interaction.clone());
     trail.resource_type = Some(question.resource_type);
-    let reading = gateway.upstream.read(&permit, question.resource_type, &question.id).await;
+    let upstream = gateway.upstream_of(question.resource_type);
+    let reading = upstream.read(&permit, question.resource_type, &question.id).await;
     let stored = match reading.map_err(|_| EvaluationError::NoAnswer)? {
         Reading::Live(stored) => Some(stored),
         // What is not there is decided as a request whose record nobody can judge: a denial.
@@ -132,7 +135,7 @@ async fn decide_one(
         let plan = way.plan.as_ref();
         plan.is_ok_and(|plan| plan.offers(&question.interaction, question.resource_type))
     });
-    let mut decided = judge_ways(gateway, question, ways, stored.as_ref(), &mut trail);
+    let mut decided = judge_ways(gateway, question, ways, stored.as_ref(), &mut trail).await;
     decided.told = told(question, &decided, offered);
     // A tree that does not say what was decided would mislead.
     decided.explanation = trail.explanation(&gateway.app).filter(|tree| {
@@ -173,7 +176,7 @@ fn still_made(
 }
 
 /// The first way that permits; otherwise the way in which least stood against it.
-fn judge_ways(
+async fn judge_ways(
     gateway: &Gateway,
     question: &Question,
     ways: Vec<Planned>,
@@ -183,7 +186,7 @@ fn judge_ways(
     let mut closest: Option<(Decided, Trail)> = None;
     for way in ways {
         let mut own = trail.clone();
-        let decided = judge_way(gateway, question, way, stored, &mut own);
+        let decided = judge_way(gateway, question, way, stored, &mut own).await;
         let nearer = closest.as_ref().is_none_or(|(known, _)| {
             decided.decision.is_permit()
                 || decided.decision.reasons.len() < known.decision.reasons.len()
@@ -209,7 +212,7 @@ fn judge_ways(
     decided
 }
 
-fn judge_way(
+async fn judge_way(
     gateway: &Gateway,
     question: &Question,
     way: Planned,
@@ -231,7 +234,10 @@ fn judge_way(
             };
         }
     };
-    trail.planned(&plan);
+    let hearing = gateway.app.hearing_for(&way.request).await;
+    let view = View::new(plan, gateway.app.labels(), hearing);
+    trail.planned(&view);
+    let plan = view.plan();
     let consent = plan.consent.as_ref().map(|(id, _)| id.clone());
     // As a request would find it: some types only this server writes, and a patch tells what it met.
     let owned = is_write(&question.interaction) && is_server_owned(question.resource_type);
@@ -245,7 +251,6 @@ fn judge_way(
             explanation: None,
         };
     }
-    let view = View::new(plan, gateway.app.labels());
     let Some(stored) = stored else {
         trail.withhold(&[ReasonCode::FactMissing]);
         let decision = Decision::deny(vec![ReasonCode::FactMissing]);
@@ -297,8 +302,9 @@ async fn find(
         if let Ok(plan) = way.plan
             && plan.offers(&question.interaction, question.resource_type)
         {
-            trail.planned(&plan);
-            let view = View::new(plan, gateway.app.labels());
+            let hearing = gateway.app.hearing_for(&way.request).await;
+            let view = View::new(plan, gateway.app.labels(), hearing);
+            trail.planned(&view);
             let found =
                 find_in(gateway, asker, question, &view, &permit, (start, cursor), &mut trail);
             let (ids, more) = found.await?;
@@ -308,11 +314,12 @@ async fn find(
         page.next = next;
     }
     let line = Line { trail, outcome: AuditOutcome::Success, status: StatusCode::OK };
-    let made = line.trail.made().cloned();
+    let (made, hearing) = (line.trail.made().cloned(), line.trail.hearing().cloned());
     record_decisions(gateway, &[line]).await.map_err(|_| EvaluationError::NotLogged)?;
     // P2: the right to ask, and what was permitted, may end while we read and write.
     let ResourceQuestion { subject, purpose, .. } = question;
-    let stands = made.is_none_or(|made| still_made(gateway, subject, *purpose, &patients, &made));
+    let stands = made.is_none_or(|made| still_made(gateway, subject, *purpose, &patients, &made))
+        && hearing.is_none_or(|hearing| hearing.stands());
     if !stands || !gateway.app.may_still_evaluate(asker, gateway.app.now()) {
         return Err(EvaluationError::NoAnswer);
     }
@@ -358,7 +365,8 @@ async fn find_in(
         count: question.limit,
         most: gateway.settings.limits.scan_records_max,
     };
-    let found = gateway.upstream.search(&search).await.map_err(|_| EvaluationError::NoAnswer)?;
+    let upstream = gateway.upstream_of(question.resource_type);
+    let found = upstream.search(&search).await.map_err(|_| EvaluationError::NoAnswer)?;
     let Scanned { entries, withheld, next, .. } = found;
     let mut ids = Vec::with_capacity(entries.len());
     for entry in &entries {

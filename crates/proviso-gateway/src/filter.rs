@@ -22,6 +22,7 @@ use proviso_fhir::validate::Fault;
 
 use crate::answer::Answer;
 use crate::bundle;
+use crate::classify::Return;
 use crate::cursor::{Binding, Position};
 use crate::decide::{Parts, Permitted};
 use crate::forward::{
@@ -335,11 +336,16 @@ fn written(
     let readable = parts.view.judge_stored(&Interaction::Read, &stored).permits();
     // Nor what was there before: by its version, or that it stayed the same, one could be told
     // from another. A change never makes readable what was not, so this covers both.
+    let wanted = parts.conditions.wanted;
     if change == Change::Updated && !readable {
-        return Ok(Answer::new(StatusCode::OK, Vec::new()));
+        let body = if wanted == Return::Outcome { made(parts) } else { Vec::new() };
+        return Ok(Answer::new(StatusCode::OK, body));
     }
-    let body =
-        if readable && !parts.conditions.minimal { stored.doc.into_bytes() } else { Vec::new() };
+    let body = match wanted {
+        Return::Representation if readable => stored.doc.into_bytes(),
+        Return::Representation | Return::Minimal => Vec::new(),
+        Return::Outcome => made(parts),
+    };
     let created = change == Change::Created;
     Ok(Answer {
         version: stored.version,
@@ -347,6 +353,27 @@ fn written(
         location: location.filter(|_| created),
         ..Answer::new(if created { StatusCode::CREATED } else { StatusCode::OK }, body)
     })
+}
+
+/// The outcome of a change, with what is to be said about it. It is made of what came with the
+/// request and of nothing that is stored.
+fn made(parts: &Parts) -> Vec<u8> {
+    let done = Issue {
+        severity: Severity::Information,
+        code: IssueCode::Informational,
+        detail: Some("done"),
+        diagnostics: Cow::Borrowed("the change is made"),
+        expression: None,
+    };
+    let warnings = parts.warnings.iter().map(|text| Issue {
+        severity: Severity::Warning,
+        code: IssueCode::BusinessRule,
+        detail: Some("readings-differ"),
+        diagnostics: Cow::Owned(text.clone()),
+        expression: Some("Consent.provision".to_owned()),
+    });
+    let issues = std::iter::once(done).chain(warnings).collect();
+    OperationOutcome::from_issues(issues).for_request(parts.trail.request.clone()).to_bytes()
 }
 
 /// FHIR R4 resource-operation-validate.html: 200 whatever was found, and an outcome that says it.

@@ -24,9 +24,11 @@ use crate::upstream::{History, Reading, Stored, Upstream};
 use crate::view::Withheld;
 
 mod change;
+mod filing;
 mod together;
 
 pub(crate) use change::{Carried, Change, Written, refuse_patch};
+pub(crate) use filing::refuse as refuse_filing;
 pub(crate) use together::ForwardedParts;
 pub use together::{ForwardedTogether, forward_together};
 
@@ -156,8 +158,8 @@ async fn carry(
     asked: Asked,
     permit: &Permit,
 ) -> Result<Found, Refusal> {
-    let upstream = &gateway.upstream;
     let kind = parts.resource_type;
+    let upstream = gateway.upstream_of(kind);
     Ok(match asked {
         Asked::Read { id } => Found::One(upstream.read(permit, kind, &id).await?),
         Asked::Vread { id, version } => {
@@ -190,6 +192,15 @@ async fn carry(
         }
         Asked::Delete { which, if_match } => {
             change::delete(gateway, parts, permit, which, if_match).await?
+        }
+        Asked::File { doc, documents } => {
+            filing::file(gateway, parts, permit, &doc, &documents).await?
+        }
+        Asked::Refile { id, doc, if_match } => {
+            filing::refile(gateway, parts, permit, &id, &doc, if_match.as_deref()).await?
+        }
+        Asked::Revoke { id, patient, documents } => {
+            filing::revoke(gateway, parts, permit, (&id, &patient), &documents).await?
         }
         Asked::Validate { doc } => Found::Validated(proviso_fhir::validate::validate(doc.root())),
     })
@@ -278,7 +289,8 @@ async fn search(
         count: page_size(gateway, &query),
         most: gateway.settings.limits.scan_records_max,
     };
-    let Scanned { entries, total, withheld, next } = gateway.upstream.search(&search).await?;
+    let Scanned { entries, total, withheld, next } =
+        gateway.upstream_of(kind).search(&search).await?;
     let total = total.filter(|_| query.controls.total != Total::None);
     let whole = query.controls.summary == Summary::False && query.controls.elements.is_empty();
     Ok(Page {
@@ -425,7 +437,7 @@ async fn history(
         count,
         most: gateway.settings.limits.scan_records_max,
     };
-    let found = gateway.upstream.history(permit, &ask).await?;
+    let found = gateway.upstream_of(parts.resource_type).history(permit, &ask).await?;
     parts.trail.withhold_found(&found.withheld);
     // A resource of which no version is visible is, to this caller, one that never was.
     if first && found.entries.is_empty() && id.is_some() && since.is_none() {

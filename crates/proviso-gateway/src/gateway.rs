@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proviso_app::App;
 use proviso_app::ports::Clock;
+use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 
 use crate::cursor::Cursors;
@@ -29,6 +30,8 @@ pub struct Gateway {
     pub(crate) app: Arc<App>,
     pub(crate) settings: GatewaySettings,
     pub(crate) upstream: Upstream,
+    /// Where consents on file are: our own store, wherever the records are.
+    pub(crate) registry: Upstream,
     pub(crate) rates: RateLimits,
     pub(crate) cursors: Cursors,
     /// `[public_url]/fhir/r4`
@@ -66,6 +69,12 @@ impl Gateway {
         let base = format!("{}/fhir/r4", settings.public_url.trim_end_matches('/'));
         let rates = RateLimits::new(&settings.rates, clock);
         let capability = crate::capability::statement(&settings, &base);
-        Ok(Self { app, settings, upstream, rates, cursors, base, capability })
+        let registry = Upstream::Embedded(Arc::clone(&app));
+        Ok(Self { app, settings, upstream, registry, rates, cursors, base, capability })
+    }
+
+    /// Where the resources of a type are.
+    pub(crate) fn upstream_of(&self, kind: ResourceType) -> &Upstream {
+        if kind == ResourceType::CONSENT { &self.registry } else { &self.upstream }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request<Body>) -> Respons
 
 /// One interaction, whether it came by itself or as an entry of a batch.
 async fn one(gateway: &Gateway, classified: Classified) -> Settled {
-    let answer = match decide(gateway, classified) {
+    let answer = match decide(gateway, classified).await {
         Ok(permitted) => carry_out(gateway, permitted).await,
         Err(stopped) => Err(stopped),
     };
@@ -79,7 +79,7 @@ async fn carry_out(gateway: &Gateway, permitted: Permitted) -> Result<Filtered, 
 /// A transaction: its changes happen together or not at all; its reads see what came of them, and
 /// each of them has an answer of its own.
 async fn together(gateway: &Gateway, entries: Together) -> Result<Settled, Stopped> {
-    let permitted = decide_together(gateway, entries)?;
+    let permitted = decide_together(gateway, entries).await?;
     let forwarded = forward_together(gateway, permitted).await?;
     let (filtered, reads) = filter_together(gateway, forwarded)?;
     let mut settled = settle(gateway, filtered).await;

@@ -67,6 +67,18 @@ problems! {
     /// Written by the server only.
     ServerOwned = "server-owned", FORBIDDEN, Forbidden,
         "resources of this type are written by this server only";
+    /// A Consent of which a part is not understood.
+    ConsentNotUnderstood = "consent-not-understood", UNPROCESSABLE_ENTITY, NotSupported,
+        "the consent is not understood; nothing is filed of which not every part can be enforced";
+    /// A Consent about nobody whose records are here.
+    ConsentPatientUnknown = "consent-patient-unknown", UNPROCESSABLE_ENTITY, NotFound,
+        "the consent is about nobody whose records are kept here";
+    /// A version that cannot follow the one before.
+    ConsentChangeRefused = "consent-change-refused", UNPROCESSABLE_ENTITY, BusinessRule,
+        "a consent keeps its patient, and one that has ended does not begin again: file a new one";
+    /// A choice that a person made here is not changed by a registry.
+    ChoiceMadeHere = "choice-made-here", FORBIDDEN, BusinessRule,
+        "this choice was made in the portal, and is changed and stopped there";
     /// Not there, or not for this caller; the answer is the same.
     NotFound = "not-found", NOT_FOUND, NotFound,
         "there is no such resource";

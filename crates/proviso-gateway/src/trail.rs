@@ -3,11 +3,13 @@
 //! Ids, types, categories, counts and reasons; never a value from a record or a query.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proviso_app::App;
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::Asker;
+use proviso_app::filed::Hearing;
 use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
@@ -24,7 +26,7 @@ use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 
 use crate::door::Received;
-use crate::view::{Judged, Withheld};
+use crate::view::{Judged, View, Withheld};
 
 /// LIMIT: an entry names so many resources; counts and categories always cover all of them.
 const NAMED_MAX: usize = 1000;
@@ -44,6 +46,8 @@ pub struct Trail {
     plan: Option<PlanNote>,
     /// The plan under which everything of it was read or written.
     made: Option<Box<AccessPlan>>,
+    /// The consents on file as they were heard.
+    hearing: Option<Arc<Hearing>>,
     kind: AuditKind,
     /// What was done, when that is no FHIR interaction.
     action: Option<&'static str>,
@@ -142,6 +146,7 @@ impl Trail {
             viewer: None,
             plan: None,
             made: None,
+            hearing: None,
             kind: AuditKind::Access,
             action: None,
             record: None,
@@ -185,7 +190,14 @@ impl Trail {
         self.made.as_deref()
     }
 
-    pub(crate) fn planned(&mut self, plan: &AccessPlan) {
+    /// The consents on file by which it was carried out.
+    pub(crate) fn hearing(&self) -> Option<&Arc<Hearing>> {
+        self.hearing.as_ref()
+    }
+
+    pub(crate) fn planned(&mut self, view: &View) {
+        let plan = view.plan();
+        self.hearing = Some(Arc::clone(view.hearing()));
         self.made = Some(Box::new(plan.clone()));
         self.plan = Some(PlanNote {
             consent: plan.consent.clone(),
@@ -193,6 +205,13 @@ impl Trail {
             categories: plan.categories,
             basis: plan.basis,
         });
+    }
+
+    /// What was to be filed is filed: it is no change that happened meanwhile.
+    pub(crate) fn has_filed(&mut self) {
+        if self.resource_type == Some(ResourceType::CONSENT) {
+            self.hearing = None;
+        }
     }
 
     /// Notes what a plan or a denial was made from.
@@ -224,6 +243,11 @@ impl Trail {
         if let (Some(record), Some((interaction, resource))) =
             (&mut self.record, judged.for_record())
         {
+            if resource.facts.filed.is_some()
+                && let Some(hearing) = &self.hearing
+            {
+                record.heard(hearing.request());
+            }
             record.judge(interaction, resource);
         }
     }

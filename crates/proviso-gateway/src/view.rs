@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use proviso_app::filed::Hearing;
 use proviso_core::category::{SensitiveKind, SensitiveSet};
 use proviso_core::decision::record::JudgedResource;
-use proviso_core::decision::{AccessPlan, Decision, Effect, Labels, PatientReach, ResourceFacts};
+use proviso_core::decision::{
+    AccessPlan, Decision, Effect, FiledRule, Labels, PatientReach, ResourceFacts,
+};
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
+use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::ScopeFilter;
 use proviso_fhir::facts::resource_facts;
 use proviso_fhir::json::Node;
@@ -22,6 +26,8 @@ use crate::upstream::Stored;
 pub(crate) struct View {
     plan: AccessPlan,
     labels: Arc<RuleSet>,
+    /// The consents on file, as this request hears them.
+    hearing: Arc<Hearing>,
 }
 
 /// One resource, judged.
@@ -92,9 +98,14 @@ impl Judged {
 }
 
 impl View {
-    /// A plan that judges resources by what this rule set labels them.
-    pub(crate) fn new(plan: AccessPlan, labels: Arc<RuleSet>) -> Self {
-        Self { plan, labels }
+    /// A plan that judges resources by what this rule set labels them, and by what consents on file
+    /// say of them.
+    pub(crate) fn new(plan: AccessPlan, labels: Arc<RuleSet>, hearing: Arc<Hearing>) -> Self {
+        Self { plan, labels, hearing }
+    }
+
+    pub(crate) fn hearing(&self) -> &Arc<Hearing> {
+        &self.hearing
     }
 
     pub(crate) fn plan(&self) -> &AccessPlan {
@@ -146,6 +157,9 @@ impl View {
             // What cannot be read is as if restricted; what it has from elsewhere counts besides.
             Labels::Unclassified => Labels::Known(around.with(SensitiveKind::Restricted)),
         };
+        if self.plan.filed != FiledRule::NotHeard && facts.resource_type != ResourceType::CONSENT {
+            facts.filed = self.hearing.answers(root, facts.labels, &facts.belonging);
+        }
         let filters: Vec<ScopeFilter> = self
             .plan
             .scope_filters()
@@ -164,14 +178,20 @@ impl View {
         }
     }
 
-    /// A hash of everything that makes this view what it is, except the instant: the plan, and the
-    /// rule set by which resources are labelled.
+    /// A hash of everything that makes this view what it is, except the instant: the plan, the rule
+    /// set by which resources are labelled, and the consents on file.
     pub(crate) fn fingerprint(&self) -> Option<[u8; 32]> {
         let mut plan = self.plan.clone();
         plan.at = proviso_core::time::At::from_micros(0);
         let bytes = serde_json::to_vec(&plan).ok()?;
         let mut hash = Sha256::new();
         hash.update(self.labels.version().as_str().as_bytes());
+        // Of a plan that reaches anybody, each record is decided anew; the page stays a page.
+        if let PatientReach::Only(patients) = &self.plan.reach {
+            for name in self.hearing.names(patients) {
+                hash.update(name.as_str().as_bytes());
+            }
+        }
         hash.update(&bytes);
         Some(hash.finalize().into())
     }

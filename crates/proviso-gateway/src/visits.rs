@@ -78,18 +78,18 @@ impl<'a> Walk<'a> {
         Ok(Self { gateway, look, interaction, trail, plan: None })
     }
 
-    fn decide(&mut self) -> Result<(View, Permit), Refusal> {
+    async fn decide(&mut self) -> Result<(View, Permit), Refusal> {
         let (person, patient) = (&self.look.person.account.id, self.look.patient);
         let planned = self.gateway.app.plan_visits(person, patient, self.trail.at);
         let planned = planned.map_err(|_| Problem::Unavailable)?;
-        let labels = self.gateway.app.labels();
-        let (view, permit) = decide_visits(planned, labels, &self.interaction, &mut self.trail)?;
+        let (view, permit) =
+            decide_visits(self.gateway, planned, &self.interaction, &mut self.trail).await?;
         self.plan = Some(view.plan().clone());
         Ok((view, permit))
     }
 
     async fn list(&mut self) -> Result<VisitList, Refusal> {
-        let (view, permit) = self.decide()?;
+        let (view, permit) = self.decide().await?;
         let gateway = self.gateway;
         let mut raw = "patient=".to_owned();
         query::encode(self.look.patient.as_str(), &mut raw);
@@ -126,7 +126,7 @@ impl<'a> Walk<'a> {
     }
 
     async fn open(&mut self, visit: &ResourceId) -> Result<(), Refusal> {
-        let (view, permit) = self.decide()?;
+        let (view, permit) = self.decide().await?;
         let kind = ResourceType::ENCOUNTER;
         let Reading::Live(stored) = self.gateway.upstream.read(&permit, kind, visit).await? else {
             return Err(Problem::NotFound.into());
@@ -166,11 +166,12 @@ impl<'a> Walk<'a> {
         let (person, now) = (&look.person.account.id, gateway.app.now());
         let same = |now: AccessPlan| {
             plan.as_ref().is_some_and(|made| AccessPlan { at: made.at, ..now } == *made)
+                && trail.hearing().is_none_or(|hearing| hearing.stands())
         };
         let planned = gateway.app.plan_visits(person, look.patient, now);
         let reasons = match planned.map_err(|_| VisitsError::NoAnswer)?.plan {
             Ok(now) if same(now.clone()) => return Ok(Some(value)),
-            // The patient has objected, or taken an objection back.
+            // The patient has objected, or taken an objection back, here or on file.
             Ok(_) => vec![ReasonCode::PatientObjection],
             Err(denial) => denial.reasons,
         };

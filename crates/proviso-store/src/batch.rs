@@ -4,6 +4,7 @@ use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::consent::ConsentVersion;
 use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetRecord};
+use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, GrantEnd, LaunchTicket, RefreshToken,
@@ -208,8 +209,10 @@ pub enum Op {
 
 impl Op {
     /// Whether the operation can change what some request is answered (design §8: epochs).
-    pub(crate) const fn alters_decisions(&self) -> bool {
+    pub(crate) fn alters_decisions(&self) -> bool {
         match self {
+            // A consent on file has a say in every decision about its patient.
+            Self::PutRecord { record, .. } => record.resource_type == ResourceType::CONSENT,
             Self::PutAccount { .. }
             | Self::PutClient { .. }
             | Self::PutGrant(_)
@@ -238,7 +241,6 @@ impl Op {
             | Self::DecidePolicySet(_)
             | Self::PutKey(_)
             | Self::RetireKey { .. }
-            | Self::PutRecord { .. }
             | Self::AppendAudit(_)
             | Self::PurgeExpired { .. } => false,
         }

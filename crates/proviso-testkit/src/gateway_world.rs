@@ -103,9 +103,16 @@ impl World {
     /// # Errors
     /// When the application does not open.
     pub async fn new(settings: GatewaySettings) -> anyhow::Result<Self> {
+        Self::with(settings, Settings::demo(ORIGIN)).await
+    }
+
+    /// A world with settings of its own.
+    ///
+    /// # Errors
+    /// As [`World::new`].
+    pub async fn with(settings: GatewaySettings, app_settings: Settings) -> anyhow::Result<Self> {
         let faults = Faults::default();
         let clock = Arc::new(ManualClock::starting_at(NOW));
-        let app_settings = Settings::demo(ORIGIN);
         let options = OpenOptions::new(app_settings.tenant.clone()).with_faults(faults.clone());
         let app = App::open(
             Store::model(options),
@@ -288,6 +295,29 @@ impl World {
         let client = self.register(client, PurposeOfUse::Operations).await?;
         let mut grant = grant(&client, None, GrantBasis::PreAuthorized, scopes(scope)?, None);
         grant.purpose = PurposeOfUse::Operations;
+        self.put_grant(grant, scope).await
+    }
+
+    /// A clinician who acts through an app that staff use; the person is a Practitioner of the same
+    /// name.
+    ///
+    /// # Errors
+    /// When any of it cannot be stored.
+    pub async fn staff(
+        &self,
+        name: &str,
+        patients: &[&str],
+        scope: &str,
+    ) -> anyhow::Result<String> {
+        let SignedIn { mut account, .. } = self.clinician(name, patients).await?;
+        account.fhir_user = Some((ResourceType::PRACTITIONER, name.parse()?));
+        let op = Op::PutAccount { account: account.clone(), expect: Presence::Any };
+        self.app.commit(Batch::new().with(op), self.entry(AuditKind::Administration)?).await?;
+        let client = self.register("chart-lens", PurposeOfUse::Treatment).await?;
+        let basis = GrantBasis::Operational;
+        let mut grant = grant(&client, Some(&account.id), basis, scopes(scope)?, None);
+        grant.id = format!("grt_{name}").parse()?;
+        grant.purpose = PurposeOfUse::Treatment;
         self.put_grant(grant, scope).await
     }
 

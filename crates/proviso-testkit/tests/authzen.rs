@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use http::Method;
 use proviso_app::audit::AuditSearch;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::decision::FiledAtHand;
 use proviso_testkit::browser::{Browser, Form};
 use proviso_testkit::demo_world::DemoWorld;
 use proviso_testkit::http_client::{Answer, HttpClient};
@@ -494,7 +495,7 @@ async fn every_answer_is_in_the_log_and_none_leaves_without() {
     assert_eq!(first.patients.len(), 1);
     assert_eq!(first.released, 0);
     let record = first.record.as_ref().unwrap();
-    assert_eq!(record.replay(None).unwrap(), *record);
+    assert_eq!(record.replay(None, &FiledAtHand::new()).unwrap(), *record);
 
     // Maria sees that it was asked; what is asked of Lily's records, her father does not.
     let mut maria = point.world.signed_in("maria").await.unwrap();

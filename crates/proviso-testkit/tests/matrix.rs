@@ -18,7 +18,7 @@ use proviso_core::consent::{
     Capacity, ConsentTerms, ConsentVersion, DurationChoice, NamedConsent, OfflineAccess, Recipient,
 };
 use proviso_core::decision::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Labels, OrgGround,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, FiledRule, Labels, OrgGround,
     ResourceFacts, plan,
 };
 use proviso_core::id::{AccountId, ClientId, PatientId};
@@ -52,6 +52,7 @@ fn facts(patient: &PatientId, category: Category, labels: Labels) -> ResourceFac
         categories: CategorySet::EMPTY.with(category),
         labels,
         clinical_period: None,
+        filed: None,
     }
 }
 
@@ -106,7 +107,7 @@ fn ground(mode: AccessMode<'_>, account: Option<&AccountId>, client: &ClientId) 
         | AccessMode::PatientDirected { .. }
         | AccessMode::OwnRecord { .. } => PurposeSet::EMPTY,
     };
-    OrgGround { version: policy.version().to_owned(), staff, services }
+    OrgGround { version: policy.version().to_owned(), staff, services, filed: FiledRule::default() }
 }
 
 /// One person or service, and one way in which they ask.

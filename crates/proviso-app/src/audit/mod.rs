@@ -30,6 +30,7 @@ pub use self::verify::{
     BadEntry, VerifyError, VerifyReport, Why, verify_database, verify_with_master,
 };
 use crate::App;
+use crate::filed::with_pictures;
 use crate::ports::EntropyError;
 
 /// Why something could not be logged, or the log not be read. The caller releases nothing.
@@ -110,6 +111,7 @@ impl App {
         mut batch: Batch,
         entries: Vec<AuditEntry>,
     ) -> Result<Receipt, AuditError> {
+        with_pictures(&self.records(), &mut batch)?;
         for entry in &entries {
             batch.push(Op::AppendAudit(self.audit.seal(entry, &*self.entropy)?));
         }

@@ -11,11 +11,14 @@ use proviso_core::audit::AuditEntry;
 use proviso_core::consent::NamedConsent;
 use proviso_core::decision::explain::Explanation;
 use proviso_core::decision::record::{DecisionRecord, ReplayError};
+use proviso_core::decision::{FiledAtHand, FiledVersion};
 use proviso_core::id::{ConsentVersionId, DecisionId, RequestId, TenantId};
+use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_store::{AuditLogReader, OpenError, ReadError};
 
 use super::seal::Sealer;
+use crate::filed::{FiledSettings, directive_of};
 use crate::keys::{Keys, KeysError, MasterKey};
 use crate::ports::SystemEntropy;
 
@@ -96,14 +99,14 @@ pub enum ReplayFailure {
     Sealed(u64),
 }
 
-/// Makes decisions again and hands each to `each`; `progress` is told how many entries of how many
+/// Makes decisions again and hands each to `each`; `filed` says how consents on file are read; `progress` is told how many entries of how many
 /// have been looked at.
 ///
 /// # Errors
 /// When the file, its keys or an entry cannot be read.
 pub fn replay_with_master(
     database: &Path,
-    tenant: &TenantId,
+    (tenant, filed): (&TenantId, &FiledSettings),
     master: MasterKey,
     wanted: &Wanted,
     mut each: impl FnMut(Replayed),
@@ -117,6 +120,7 @@ pub fn replay_with_master(
     let sealer = Sealer::new(&keys)?;
     let size = log.size()?;
     let mut consents = Consents { log: &log, known: HashMap::new() };
+    let mut files = Files { log: &log, settings: filed, known: FiledAtHand::new() };
     let mut counts = ReplayCounts::default();
     loop {
         let rows = log.entries(counts.entries, CHUNK)?;
@@ -134,7 +138,8 @@ pub fn replay_with_master(
             let Some(record) = entry.record.take() else { continue };
             let consent =
                 record.request.consent().map(|id| consents.get(id)).transpose()?.flatten();
-            let outcome = outcome(&entry, &record, consent.as_ref());
+            files.have(&record)?;
+            let outcome = outcome(&entry, &record, consent.as_ref(), &files.known);
             counts.decisions += 1;
             counts.differing += u64::from(outcome != Outcome::Same);
             each(Replayed { index: row.index, entry, record, consent, outcome });
@@ -153,11 +158,16 @@ impl Wanted {
     }
 }
 
-fn outcome(entry: &AuditEntry, record: &DecisionRecord, consent: Option<&NamedConsent>) -> Outcome {
+fn outcome(
+    entry: &AuditEntry,
+    record: &DecisionRecord,
+    consent: Option<&NamedConsent>,
+    filed: &FiledAtHand,
+) -> Outcome {
     if record.digest().ok() != entry.digest {
         return Outcome::DigestWrong;
     }
-    match record.replay(consent) {
+    match record.replay(consent, filed) {
         Err(why) => Outcome::Impossible(why),
         Ok(again) if again.digest().ok() == entry.digest => Outcome::Same,
         Ok(again) => Outcome::Differs(Box::new(again)),
@@ -181,5 +191,31 @@ impl Consents<'_> {
         let named = named.filter(|named| named.id() == id);
         self.known.insert(id.clone(), named.clone());
         Ok(named)
+    }
+}
+
+/// Consents on file, each version read once. One whose content does not have the name under which it
+/// was heard is not the one.
+struct Files<'a> {
+    log: &'a AuditLogReader,
+    settings: &'a FiledSettings,
+    known: FiledAtHand,
+}
+
+impl Files<'_> {
+    /// Reads the versions that the decisions of a record heard.
+    fn have(&mut self, record: &DecisionRecord) -> Result<(), ReadError> {
+        for version in record.filed_needed() {
+            if self.known.contains_key(&version.name) {
+                continue;
+            }
+            let FiledVersion { consent, number, .. } = version;
+            let stored = self.log.record_version(ResourceType::CONSENT, consent, *number)?;
+            let directive = stored.and_then(|own| directive_of(version, &own, self.settings));
+            if let Some(directive) = directive {
+                self.known.insert(version.name.clone(), directive);
+            }
+        }
+        Ok(())
     }
 }

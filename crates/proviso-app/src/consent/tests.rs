@@ -271,6 +271,7 @@ fn laboratory(patient: &str) -> ResourceFacts {
         categories: CategorySet::EMPTY.with(Category::Laboratory),
         labels: Labels::Known(SensitiveSet::EMPTY),
         clinical_period: None,
+        filed: None,
     }
 }
 
@@ -583,7 +584,7 @@ async fn the_epoch_counts_what_can_change_a_decision() {
     assert_eq!(world.app.live().epoch(), shared);
     world.stop("maria", &caller).await.unwrap();
     assert!(shared < world.app.live().epoch());
-    let reloaded = Live::load(world.app.store()).await.unwrap();
+    let reloaded = Live::load(world.app.store(), &world.app.settings().filed).await.unwrap();
     assert_eq!(reloaded.epoch(), world.app.live().epoch());
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 use proviso_core::account::ActorKind;
 use proviso_core::category::PurposeSet;
-use proviso_core::decision::{Effect, OrgGround};
+use proviso_core::decision::{Effect, FiledRule, OrgGround};
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::org::{Mode, OrgAnswer, OrgPolicy, OrgQuestion, purposes_of, staff_rule};
@@ -115,7 +115,9 @@ impl Sets {
             }
             GroundKey::Staff(..) | GroundKey::Patient => PurposeSet::EMPTY,
         };
-        let ground = OrgGround { version: policy.version().to_string(), staff, services };
+        // What consents on file mean is the operator's to say, and added where it is asked for.
+        let filed = FiledRule::default();
+        let ground = OrgGround { version: policy.version().to_string(), staff, services, filed };
         let ground = Arc::new(ground);
         self.grounds.insert(key, Arc::clone(&ground));
         ground

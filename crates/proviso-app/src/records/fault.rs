@@ -1,5 +1,6 @@
 //! Why a request to the embedded store could not be carried out.
 
+use proviso_fhir::consent::ConsentRefusal;
 use proviso_fhir::search::SearchError;
 use proviso_fhir::validate::Fault;
 use proviso_store::{CommitError, Precondition, ReadError};
@@ -42,6 +43,9 @@ pub enum RecordFault {
     /// The resource breaks the base rules of its type.
     #[error("the resource is not valid")]
     Invalid(Vec<Fault>),
+    /// A Consent that is not understood; it could not be enforced.
+    #[error("{}", in_words(.0))]
+    NotUnderstood(ConsentRefusal),
     /// There is no such resource.
     #[error("there is no such resource")]
     NotFound,
@@ -78,6 +82,12 @@ pub enum RecordFault {
     /// A reference of a transaction leads to no or several resources.
     #[error("a conditional reference does not lead to exactly one resource")]
     BadReference,
+}
+
+/// The first reason, and how many there are.
+fn in_words(refusal: &ConsentRefusal) -> String {
+    let first = refusal.faults.first().map(ToString::to_string).unwrap_or_default();
+    format!("{refusal}: {first}")
 }
 
 impl From<CommitError> for RecordFault {

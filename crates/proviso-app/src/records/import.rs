@@ -365,6 +365,7 @@ fn parse_line(
     if let Some(fault) = faults.first() {
         return Err(format!("{}: {}", fault.path, fault.text()));
     }
+    writing.may_be_kept(&doc, &id).map_err(|fault| fault.to_string())?;
     version_of(&doc, &id, (1, at, RecordMethod::Create), writing)
         .map(|(record, _)| Some((record, doc)))
         .map_err(|fault| fault.to_string())

@@ -36,6 +36,7 @@ use proviso_fhir::search::{Context, Indexer};
 use proviso_store::{Store, StoredRecord};
 
 use crate::App;
+use crate::filed::FiledSettings;
 use crate::ports::{Clock, Entropy};
 
 pub(crate) use around::Around;
@@ -58,6 +59,7 @@ pub struct Records {
     base: String,
     around: Arc<Around>,
     labels: Arc<RuleSet>,
+    filed: Arc<FiledSettings>,
 }
 
 /// One live version of a resource.
@@ -110,6 +112,7 @@ impl App {
             base: self.settings.fhir_base(),
             around: Arc::clone(&self.around),
             labels: self.labels(),
+            filed: Arc::clone(&self.settings.filed),
         }
     }
 }
@@ -124,7 +127,9 @@ impl Records {
         base: impl Into<String>,
         labels: Arc<RuleSet>,
     ) -> Self {
-        Self { store, clock, entropy, base: base.into(), around: Arc::default(), labels }
+        let base = base.into();
+        let filed = Arc::new(FiledSettings::new(base.clone()));
+        Self { store, clock, entropy, base, around: Arc::default(), labels, filed }
     }
 
     /// What queries depend on besides their text.
@@ -222,7 +227,7 @@ fn indexer(resource_type: ResourceType) -> Result<&'static Indexer, RecordFault>
 
 /// Every patient named on a resource, as far as its facts know; absolute references to our own
 /// base count as the local ones they are.
-fn patients_of(doc: &Doc, own_base: &str) -> Vec<PatientId> {
+pub(crate) fn patients_of(doc: &Doc, own_base: &str) -> Vec<PatientId> {
     use proviso_core::decision::Belonging;
     match proviso_fhir::compartment::belonging_under(doc.root(), &[own_base]) {
         Belonging::Patients(patients) => patients.into_iter().collect(),

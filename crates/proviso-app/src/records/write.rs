@@ -22,6 +22,7 @@ use proviso_store::{Expect, Op, RangeKey, RecordMethod, RecordVersion};
 use super::relabel::labels_of;
 use super::turn::Turn;
 use super::{PageStart, Reading, Record, RecordFault, Records, Search, View, indexer, patients_of};
+use crate::filed::{FiledSettings, Version as FhirVersion, is_choice};
 
 /// LIMIT: candidates looked at for the criteria of one conditional interaction. Criteria that name
 /// something (an identifier, a code of one patient) are found by an index and look at few.
@@ -85,7 +86,7 @@ pub struct Prepared {
     pub before: Option<Record>,
     /// What will be there after.
     pub after: Option<Doc>,
-    op: Option<Op>,
+    ops: Vec<Op>,
     turn: Option<Turn>,
 }
 
@@ -109,7 +110,14 @@ impl Match {
 impl Prepared {
     /// Hands out the operations to commit; none where nothing is to be stored.
     pub fn take_ops(&mut self) -> Vec<Op> {
-        self.op.take().into_iter().collect()
+        std::mem::take(&mut self.ops)
+    }
+
+    /// The same with what another one does, in one commit; what it is and does is still this one.
+    #[must_use]
+    pub fn together_with(mut self, mut other: Self) -> Self {
+        self.ops.append(&mut other.ops);
+        self
     }
 
     /// The weak ETag of the version after the write.
@@ -480,7 +488,7 @@ impl Records {
             at,
             before: Some(before),
             after: None,
-            op: Some(Op::PutRecord { record, expect }),
+            ops: vec![Op::PutRecord { record, expect }],
             turn: None,
         })
     }
@@ -494,7 +502,7 @@ impl Records {
             at: self.clock.now(),
             before: None,
             after: None,
-            op: None,
+            ops: Vec::new(),
             turn: None,
         }
     }
@@ -511,7 +519,9 @@ impl Records {
         let Layout { change, version, expect } = layout;
         let method =
             if change == Change::Created { RecordMethod::Create } else { RecordMethod::Update };
-        let (record, after) = version_of(doc, &id, (version, at, method), &self.writing())?;
+        let writing = self.writing();
+        writing.may_be_kept(doc, &id)?;
+        let (record, after) = version_of(doc, &id, (version, at, method), &writing)?;
         Ok(Prepared {
             change,
             resource_type,
@@ -520,7 +530,7 @@ impl Records {
             at,
             before,
             after: Some(after),
-            op: Some(Op::PutRecord { record, expect }),
+            ops: vec![Op::PutRecord { record, expect }],
             turn: None,
         })
     }
@@ -548,11 +558,40 @@ pub(super) fn acceptable(resource_type: ResourceType, body: Vec<u8>) -> Result<D
 pub(super) struct Writing {
     pub(super) own_base: String,
     pub(super) labels: Arc<RuleSet>,
+    pub(super) filed: Arc<FiledSettings>,
+}
+
+impl Writing {
+    /// No Consent is kept that is not understood, whichever way it comes: it would be taken for one
+    /// that is enforced. Nor one that could be taken for a choice made here.
+    pub(super) fn may_be_kept(&self, doc: &Doc, id: &ResourceId) -> Result<(), RecordFault> {
+        if doc.resource_type() != Some(ResourceType::CONSENT) {
+            return Ok(());
+        }
+        if is_choice(id) {
+            return Err(RecordFault::WrongId);
+        }
+        self.filed.read(doc, FhirVersion::R4).map(drop).map_err(RecordFault::NotUnderstood)
+    }
 }
 
 impl Records {
     pub(super) fn writing(&self) -> Writing {
-        Writing { own_base: self.base.clone(), labels: Arc::clone(&self.labels) }
+        Writing {
+            own_base: self.base.clone(),
+            labels: Arc::clone(&self.labels),
+            filed: Arc::clone(&self.filed),
+        }
+    }
+
+    /// A version as the store keeps it, for a resource that this server writes itself.
+    pub(crate) fn version_at(
+        &self,
+        doc: &Doc,
+        id: &ResourceId,
+        which: (u64, At, RecordMethod),
+    ) -> Result<RecordVersion, RecordFault> {
+        Ok(version_of(doc, id, which, &self.writing())?.0)
     }
 }
 
@@ -616,7 +655,7 @@ fn unless_unchanged(prepared: Prepared) -> Prepared {
         version: unchanged.version,
         at: unchanged.at,
         after: Some(unchanged.doc),
-        op: None,
+        ops: Vec::new(),
         ..prepared
     }
 }
@@ -630,7 +669,7 @@ pub(super) fn existing(found: Record) -> Prepared {
         at: found.at,
         after: Some(found.doc.clone()),
         before: Some(found),
-        op: None,
+        ops: Vec::new(),
         turn: None,
     }
 }

@@ -98,6 +98,7 @@ fn record(patients: &[&str], kinds: &[SensitiveKind]) -> ResourceFacts {
         categories: CategorySet::EMPTY.with(Category::Problems),
         labels: Labels::Known(kinds.iter().copied().collect()),
         clinical_period: None,
+        filed: None,
     }
 }
 
@@ -179,6 +180,25 @@ fn it_reaches_one_patient_and_no_record_that_names_another() {
     assert_eq!(alone.reach, PatientReach::Only(BTreeSet::from(["maria".parse().unwrap()])));
 }
 
+/// Consents on file are asked with purpose BTG, and what they deny of that stays denied.
+#[test]
+fn a_consent_on_file_that_denies_break_glass_is_not_overridden() {
+    use crate::consent::provision::{Outcome, RecordFacts};
+    let plan = asked().plan().unwrap();
+    for (outcome, expected) in [
+        (Outcome::Deny, ReasonCode::FiledConsentDenies),
+        (Outcome::Indeterminate, ReasonCode::FiledConsentUnreadable),
+        (Outcome::NotApplicable, ReasonCode::EmergencyAccess),
+        (Outcome::Permit, ReasonCode::EmergencyAccess),
+    ] {
+        let mut facts = record(&["maria"], &[]);
+        let answer = FiledAnswer { patient: "maria".parse().unwrap(), outcome, heard: Vec::new() };
+        let answers = FiledAnswers { record: RecordFacts::UNKNOWN, answers: Vec::from([answer]) };
+        facts.filed = Some(alloc::boxed::Box::new(answers));
+        assert_eq!(reads(&plan, &facts), [expected], "{outcome:?}");
+    }
+}
+
 #[test]
 fn a_scope_is_never_widened() {
     let scopes = |text| ScopeSet::parse(text).unwrap().known.into_vec();
@@ -251,7 +271,7 @@ fn the_decision_is_made_again_to_the_same_bytes_and_keeps_no_free_text() {
         kept.judge(&Interaction::Read, judged);
         let bytes = kept.to_bytes().unwrap();
         let read: DecisionRecord = serde_json::from_slice(&bytes).unwrap();
-        assert_eq!(read.replay(None).unwrap().to_bytes().unwrap(), bytes);
+        assert_eq!(read.replay(None, &FiledAtHand::new()).unwrap().to_bytes().unwrap(), bytes);
         assert!(!alloc::string::String::from_utf8(bytes).unwrap().contains("why"));
     });
 }

@@ -187,6 +187,7 @@ const fn depends_on_record(step: &Step) -> bool {
         Check::ScopeReaches => !matches!(step.refused, Some(ReasonCode::ScopeMissing)),
         Check::EveryPatientReached
         | Check::NoObjection
+        | Check::FiledConsentsAllow
         | Check::CategoryIncluded
         | Check::DataPeriodCovers
         | Check::SensitiveKindsNamed => true,

@@ -4,9 +4,12 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::trace::{Check, Detail, Trace};
-use super::{AccessPlan, Belonging, Decision, FilterMatch, Labels, PatientReach, ResourceFacts};
+use super::{
+    AccessPlan, Belonging, Decision, FiledRule, FilterMatch, Labels, PatientReach, ResourceFacts,
+};
 use crate::category::SensitiveKind;
 use crate::category_rules::{believed, categories_of_type, covers, is_directory};
+use crate::consent::provision::Outcome;
 use crate::id::PatientId;
 use crate::interaction::Interaction;
 use crate::reason::ReasonCode;
@@ -14,9 +17,15 @@ use crate::resource_type::ResourceType;
 use crate::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeFilter};
 
 /// Types that the server itself keeps: they record what was allowed and done, so nobody writes
-/// them through the data path (design §7).
-const GOVERNANCE_TYPES: [ResourceType; 3] =
-    [ResourceType::AUDIT_EVENT, ResourceType::CONSENT, ResourceType::PROVENANCE];
+/// them through the data path (design §7). Consents have a rule of their own below.
+const GOVERNANCE_TYPES: [ResourceType; 2] = [ResourceType::AUDIT_EVENT, ResourceType::PROVENANCE];
+
+/// Whether a scope speaks of a type. No scope for everything reaches a Consent: it tells what a
+/// patient keeps from whom, so only a scope that names it does.
+fn speaks_of(scope: &ResourceScope, resource_type: ResourceType) -> bool {
+    scope.reaches_type(resource_type)
+        && (resource_type != ResourceType::CONSENT || scope.resource_type.is_some())
+}
 
 impl AccessPlan {
     /// Whether the plan could permit this interaction on this type for any resource at all.
@@ -27,7 +36,7 @@ impl AccessPlan {
         let scoped = self.scopes.as_deref().is_none_or(|scopes| {
             needed.singles().all(|single| {
                 scopes.iter().any(|scope| {
-                    single.is_subset_of(scope.permissions) && scope.reaches_type(resource_type)
+                    single.is_subset_of(scope.permissions) && speaks_of(scope, resource_type)
                 })
             })
         });
@@ -103,8 +112,15 @@ impl AccessPlan {
                 trace.check(Check::EveryPatientReached, refused, || Detail::Nothing);
                 self.judge_content(facts, trace);
             }
+            // TRUST: a consent that names a sensitive kind tells of it, and whoever keeps the
+            // registry has to see it. What it withholds does not withhold the consent itself.
+            Belonging::Patients(patients) if facts.resource_type == ResourceType::CONSENT => {
+                self.judge_reach(patients, trace);
+            }
             Belonging::Patients(patients) => {
-                self.judge_patients(patients, facts, trace);
+                self.judge_reach(patients, trace);
+                self.judge_objections(patients, facts, trace);
+                self.judge_filed(patients, facts, trace);
                 self.judge_content(facts, trace);
             }
         }
@@ -112,7 +128,7 @@ impl AccessPlan {
 
     fn scopes_for(&self, resource_type: ResourceType) -> Vec<Scope> {
         let scopes = self.scopes.as_deref().unwrap_or_default();
-        let reaching = scopes.iter().filter(|scope| scope.reaches_type(resource_type));
+        let reaching = scopes.iter().filter(|scope| speaks_of(scope, resource_type));
         reaching.cloned().map(Scope::Resource).collect()
     }
 
@@ -124,6 +140,9 @@ impl AccessPlan {
         resource_type: ResourceType,
     ) -> Option<Permissions> {
         let needed = Permissions::needed_for(interaction)?;
+        if resource_type == ResourceType::CONSENT {
+            return self.is_for_registries(interaction).then_some(needed);
+        }
         if needed.intersection(Permissions::WRITE).is_empty() {
             return Some(needed);
         }
@@ -139,6 +158,30 @@ impl AccessPlan {
         writable.then_some(needed)
     }
 
+    /// What may be done with consents, and by whom: a registry reads and files them (IHE PCF, HL7
+    /// FAST). They are never deleted, and a change is a new version as a whole. Patients and those
+    /// whom they chose read choices elsewhere, in words.
+    fn is_for_registries(&self, interaction: &Interaction) -> bool {
+        self.basis == ReasonCode::PreAuthorized
+            && match interaction {
+                Interaction::Read
+                | Interaction::Vread
+                | Interaction::HistoryInstance
+                | Interaction::HistoryType
+                | Interaction::Search
+                | Interaction::Create
+                | Interaction::Update => true,
+                Interaction::HistorySystem
+                | Interaction::SearchSystem
+                | Interaction::Patch
+                | Interaction::Delete
+                | Interaction::Batch
+                | Interaction::Transaction
+                | Interaction::Capabilities
+                | Interaction::Operation(_) => false,
+            }
+    }
+
     /// Every permission must be given by some scope that reaches this very resource. Scopes are
     /// alternatives; the filters inside one are all required.
     fn scope_gate(
@@ -152,8 +195,7 @@ impl AccessPlan {
             // How close the closest scope came decides which reason is given.
             let mut closest = ReasonCode::ScopeMissing;
             let reached = scopes.iter().any(|scope| {
-                if !single.is_subset_of(scope.permissions)
-                    || !scope.reaches_type(facts.resource_type)
+                if !single.is_subset_of(scope.permissions) || !speaks_of(scope, facts.resource_type)
                 {
                     return false;
                 }
@@ -188,12 +230,7 @@ impl AccessPlan {
         }
     }
 
-    fn judge_patients(
-        &self,
-        patients: &BTreeSet<PatientId>,
-        facts: &ResourceFacts,
-        trace: &mut impl Trace,
-    ) {
+    fn judge_reach(&self, patients: &BTreeSet<PatientId>, trace: &mut impl Trace) {
         let refused = if patients.is_empty() {
             Some(ReasonCode::FactMissing)
         } else {
@@ -216,6 +253,14 @@ impl AccessPlan {
                 PatientReach::Any => patients.clone(),
             },
         });
+    }
+
+    fn judge_objections(
+        &self,
+        patients: &BTreeSet<PatientId>,
+        facts: &ResourceFacts,
+        trace: &mut impl Trace,
+    ) {
         if self.objections.is_empty() {
             return;
         }
@@ -228,6 +273,38 @@ impl AccessPlan {
         });
         let refused = if objected { Some(ReasonCode::PatientObjection) } else { None };
         trace.check(Check::NoObjection, refused, || Detail::Nothing);
+    }
+
+    /// Every patient on the record is asked: one whose consents withhold it is enough (design §6).
+    fn judge_filed(
+        &self,
+        patients: &BTreeSet<PatientId>,
+        facts: &ResourceFacts,
+        trace: &mut impl Trace,
+    ) {
+        let filed = facts.filed.as_deref();
+        let refused = match (self.filed, filed) {
+            // Nothing was asked and nothing had to be: no step to tell of.
+            (FiledRule::NotHeard, _) | (FiledRule::Restricts, None) => return,
+            (rule @ (FiledRule::Restricts | FiledRule::Required), filed) => {
+                let said: Vec<Option<Outcome>> =
+                    patients.iter().map(|own| filed.and_then(|all| all.of(own))).collect();
+                let any = |outcome| said.contains(&Some(outcome));
+                let all_permit = said.iter().all(|one| *one == Some(Outcome::Permit));
+                if any(Outcome::Deny) {
+                    Some(ReasonCode::FiledConsentDenies)
+                } else if any(Outcome::Indeterminate) {
+                    Some(ReasonCode::FiledConsentUnreadable)
+                } else if rule == FiledRule::Required && !all_permit {
+                    Some(ReasonCode::NoFiledConsent)
+                } else {
+                    None
+                }
+            }
+        };
+        trace.check(Check::FiledConsentsAllow, refused, || {
+            Detail::Filed(filed.map(|all| all.answers.clone()).unwrap_or_default())
+        });
     }
 
     /// Why none of the patients of a record is within reach, on this basis.

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::worlds::{Mode, World, any_world, relationship, sensitive};
+use super::worlds::{Mode, Person, World, any_world, relationship, sensitive};
 use super::*;
 use crate::category::{Category, PurposeSet, SensitiveKind};
+use crate::consent::provision::Outcome;
 use crate::consent::{ConsentStatus, ConsentVersion};
 use crate::interaction::Interaction;
 
@@ -80,6 +81,48 @@ proptest! {
             patients.insert("p2".parse().unwrap());
         }
         prop_assert!(implies(crowded.permits(), world.permits()), "patients");
+    }
+
+    #[test]
+    fn a_consent_on_file_never_widens(world in any_world(), other in any_world()) {
+        let mut without = world.clone();
+        without.facts.filed = None;
+        without.policy.filed = FiledRule::Restricts;
+        prop_assert!(implies(world.permits(), without.permits()), "any of them");
+
+        let withholding = |outcome| matches!(outcome, Outcome::Deny | Outcome::Indeterminate);
+        let mut stricter = world.clone();
+        stricter.facts.filed = other.facts.filed.clone();
+        let refuses = match (&stricter.facts.filed, &stricter.facts.belonging) {
+            (Some(filed), Belonging::Patients(patients)) => filed
+                .answers
+                .iter()
+                .any(|own| withholding(own.outcome) && patients.contains(&own.patient)),
+            (Some(_), Belonging::Directory | Belonging::Unknown) | (None, _) => false,
+        };
+        let own = matches!(world.mode, Mode::Own { person: Person::Patient, .. });
+        let about_consents = stricter.facts.resource_type == ResourceType::CONSENT;
+        if refuses && !own && !about_consents {
+            prop_assert!(!stricter.permits(), "one that withholds");
+        }
+    }
+
+    #[test]
+    fn where_a_consent_on_file_is_required_one_has_to_permit(world in any_world()) {
+        let mut required = world.clone();
+        required.policy.filed = FiledRule::Required;
+        required.facts.filed = None;
+        let heard = matches!(world.mode, Mode::Operational { .. } | Mode::PreAuthorized);
+        let about_patients = matches!(world.facts.belonging, Belonging::Patients(_));
+        let about_consents = world.facts.resource_type == ResourceType::CONSENT;
+        if heard && about_patients && !about_consents {
+            prop_assert!(!required.permits());
+        }
+        required.policy.filed = FiledRule::Restricts;
+        let mut plain = world;
+        plain.policy.filed = FiledRule::Restricts;
+        plain.facts.filed = None;
+        prop_assert_eq!(required.permits(), plain.permits());
     }
 
     #[test]

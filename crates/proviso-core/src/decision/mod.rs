@@ -8,18 +8,24 @@
 //! lists every conjunct that failed, in a fixed order. What is unknown refuses.
 
 pub mod explain;
+mod filed;
 mod judge;
 pub mod org_rules;
 mod plan;
 pub mod record;
 mod trace;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use filed::{
+    FiledAnswer, FiledAnswers, FiledAtHand, FiledDirective, FiledRequest, FiledRule, FiledVersion,
+    hear,
+};
 pub use org_rules::{EmergencyGround, EmergencyRule, OrgGround};
 pub use plan::plan;
 pub use trace::{Check, Detail, Layer, Step};
@@ -71,6 +77,8 @@ pub struct ResourceFacts {
     pub labels: Labels,
     /// Its clinical time; `None` when it states none.
     pub clinical_period: Option<Period>,
+    /// What consents on file say of it; `None` when no patient on it has one in force.
+    pub filed: Option<Box<FiledAnswers>>,
 }
 
 /// Who the person behind a patient-directed or portal request is.
@@ -175,6 +183,8 @@ pub struct AccessPlan {
     pub consent: Option<(ConsentId, ConsentVersionId)>,
     /// Patients who object, with the categories they object to.
     pub objections: Vec<(PatientId, CategorySet)>,
+    /// Whether consents on file have a say.
+    pub filed: FiledRule,
     /// Why the plan exists.
     pub basis: ReasonCode,
     /// Why a patient is out of its reach; `None` where another patient is simply another one.

@@ -14,6 +14,7 @@ use super::worlds::{Mode, Person, World, any_world};
 use super::*;
 use crate::account::RelationshipKind;
 use crate::category::{Category, SensitiveKind};
+use crate::consent::provision::Outcome;
 use crate::consent::{Capacity, ConsentStatus, ConsentVersion, Recipient};
 use crate::interaction::Interaction;
 use crate::scope::ScopeContext;
@@ -39,7 +40,14 @@ fn interaction_exists(world: &World) -> bool {
     let letters = letters(&world.interaction);
     let writes = letters.contains(['c', 'u', 'd']);
     let name = world.facts.resource_type.as_str();
-    let governance = ["Consent", "AuditEvent", "Provenance"].contains(&name);
+    if name == "Consent" {
+        let offered = ["read", "vread", "search-type", "create", "update"];
+        return matches!(world.mode, Mode::PreAuthorized)
+            && (offered.contains(&world.interaction.code())
+                || world.interaction.code().starts_with("history-")
+                    && world.interaction.code() != "history-system");
+    }
+    let governance = ["AuditEvent", "Provenance"].contains(&name);
     let directory = is_directory_name(name);
     !letters.is_empty()
         && (!writes
@@ -75,8 +83,8 @@ fn context(world: &World) -> Option<&PatientId> {
 
 fn one_scope_allows(world: &World, letter: char, scope: &ResourceScope) -> bool {
     let has_letter = format!("{}", scope.permissions).contains(letter);
-    let has_type =
-        scope.resource_type.is_none() || scope.resource_type == Some(world.facts.resource_type);
+    let anything = scope.resource_type.is_none() && world.facts.resource_type.as_str() != "Consent";
+    let has_type = anything || scope.resource_type == Some(world.facts.resource_type);
     let class = match (scope.context, &world.mode) {
         (ScopeContext::System, Mode::PreAuthorized) => true,
         (ScopeContext::User | ScopeContext::Patient, Mode::PreAuthorized)
@@ -163,7 +171,9 @@ fn mode_allows(world: &World) -> bool {
                 && world.account.is_some()
                 && world.context.as_ref().is_none_or(|context| context == patient)
                 && (directory(world)
-                    || only_about(world, |own| own == patient) && without(world, hidden))
+                    || only_about(world, |own| own == patient)
+                        && without(world, hidden)
+                        && (matches!(person, Person::Patient) || filed_allow(world, false)))
         }
         Mode::Operational { kind, relationships, objections } => {
             operational_allows(world, *kind, relationships, objections)
@@ -175,7 +185,10 @@ fn mode_allows(world: &World) -> bool {
             ["TREAT", "COC", "HPAYMT", "HOPERAT", "PUBHLTH", "HRESCH"]
                 .contains(&world.purpose.code())
                 && (directory(world)
-                    || only_about(world, |_| true) && without(world, SensitiveKind::ALL))
+                    || only_about(world, |_| true)
+                        && (world.facts.resource_type.as_str() == "Consent"
+                            || without(world, SensitiveKind::ALL)
+                                && filed_allow(world, world.policy.filed == FiledRule::Required)))
         }
     }
 }
@@ -193,7 +206,9 @@ fn emergency_allows(world: &World, own: &EmergencyFacts) -> bool {
         && world.purpose.code() == "BTG"
         && world.context.as_ref().is_none_or(|context| *context == own.patient)
         && (directory(world)
-            || only_about(world, |patient| *patient == own.patient) && without(world, &hidden))
+            || only_about(world, |patient| *patient == own.patient)
+                && without(world, &hidden)
+                && filed_allow(world, false))
 }
 
 const HIDDEN_FROM_PROXIES: &[SensitiveKind] =
@@ -206,6 +221,25 @@ fn directory(world: &World) -> bool {
 
 fn only_about(world: &World, allowed: impl Fn(&PatientId) -> bool) -> bool {
     about(world).is_some_and(|patients| !patients.is_empty() && patients.iter().all(allowed))
+}
+
+/// Each patient on the record: nothing on file that withholds, and where it is required, a permit.
+fn filed_allow(world: &World, required: bool) -> bool {
+    let answers = world.facts.filed.as_ref().map(|all| all.answers.as_slice()).unwrap_or_default();
+    about(world).is_none_or(|patients| {
+        patients.iter().all(|patient| {
+            let said: Vec<&str> = answers
+                .iter()
+                .filter(|answer| answer.patient == *patient)
+                .map(|answer| match answer.outcome {
+                    Outcome::Permit => "permit",
+                    Outcome::NotApplicable => "nothing",
+                    Outcome::Deny | Outcome::Indeterminate => "withhold",
+                })
+                .collect();
+            !said.contains(&"withhold") && (!required || said.contains(&"permit"))
+        })
+    })
 }
 
 fn without(world: &World, hidden: &[SensitiveKind]) -> bool {
@@ -280,7 +314,11 @@ fn directed_allows(world: &World, consent: &ConsentVersion, person: &Person) -> 
             !consent.sensitive.contains(*kind) || !by_patient && HIDDEN_FROM_PROXIES.contains(kind)
         })
         .collect();
-    category && dated && only_about(world, |p| *p == consent.patient) && without(world, &hidden)
+    category
+        && dated
+        && only_about(world, |p| *p == consent.patient)
+        && without(world, &hidden)
+        && filed_allow(world, false)
 }
 
 fn operational_allows(
@@ -326,7 +364,9 @@ fn operational_allows(
     ["TREAT", "COC"].contains(&world.purpose.code())
         && world.context.as_ref().map_or(any_patient, related)
         && (directory(world)
-            || only_about(world, |own| related(own) && !objected(own)) && without(world, hidden))
+            || only_about(world, |own| related(own) && !objected(own))
+                && without(world, hidden)
+                && filed_allow(world, world.policy.filed == FiledRule::Required))
 }
 
 proptest! {

@@ -19,7 +19,7 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::Labels;
+use super::{FiledRule, Labels};
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
 use crate::org::PolicyName;
@@ -58,6 +58,9 @@ pub struct OrgGround {
     /// What it says of one declared emergency; `None` where none was asked about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub emergency: Option<EmergencyGround>,
+    /// Whether consents on file restrict what this policy permits, or are required besides.
+    #[serde(skip_serializing_if = "FiledRule::is_default", default)]
+    pub filed: FiledRule,
 }
 
 /// What a policy says of one declared emergency, at one instant.
@@ -114,6 +117,7 @@ impl OrgGround {
             staff: rule_for(kind),
             services: PRE_AUTHORIZED_PURPOSES,
             emergency: None,
+            filed: FiledRule::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::trace::{Check, Detail, Trace};
 use super::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, EmergencyGround, EmergencyRule,
-    PatientReach, org_rules,
+    FiledRule, PatientReach, org_rules,
 };
 use crate::account::{ActorKind, Relationship, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
@@ -25,6 +25,7 @@ struct Ground {
     data_period: Period,
     consent: Option<(ConsentId, ConsentVersionId)>,
     objections: Vec<(PatientId, CategorySet)>,
+    filed: FiledRule,
     basis: ReasonCode,
     lacking: Option<ReasonCode>,
     emergency: Option<(EmergencyId, EmergencyRule)>,
@@ -83,6 +84,7 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         patient_in_context,
         consent: ground.consent,
         objections: ground.objections,
+        filed: ground.filed,
         basis: ground.basis,
         lacking: ground.lacking,
         policy_version: request.policy.version.clone(),
@@ -229,6 +231,7 @@ fn patient_directed(
         data_period: version.data_period,
         consent: Some((version.consent.clone(), consent.id().clone())),
         objections: Vec::new(),
+        filed: FiledRule::Restricts,
         basis: ReasonCode::ConsentInForce,
         lacking: Some(ReasonCode::NoConsent),
         emergency: None,
@@ -271,15 +274,18 @@ fn own_record(
     person: ActingPerson<'_>,
     trace: &mut impl Trace,
 ) -> Ground {
-    let (purposes, sensitive, basis) = match person {
+    let (purposes, sensitive, filed, basis) = match person {
+        // What patients keep from others they do not keep from themselves.
         ActingPerson::Patient => (
             PurposeSet::EMPTY.with(PurposeOfUse::PatientRequest),
             SensitiveSet::all(),
+            FiledRule::NotHeard,
             ReasonCode::OwnRecord,
         ),
         ActingPerson::Proxy(_) => (
             PurposeSet::EMPTY.with(PurposeOfUse::PatientRequest).with(PurposeOfUse::Family),
             org_rules::proxy_sensitive(),
+            FiledRule::Restricts,
             ReasonCode::ProxyInForce,
         ),
     };
@@ -297,6 +303,7 @@ fn own_record(
         data_period: Period::ALWAYS,
         consent: None,
         objections: Vec::new(),
+        filed,
         basis,
         lacking: None,
         emergency: None,
@@ -365,6 +372,7 @@ fn operational(
         sensitive: rule.sensitive,
         data_period: Period::ALWAYS,
         consent: None,
+        filed: request.policy.filed,
         basis: rule.basis,
         lacking: Some(rule.lacking),
         emergency: None,
@@ -417,6 +425,9 @@ fn emergency(
         data_period: Period::ALWAYS,
         consent: None,
         objections: Vec::new(),
+        // Asked for BTG: a consent on file that denies that is not overridden, and one that says
+        // nothing of it is not required.
+        filed: FiledRule::Restricts,
         basis: rule.basis,
         lacking: Some(ReasonCode::EmergencyNotOpen),
         emergency: Some((declared.id.clone(), rule.clone())),
@@ -432,6 +443,7 @@ fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground
         data_period: Period::ALWAYS,
         consent: None,
         objections: Vec::new(),
+        filed: request.policy.filed,
         basis: ReasonCode::PreAuthorized,
         lacking: None,
         emergency: None,

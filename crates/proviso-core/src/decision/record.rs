@@ -7,6 +7,7 @@
 //!
 //! Resources are grouped: those that are alike in everything but id and date are written once.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -15,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::explain::{Explanation, explain, explain_gate, explain_plan};
 use super::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Decision, Effect, Labels,
-    OrgGround, ResourceFacts, plan,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Decision, Effect, FiledAnswers,
+    FiledAtHand, FiledRequest, FiledVersion, Labels, OrgGround, ResourceFacts, plan,
 };
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse};
@@ -31,7 +32,11 @@ use crate::time::{At, Period};
 
 /// The name and version of the decision function. Counts up with every change that could make an
 /// earlier record come out otherwise.
-pub const ENGINE: &str = "decision/1";
+pub const ENGINE: &str = "decision/2";
+
+/// The version before: consents were records like others, and none were on file. It decided
+/// everything else alike.
+const ENGINE_BEFORE_CONSENTS: &str = "decision/1";
 
 /// LIMIT: so many resources are kept for each request; what is beyond is counted. A page has at
 /// most 1 000 entries.
@@ -128,6 +133,9 @@ pub struct JudgedGroup {
     /// The filters of granular scopes that they match.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub filters: Vec<ScopeFilter>,
+    /// What consents on file say of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub filed: Option<Box<FiledAnswers>>,
     /// Permit or deny.
     pub effect: Effect,
     /// Why.
@@ -144,6 +152,9 @@ pub struct DecisionRecord {
     pub engine: String,
     /// What was asked, and on what ground.
     pub request: RecordedRequest,
+    /// What consents on file were told of the request, if any were heard.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub filed: Option<Box<FiledRequest>>,
     /// Why the request was denied as a whole; empty when it was not.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub denied: Vec<ReasonCode>,
@@ -172,6 +183,9 @@ pub enum ReplayError {
     /// The version of the consent is not at hand.
     #[error("consent version `{0}` is not at hand")]
     ConsentMissing(ConsentVersionId),
+    /// Consents on file answered, but what they were asked was not kept.
+    #[error("what consents on file were asked is not in the record")]
+    QuestionMissing,
 }
 
 impl RecordedRequest {
@@ -294,6 +308,7 @@ impl JudgedGroup {
             categories: self.categories,
             labels: self.labels,
             clinical_period,
+            filed: self.filed.clone(),
         }
     }
 
@@ -306,6 +321,7 @@ impl JudgedGroup {
             && self.belonging == facts.belonging
             && self.categories == facts.categories
             && self.labels == facts.labels
+            && self.filed == facts.filed
             && self.filters == *filters
     }
 }
@@ -327,6 +343,7 @@ impl DecisionRecord {
         Self {
             engine: ENGINE.into(),
             request,
+            filed: None,
             denied: Vec::new(),
             not_offered: Vec::new(),
             judged: Vec::new(),
@@ -342,6 +359,16 @@ impl DecisionRecord {
     /// The plan offers nothing of this kind.
     pub fn not_offered(&mut self, interaction: Interaction, resource_type: ResourceType) {
         self.not_offered.push((interaction, resource_type));
+    }
+
+    /// Consents on file were heard; this is what they were told of the request.
+    pub fn heard(&mut self, request: &FiledRequest) {
+        self.filed = Some(Box::new(request.clone()));
+    }
+
+    /// The versions of consents on file that have to be at hand to decide again.
+    pub fn filed_needed(&self) -> impl Iterator<Item = &FiledVersion> {
+        self.judged.iter().filter_map(|group| group.filed.as_deref()).flat_map(FiledAnswers::heard)
     }
 
     /// One resource was judged.
@@ -368,6 +395,7 @@ impl DecisionRecord {
             categories: facts.categories,
             labels: facts.labels,
             filters: filters.to_vec(),
+            filed: facts.filed.clone(),
             effect: decision.effect,
             reasons: decision.reasons.clone(),
             members: alloc::vec![member],
@@ -418,9 +446,13 @@ impl DecisionRecord {
     /// Makes every decision again.
     ///
     /// # Errors
-    /// When the engine or the consent version are not at hand.
-    pub fn replay(&self, consent: Option<&NamedConsent>) -> Result<Self, ReplayError> {
-        if self.engine != ENGINE {
+    /// When the engine or a version of a consent is not at hand.
+    pub fn replay(
+        &self,
+        consent: Option<&NamedConsent>,
+        filed: &FiledAtHand,
+    ) -> Result<Self, ReplayError> {
+        if !self.is_of_known_engine() {
             return Err(ReplayError::OtherEngine(self.engine.clone()));
         }
         if let Some(needed) = self.request.consent()
@@ -429,6 +461,8 @@ impl DecisionRecord {
             return Err(ReplayError::ConsentMissing(needed.clone()));
         }
         let mut again = Self::new(self.request.clone());
+        again.engine.clone_from(&self.engine);
+        again.filed.clone_from(&self.filed);
         again.not_kept = self.not_kept;
         match self.request.plan(consent) {
             Err(denial) => again.deny(&denial),
@@ -439,8 +473,10 @@ impl DecisionRecord {
                 again.not_offered =
                     self.not_offered.iter().filter(|asked| !offers(asked)).cloned().collect();
                 for group in &self.judged {
+                    let heard = self.hear_again(group, filed)?;
                     for (id, period) in &group.members {
-                        let facts = group.facts(id.as_ref(), *period);
+                        let mut facts = group.facts(id.as_ref(), *period);
+                        facts.filed.clone_from(&heard);
                         let decision = plan.decide(&group.interaction, &facts, &|filter| {
                             group.filters.contains(filter)
                         });
@@ -455,6 +491,31 @@ impl DecisionRecord {
             }
         }
         Ok(again)
+    }
+
+    fn is_of_known_engine(&self) -> bool {
+        let about_consents = || {
+            let judged = self.judged.iter().map(|group| group.resource_type);
+            let types = judged.chain(self.not_offered.iter().map(|(_, not_offered)| *not_offered));
+            types.into_iter().any(|own| own == ResourceType::CONSENT)
+        };
+        self.engine == ENGINE || self.engine == ENGINE_BEFORE_CONSENTS && !about_consents()
+    }
+
+    /// What consents on file say of a group, asked again.
+    fn hear_again(
+        &self,
+        group: &JudgedGroup,
+        at_hand: &FiledAtHand,
+    ) -> Result<Option<Box<FiledAnswers>>, ReplayError> {
+        match (&group.filed, self.filed.as_deref()) {
+            (None, _) => Ok(None),
+            (Some(answers), Some(request)) => {
+                answers.again(request, at_hand).map(Some).map_err(ReplayError::ConsentMissing)
+            }
+            // Answers without a question were not made by this function.
+            (Some(_), None) => Err(ReplayError::QuestionMissing),
+        }
     }
 
     /// The trees of the decisions: one for each kept resource, or one for the request when none was

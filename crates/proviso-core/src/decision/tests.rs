@@ -80,6 +80,7 @@ fn laboratory_of(patients: &[&str]) -> ResourceFacts {
         categories: CategorySet::EMPTY.with(Category::Laboratory),
         labels: Labels::Known(SensitiveSet::EMPTY),
         clinical_period: None,
+        filed: None,
     }
 }
 
@@ -495,7 +496,7 @@ fn the_directory_is_open_to_whoever_has_the_scope_and_closed_to_their_writes() {
 
 #[test]
 fn records_of_what_was_allowed_and_done_are_not_written_from_outside() {
-    let text = "system/*.cruds";
+    let text = "system/*.cruds system/Consent.rs";
     let plan = Asked {
         scopes: Some(scopes(text)),
         patient: None,
@@ -505,7 +506,6 @@ fn records_of_what_was_allowed_and_done_are_not_written_from_outside() {
     .plan(AccessMode::PreAuthorized)
     .unwrap();
     for (resource_type, offered) in [
-        (ResourceType::CONSENT, false),
         (ResourceType::AUDIT_EVENT, false),
         (ResourceType::PROVENANCE, false),
         (ResourceType::OBSERVATION, true),
@@ -518,4 +518,51 @@ fn records_of_what_was_allowed_and_done_are_not_written_from_outside() {
         }
         assert!(plan.offers(&Interaction::Read, resource_type));
     }
+}
+
+#[test]
+fn consents_are_read_and_filed_by_a_service_whose_scope_names_them_and_by_nobody_else() {
+    let service = |text| {
+        Asked {
+            scopes: Some(scopes(text)),
+            patient: None,
+            purpose: PurposeOfUse::Operations,
+            ..asked()
+        }
+        .plan(AccessMode::PreAuthorized)
+        .unwrap()
+    };
+    let registry = service("system/Consent.cruds");
+    for offered in [
+        Interaction::Read,
+        Interaction::Vread,
+        Interaction::HistoryInstance,
+        Interaction::HistoryType,
+        Interaction::Search,
+        Interaction::Create,
+        Interaction::Update,
+    ] {
+        assert!(registry.offers(&offered, ResourceType::CONSENT), "{offered:?}");
+        assert!(!service("system/*.cruds").offers(&offered, ResourceType::CONSENT));
+    }
+    for kept in [Interaction::Patch, Interaction::Delete, Interaction::Transaction] {
+        assert!(!registry.offers(&kept, ResourceType::CONSENT), "{kept:?}");
+    }
+    let mut facts = laboratory_of(&["maria"]);
+    facts.resource_type = ResourceType::CONSENT;
+    facts.categories = CategorySet::EMPTY;
+    // What it says of sensitive kinds is what the registry keeps.
+    facts.labels = Labels::Known(SensitiveSet::EMPTY.with(SensitiveKind::Hiv));
+    assert_eq!(reasons(&registry, &facts), [ReasonCode::PreAuthorized]);
+    assert_eq!(reasons(&service("system/*.cruds"), &facts), [ReasonCode::ScopeMissing]);
+
+    let text = "patient/*.cruds patient/Consent.cruds";
+    let everything = consent(|terms| {
+        terms.granted_scopes = scopes(text);
+        terms.categories = CategorySet::all();
+        terms.sensitive = SensitiveSet::all();
+    });
+    let app = Asked { scopes: Some(scopes(text)), ..asked() }.directed(&everything).unwrap();
+    assert!(!app.offers(&Interaction::Read, ResourceType::CONSENT));
+    assert_eq!(reasons(&app, &facts), [ReasonCode::InteractionNotOffered]);
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::Labels;
+use super::{FiledAnswer, Labels};
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use crate::consent::ConsentStatus;
@@ -81,6 +81,8 @@ pub enum Check {
     EveryPatientReached,
     /// No patient on the record objected.
     NoObjection,
+    /// No consent on file of a patient on the record withholds it.
+    FiledConsentsAllow,
     /// The kind of record is included.
     CategoryIncluded,
     /// The record is from a time that is included.
@@ -109,6 +111,7 @@ impl Check {
         Self::ConsentInForce,
         Self::EveryPatientReached,
         Self::NoObjection,
+        Self::FiledConsentsAllow,
         Self::CategoryIncluded,
         Self::DataPeriodCovers,
         Self::SensitiveKindsNamed,
@@ -132,6 +135,7 @@ impl Check {
             | Self::ConsentInForce
             | Self::EveryPatientReached
             | Self::NoObjection
+            | Self::FiledConsentsAllow
             | Self::CategoryIncluded
             | Self::DataPeriodCovers => Layer::Consent,
             Self::SensitiveKindsNamed => Layer::Labels,
@@ -156,6 +160,8 @@ pub enum Detail {
         /// The patient whose records the basis is about.
         about: Option<PatientId>,
     },
+    /// What consents on file say, patient by patient.
+    Filed(Vec<FiledAnswer>),
     /// The purpose asked for, and those named.
     Purpose {
         /// What for.

@@ -7,6 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::account::RelationshipKind;
 use crate::category::{Category, PurposeSet, SensitiveKind};
+use crate::consent::provision::{
+    Combination, Dialect, Directive, Fact, Identities, RecordFacts, RequestFacts, Rule, Unreadable,
+};
 use crate::consent::{Capacity, ConsentStatus, ConsentVersion, Recipient};
 use crate::emergency::STEP_UP_SECS_MAX;
 use crate::interaction::Interaction;
@@ -378,6 +381,65 @@ fn emergency_ground() -> BoxedStrategy<Option<EmergencyGround>> {
     .boxed()
 }
 
+/// Four directives: one for each outcome.
+fn filed_directive(which: u8) -> FiledDirective {
+    let (base, unreadable) = match which {
+        0 => (Some(Rule::Permit), Vec::new()),
+        1 => (Some(Rule::Deny), Vec::new()),
+        2 => (None, Vec::new()),
+        _ => (None, Vec::from([Unreadable::Element("Consent".into())])),
+    };
+    FiledDirective {
+        recorded_at: At::from_secs(0),
+        directive: Directive::new(Dialect::FhirTree, base, Vec::new(), unreadable).unwrap(),
+    }
+}
+
+/// What they are asked.
+pub(crate) fn filed_request() -> FiledRequest {
+    FiledRequest {
+        facts: RequestFacts {
+            at: At::from_secs(0),
+            asker: Identities::default(),
+            others: Vec::new(),
+            purpose: Fact::Unknown,
+            action: Fact::Unknown,
+            locations: Fact::Unknown,
+            understood: BTreeSet::new(),
+        },
+        combination: Combination::DenyOverrides,
+    }
+}
+
+/// All of them, by name.
+pub(crate) fn filed_at_hand() -> FiledAtHand {
+    let named = |which| (ConsentVersionId::from_digest(&[which; 32]), filed_directive(which));
+    (0..4).map(named).collect()
+}
+
+/// What consents on file say of a record; mostly there are none.
+fn filed() -> BoxedStrategy<Option<Box<FiledAnswers>>> {
+    let which = prop_oneof![4 => Just(0_u8), 1 => Just(1), 2 => Just(2), 1 => Just(3)];
+    let answers = proptest::collection::btree_map(patient(), which, 1..3);
+    let some = answers.prop_map(|answers| {
+        let answer = |(patient, which): (PatientId, u8)| {
+            let directive = filed_directive(which);
+            let outcome = hear(&[&directive], &filed_request(), &RecordFacts::UNKNOWN);
+            let name = ConsentVersionId::from_digest(&[which; 32]);
+            let version = FiledVersion { consent: "filed".parse().unwrap(), number: 1, name };
+            let heard = Vec::from([version]);
+            FiledAnswer { patient, outcome, heard }
+        };
+        let answers = answers.into_iter().map(answer).collect();
+        Some(Box::new(FiledAnswers { record: RecordFacts::UNKNOWN, answers }))
+    });
+    prop_oneof![4 => Just(None), 2 => some].boxed()
+}
+
+fn filed_rule() -> BoxedStrategy<FiledRule> {
+    prop_oneof![6 => Just(FiledRule::Restricts), 1 => Just(FiledRule::Required)].boxed()
+}
+
 fn facts() -> BoxedStrategy<ResourceFacts> {
     let resource_type = prop_oneof![
         6 => Just(ResourceType::OBSERVATION),
@@ -400,9 +462,10 @@ fn facts() -> BoxedStrategy<ResourceFacts> {
         1 => Just(CategorySet::EMPTY),
         4 => categories(),
     ];
-    (resource_type, patients, labels, clinical, kinds, 0_u8..12)
-        .prop_map(|(resource_type, patients, labels, clinical_period, categories, belonging)| {
-            let belonging = match (belonging, resource_type == ResourceType::PRACTITIONER) {
+    (resource_type, patients, labels, clinical, kinds, 0_u8..12, filed())
+        .prop_map(|world| {
+            let (resource_type, patients, labels, clinical_period, categories, kind, filed) = world;
+            let belonging = match (kind, resource_type == ResourceType::PRACTITIONER) {
                 (0, _) => Belonging::Unknown,
                 (1, _) | (2..=10, true) => Belonging::Directory,
                 _ => Belonging::Patients(patients),
@@ -414,6 +477,7 @@ fn facts() -> BoxedStrategy<ResourceFacts> {
                 categories,
                 labels,
                 clinical_period,
+                filed,
             }
         })
         .boxed()
@@ -564,11 +628,12 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
                     .collect(),
             },
         );
-    (raw, mended)
-        .prop_map(|(mut world, mended)| {
+    (raw, mended, filed_rule())
+        .prop_map(|(mut world, mended, filed)| {
+            world.policy.filed = filed;
             mend(&mut world, &mended);
             if let Mode::Operational { kind, .. } = &world.mode {
-                world.policy = OrgGround::fixed(*kind);
+                world.policy = OrgGround { filed: world.policy.filed, ..OrgGround::fixed(*kind) };
             } else if !matches!(world.mode, Mode::Emergency { .. }) {
                 world.policy.emergency = None;
             }

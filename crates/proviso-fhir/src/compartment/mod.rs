@@ -47,7 +47,10 @@ pub fn belonging(resource: Node<'_>) -> Belonging {
 pub fn belonging_under(resource: Node<'_>, own_bases: &[&str]) -> Belonging {
     let mut named = Named { own_bases, patients: BTreeSet::new(), unresolved: false };
     let Some(resource_type) = resource.resource_type() else { return Belonging::Unknown };
-    for node in resource.descendants() {
+    // A Consent is the patient's whose it is; whoever else it names is somebody it speaks of.
+    let whole = resource_type != ResourceType::CONSENT;
+    let own = if whole { Some(resource) } else { resource.get("patient") };
+    for node in own.into_iter().flat_map(Node::descendants) {
         match node.key() {
             Some("reference") if !node.is_object() => named.literal(resource, node),
             Some("identifier") if node.is_object() => named.by_identifier(node),

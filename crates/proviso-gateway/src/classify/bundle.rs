@@ -8,7 +8,9 @@ use proviso_fhir::bundle::{BundleError, IncomingBundle, IncomingEntry, IncomingK
 use proviso_fhir::classify::classify_entry;
 use proviso_fhir::json::Doc;
 
-use super::{Body, Classified, EntryHeaders, Together, Work, refuse_json, refuse_path, single};
+use super::{
+    Body, Classified, EntryHeaders, Return, Together, Work, refuse_json, refuse_path, single,
+};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
@@ -100,7 +102,7 @@ pub(super) fn entry_parts(entry: &IncomingEntry<'_>) -> Result<EntryParts, Refus
         if_match: request.if_match.clone(),
         if_none_match: request.if_none_match.clone(),
         if_none_exist: request.if_none_exist.clone(),
-        minimal: false,
+        wanted: Return::default(),
     };
     Ok((line, query, body, headers))
 }

@@ -244,7 +244,7 @@ async fn before_change(gateway: &Gateway, parts: &Parts) -> Result<(), Refusal> 
 
 /// The resource as it is now, if the caller may change it. Whether it is hidden or was never
 /// there is not told apart, so a guessed id teaches nothing; nor is one made here (leak 87).
-async fn present(
+pub(super) async fn present(
     parts: &mut Parts,
     upstream: &Upstream,
     permit: &Permit,
@@ -344,7 +344,7 @@ pub(crate) fn refuse_patch(error: &PatchError) -> Refusal {
 
 /// Whether every security label that was there is still there: taking one away would make a
 /// resource less protected, and that needs a right of its own (leak 80).
-fn keeps_labels(before: Node<'_>, after: Node<'_>) -> bool {
+pub(super) fn keeps_labels(before: Node<'_>, after: Node<'_>) -> bool {
     let labels = |root: Node<'_>| -> Vec<(String, String)> {
         root.at(&["meta", "security"])
             .map(|label| {

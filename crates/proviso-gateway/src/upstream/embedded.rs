@@ -366,6 +366,9 @@ pub(crate) fn refusal(fault: RecordFault) -> Refusal {
             refusal.faults = faults.iter().map(|f| (f.path.clone(), f.text().to_owned())).collect();
             refusal
         }
+        RecordFault::NotUnderstood(why) => {
+            crate::forward::refuse_filing(&proviso_app::filed::FilingRefusal::NotUnderstood(why))
+        }
         RecordFault::NotFound | RecordFault::ClientId => Problem::NotFound.into(),
         RecordFault::VersionMismatch => Problem::VersionMismatch.into(),
         RecordFault::Conflict | RecordFault::SameResourceTwice => Problem::Conflict.into(),

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use proviso_core::id::{ConsentVersionId, TenantId};
+use proviso_core::id::{ConsentVersionId, ResourceId, TenantId};
+use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::SealedKey;
 use proviso_tlog::TileId;
 use proviso_tlog::tile::tile_hashes;
@@ -15,6 +16,7 @@ use super::read_log::{COLUMNS, RawEntry};
 use super::side_file::SideFile;
 use crate::choice::StoredConsent;
 use crate::error::{OpenError, ReadError};
+use crate::record::StoredRecord;
 
 /// An entry as its row stands, before anything about it has been believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,6 +234,19 @@ impl AuditLogReader {
         id: &ConsentVersionId,
     ) -> Result<Option<StoredConsent>, ReadError> {
         Reads { db: &self.db, tenant: self.tenant }.consent_version(id)
+    }
+
+    /// One version of a record, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn record_version(
+        &self,
+        resource_type: ResourceType,
+        id: &ResourceId,
+        version: u64,
+    ) -> Result<Option<StoredRecord>, ReadError> {
+        Reads { db: &self.db, tenant: self.tenant }.record_version(resource_type, id, version)
     }
 
     /// A setting.

@@ -59,6 +59,7 @@ pub fn decider() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
         categories: CategorySet::EMPTY.with(Category::Laboratory),
         labels: Labels::Known(SensitiveSet::EMPTY),
         clinical_period: None,
+        filed: None,
     };
     let policy = OrgGround::fixed(ActorKind::Patient);
     Ok(move || {

@@ -31,7 +31,7 @@ pub fn run(arguments: &ReplayArgs) -> anyhow::Result<Ending> {
     let mut shown: Vec<Replayed> = Vec::new();
     let counts = replay_with_master(
         &database,
-        &installation.settings.tenant,
+        (&installation.settings.tenant, &installation.settings.filed),
         master,
         &wanted,
         |replayed| {

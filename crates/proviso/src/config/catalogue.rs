@@ -109,6 +109,46 @@ pub const KEYS: &[Key] = &[
         "The name of the organisation as patients know it.",
     ),
     key(
+        "organization.reference",
+        Kind::Text,
+        Default::Absent,
+        "",
+        "The organisation as consents on file name it, such as `Organization/riverside`: its staff \
+         belong to it, and it holds every record that names no other holder.",
+    ),
+    key(
+        "organization.time_zone",
+        Kind::Text,
+        Default::Text("Z"),
+        "",
+        "Where dates without an offset are, in consents on file and in the records they are compared \
+         with: `Z`, an offset such as `-05:00`, or a POSIX rule such as `EST5EDT,M3.2.0,M11.1.0`.",
+    ),
+    key(
+        "consent.combination",
+        Kind::OneOf(&["deny-overrides", "latest-wins"]),
+        Default::Text("deny-overrides"),
+        "",
+        "How several consents on file of one patient are combined: any that withholds decides, or \
+         the one with the latest date is heard alone.",
+    ),
+    key(
+        "consent.filed_for_staff",
+        Kind::OneOf(&["restricts", "required"]),
+        Default::Text("restricts"),
+        "",
+        "What consents on file mean for staff. `restricts`: they withhold from what the rules of the \
+         organisation permit. `required`: every patient on a record has to have one that permits it \
+         besides.",
+    ),
+    key(
+        "consent.filed_for_services",
+        Kind::OneOf(&["restricts", "required"]),
+        Default::Text("restricts"),
+        "",
+        "The same for services with scopes agreed in advance.",
+    ),
+    key(
         "consent.policy_uri",
         Kind::Text,
         Default::Required,

@@ -10,8 +10,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use catalogue::{Default, KEYS, Key, Kind};
+use proviso_app::filed::{FiledSettings, Zone};
 use proviso_app::labels::{RuleSet, RulesFile};
-use proviso_app::settings::{Registration, Settings};
+use proviso_app::settings::{RecordsAt, Registration, Settings};
+use proviso_core::consent::provision::{Combination, Who, WhoKind};
+use proviso_core::decision::FiledRule;
 use proviso_core::id::TenantId;
 pub use reference::reference_page;
 
@@ -287,6 +290,7 @@ fn is_loopback_origin(url: &str) -> bool {
 fn settings(values: &Values) -> Result<Settings, ConfigError> {
     let public_url = values.required("public_url")?;
     check_origin("public_url", &public_url)?;
+    let filed = filed(values, &public_url)?;
     Ok(Settings {
         tenant: TenantId::default_tenant(),
         policy_uri: values.required("consent.policy_uri")?,
@@ -302,6 +306,47 @@ fn settings(values: &Values) -> Result<Settings, ConfigError> {
         refresh_token_ttl_days: values.integer("oauth.refresh_token_ttl_days")?,
         organization_name: values.required("organization.name")?,
         labels: Arc::new(RuleSet::shipped()),
+        records: match values.text("upstream.url") {
+            None => RecordsAt::Here,
+            Some(_) => RecordsAt::Upstream,
+        },
+        filed: Arc::new(filed),
+    })
+}
+
+/// How consents on file are read and heard.
+fn filed(values: &Values, public_url: &str) -> Result<FiledSettings, ConfigError> {
+    let invalid = |key: &'static str, problem: &str| ConfigError::Invalid {
+        key,
+        problem: problem.to_owned(),
+    };
+    let zone = values.required("organization.time_zone")?;
+    let zone = Zone::parse(&zone).ok_or_else(|| {
+        invalid("organization.time_zone", "neither `Z`, an offset nor a POSIX rule")
+    })?;
+    let organization = values.text("organization.reference").map(Who::reference);
+    if organization.as_ref().is_some_and(|own| own.kind() != WhoKind::Organization) {
+        let problem = "not of the form `Organization/id`";
+        return Err(invalid("organization.reference", problem));
+    }
+    let rule = |key| match values.text(key).as_deref() {
+        Some("required") => FiledRule::Required,
+        _ => FiledRule::Restricts,
+    };
+    let combination = match values.text("consent.combination").as_deref() {
+        Some("latest-wins") => Combination::LatestWins,
+        _ => Combination::DenyOverrides,
+    };
+    let staff = rule("consent.filed_for_staff");
+    let services = rule("consent.filed_for_services");
+    let base = format!("{public_url}/fhir/r4");
+    Ok(FiledSettings {
+        zone,
+        organization,
+        combination,
+        staff,
+        services,
+        ..FiledSettings::new(base)
     })
 }
 

@@ -332,6 +332,12 @@ impl Directive {
         Self::try_from(Parts { dialect, base, provisions, unreadable })
     }
 
+    /// A directive of which nothing could be read: indeterminate for every request.
+    pub fn that_cannot_be_read(what: Unreadable) -> Self {
+        let unreadable = Vec::from([what]);
+        Self(Parts { dialect: Dialect::FhirTree, base: None, provisions: Vec::new(), unreadable })
+    }
+
     /// The reading.
     pub const fn dialect(&self) -> Dialect {
         self.0.dialect

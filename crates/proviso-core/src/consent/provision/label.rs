@@ -296,6 +296,13 @@ impl LabelSet {
         self
     }
 
+    /// The labels one by one: the confidentiality, then sensitivity, then those of other systems.
+    pub fn labels(&self) -> impl Iterator<Item = Label> {
+        let own = self.confidentiality.map(Label::Confidentiality).into_iter();
+        own.chain(self.sensitivity.iter().map(Label::Sensitivity))
+            .chain(self.foreign.iter().cloned().map(Label::Foreign))
+    }
+
     /// The sensitive kinds that the labels stand for.
     pub fn kinds(&self) -> SensitiveSet {
         self.sensitivity.iter().fold(SensitiveSet::EMPTY, |kinds, code| kinds.union(code.kinds()))

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::category::{CategorySet, SensitiveSet};
 use crate::decision::worlds::{World, any_world};
-use crate::decision::{Belonging, Detail, Labels, PatientReach, plan};
+use crate::decision::{Belonging, Detail, FiledRule, Labels, PatientReach, plan};
 use crate::scope::ScopeFilter;
 use crate::time::Period;
 
@@ -25,11 +25,13 @@ fn mend(plan: &mut AccessPlan, facts: &mut ResourceFacts, step: &Step) {
         Check::DataPeriodCovers => plan.data_period = Period::ALWAYS,
         Check::SensitiveKindsNamed => plan.sensitive = SensitiveSet::all(),
         Check::NoObjection => plan.objections.clear(),
+        Check::FiledConsentsAllow => plan.filed = FiledRule::NotHeard,
         Check::EveryPatientReached => {
             plan.reach = PatientReach::Any;
             if !matches!(&facts.belonging, Belonging::Patients(own) if !own.is_empty()) {
-                // Once it is known whose it is, that patient may have objected.
+                // Once it is known whose it is, that patient may have objected, here or on file.
                 plan.objections.clear();
+                plan.filed = FiledRule::NotHeard;
                 facts.belonging = Belonging::Patients(BTreeSet::from(["p1".parse().unwrap()]));
             }
         }

@@ -80,6 +80,7 @@ impl Check {
             Self::ConsentInForce => "The sharing choice is in force.",
             Self::EveryPatientReached => "Every patient named on the record is within reach.",
             Self::NoObjection => "No patient on the record objected to this kind.",
+            Self::FiledConsentsAllow => "No consent on file withholds the record.",
             Self::CategoryIncluded => "The kind of record is included.",
             Self::DataPeriodCovers => "The record is from a time that is included.",
             Self::SensitiveKindsNamed => "Every sensitive kind of the record is named.",
@@ -109,6 +110,7 @@ impl Check {
             Self::ConsentInForce => "La decisión de compartir está vigente.",
             Self::EveryPatientReached => "Cada paciente nombrado en el registro está al alcance.",
             Self::NoObjection => "Ningún paciente del registro se opuso a este tipo.",
+            Self::FiledConsentsAllow => "Ningún consentimiento archivado retiene el registro.",
             Self::CategoryIncluded => "El tipo de registro está incluido.",
             Self::DataPeriodCovers => "El registro es de una época incluida.",
             Self::SensitiveKindsNamed => "Cada tipo delicado del registro está nombrado.",
@@ -136,6 +138,7 @@ impl Check {
             Self::ConsentInForce => "the sharing choice were in force",
             Self::EveryPatientReached => "every patient named on the record were within reach",
             Self::NoObjection => "no patient on the record objected",
+            Self::FiledConsentsAllow => "the consents on file allowed it",
             Self::CategoryIncluded => "the kind of record were included",
             Self::DataPeriodCovers => "the record had a date inside the time that is included",
             Self::SensitiveKindsNamed => "every sensitive kind of the record were named",
@@ -169,6 +172,7 @@ impl Check {
                 "cada paciente nombrado en el registro estuviera al alcance"
             }
             Self::NoObjection => "ningún paciente del registro se hubiera opuesto",
+            Self::FiledConsentsAllow => "los consentimientos archivados lo permitieran",
             Self::CategoryIncluded => "el tipo de registro estuviera incluido",
             Self::DataPeriodCovers => "el registro tuviera una fecha dentro de la época incluida",
             Self::SensitiveKindsNamed => "cada tipo delicado del registro estuviera nombrado",

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::decision::worlds::{World, any_world};
+use crate::decision::worlds::{World, any_world, filed_at_hand, filed_request};
 
 fn recorded(worlds: &[World]) -> DecisionRecord {
     let first = worlds.first().unwrap();
@@ -13,6 +13,7 @@ fn recorded(worlds: &[World]) -> DecisionRecord {
     match first.plan() {
         Err(denial) => record.deny(&denial),
         Ok(plan) => {
+            record.heard(&filed_request());
             for world in worlds {
                 if !plan.offers(&world.interaction, world.facts.resource_type) {
                     record.not_offered(world.interaction.clone(), world.facts.resource_type);
@@ -38,7 +39,7 @@ proptest! {
     fn same_input_same_bytes(worlds in proptest::collection::vec(any_world(), 1..6)) {
         let record = recorded(&worlds);
         let read: DecisionRecord = serde_json::from_slice(&record.to_bytes().unwrap()).unwrap();
-        let again = read.replay(worlds[0].consent()).unwrap();
+        let again = read.replay(worlds[0].consent(), &filed_at_hand()).unwrap();
         prop_assert_eq!(again.to_bytes().unwrap(), record.to_bytes().unwrap());
         prop_assert_eq!(again.digest().unwrap(), record.digest().unwrap());
     }
@@ -48,7 +49,7 @@ proptest! {
         let record = recorded(&worlds);
         let mut trimmed = record.clone();
         trimmed.trim();
-        let again = trimmed.replay(worlds[0].consent()).unwrap();
+        let again = trimmed.replay(worlds[0].consent(), &filed_at_hand()).unwrap();
         prop_assert_eq!(&again, &trimmed);
         prop_assert_eq!(again.judged, record.judged);
         prop_assert_eq!(again.denied, record.denied);
@@ -64,11 +65,11 @@ proptest! {
                 Effect::Permit => Effect::Deny,
                 Effect::Deny => Effect::Permit,
             };
-            prop_assert_ne!(forged.replay(worlds[0].consent()).unwrap(), forged);
+            prop_assert_ne!(forged.replay(worlds[0].consent(), &filed_at_hand()).unwrap(), forged);
         } else {
             let mut forged = record.clone();
             forged.denied.clear();
-            prop_assert_ne!(forged.replay(worlds[0].consent()).unwrap(), forged);
+            prop_assert_ne!(forged.replay(worlds[0].consent(), &filed_at_hand()).unwrap(), forged);
         }
     }
 }
@@ -87,12 +88,21 @@ fn what_is_not_at_hand_is_named_and_nothing_is_guessed() {
     let world = one_of(|world| world.consent().is_some() && world.permits());
     let record = recorded(core::slice::from_ref(&world));
     let needed = world.consent().unwrap().id().clone();
-    assert_eq!(record.replay(None), Err(ReplayError::ConsentMissing(needed.clone())));
+    assert_eq!(
+        record.replay(None, &filed_at_hand()),
+        Err(ReplayError::ConsentMissing(needed.clone()))
+    );
     let other = one_of(|other| other.consent().is_some_and(|named| *named.id() != needed));
-    assert_eq!(record.replay(other.consent()), Err(ReplayError::ConsentMissing(needed)));
+    assert_eq!(
+        record.replay(other.consent(), &filed_at_hand()),
+        Err(ReplayError::ConsentMissing(needed))
+    );
 
     let older = DecisionRecord { engine: "decision/0".into(), ..record };
-    assert_eq!(older.replay(None), Err(ReplayError::OtherEngine("decision/0".into())));
+    assert_eq!(
+        older.replay(None, &filed_at_hand()),
+        Err(ReplayError::OtherEngine("decision/0".into()))
+    );
 }
 
 #[test]
@@ -102,7 +112,7 @@ fn a_token_that_was_not_taken_stays_refused() {
         RecordedRequest::of(&world.request()).stopped_by(alloc::vec![ReasonCode::AccountDisabled]);
     let mut record = DecisionRecord::new(stopped);
     record.deny(&Decision::deny(alloc::vec![ReasonCode::AccountDisabled]));
-    assert_eq!(record.replay(world.consent()).unwrap(), record);
+    assert_eq!(record.replay(world.consent(), &filed_at_hand()).unwrap(), record);
 }
 
 #[test]
@@ -113,5 +123,5 @@ fn a_long_page_of_like_records_is_written_once_and_bounded() {
     assert_eq!(record.judged.len(), 1);
     assert_eq!(record.judged[0].members.len(), RESOURCES_MAX);
     assert_eq!(record.not_kept, 3);
-    assert_eq!(record.replay(world.consent()).unwrap(), record);
+    assert_eq!(record.replay(world.consent(), &filed_at_hand()).unwrap(), record);
 }
