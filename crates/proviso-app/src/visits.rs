@@ -164,7 +164,10 @@ impl App {
             ScopeSyntax::V2,
         ));
         let kind = facts.account.as_ref().map_or(ActorKind::System, |own| own.kind);
-        let policy = self.policies.ground_of_staff(account, kind);
+        let policy = match &facts.account {
+            Some(person) => self.policies.ground_of_staff(person),
+            None => self.policies.ground_of_patient(),
+        };
         let request = AccessRequest {
             policy: &policy,
             at,
