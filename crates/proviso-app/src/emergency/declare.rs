@@ -226,7 +226,6 @@ impl App {
         describe(&mut entry, &emergency);
         entry.account = Some(person.account.id.clone());
         entry.session = Some(person.session.id.clone());
-        entry.reasons = vec![ReasonCode::EmergencyAccess];
         entry.policy_version = Some(self.policies.ground_of_staff(&person.account).version.clone());
         let batch = Batch::new()
             .with(Op::PutEmergencyVersion(emergency.clone()))
