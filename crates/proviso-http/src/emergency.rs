@@ -254,7 +254,11 @@ pub(crate) async fn act(
     form: Form,
 ) -> Response {
     let visit = member.visit();
-    if menu_of(member.signed_in.account.kind) != Menu::Launch {
+    let account = &member.signed_in.account;
+    // Who may declare none any more can still end what is open.
+    let none = state.app.emergency_reasons(account).is_empty()
+        && state.app.open_emergencies(account).is_empty();
+    if menu_of(account.kind) != Menu::Launch || none {
         return ErrorPage::Forbidden.page(visit);
     }
     let Ok(id) = emergency.parse::<EmergencyId>() else {

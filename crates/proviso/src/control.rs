@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::choices::{self, Question, VersionRow};
+use crate::emergencies;
 
 const SOCKET_FILE: &str = "control.sock";
 /// LIMIT: an order is a few words.
@@ -43,6 +44,8 @@ pub enum Order {
     Decide(Asked),
     /// A look at sharing choices.
     Choices(Question),
+    /// A look at emergencies, or a verdict on one.
+    Emergencies(emergencies::Order),
 }
 
 /// What came of it.
@@ -55,6 +58,8 @@ pub enum Outcome {
     Decided(Box<Told>),
     /// The sharing choices asked for.
     Choices(Vec<VersionRow>),
+    /// The emergencies asked for.
+    Emergencies(Vec<emergencies::Row>),
     /// It was not done; why.
     Failed(String),
 }
@@ -117,6 +122,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Choices(question)) => match choices::look(app, &question).await {
                 Ok(rows) => Outcome::Choices(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Emergencies(order)) => match emergencies::carry_out(app, &order).await {
+                Ok(rows) => Outcome::Emergencies(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Err(_) => Outcome::Failed("no such order".to_owned()),

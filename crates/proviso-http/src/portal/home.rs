@@ -231,13 +231,13 @@ async fn emergencies(
 }
 
 /// One emergency and the name of who declared it.
-struct EmergencyLine {
-    own: Emergency,
-    who: String,
+pub(crate) struct EmergencyLine {
+    pub(crate) own: Emergency,
+    pub(crate) who: String,
 }
 
 impl EmergencyLine {
-    fn text(&self, t: Texts, now: At, reader: Capacity) -> String {
+    pub(crate) fn text(&self, t: Texts, now: At, reader: Capacity) -> String {
         let declaration = &self.own.declaration;
         let reason = t.say(&format!("emergency-reason-{}.patient", declaration.reason.code()));
         let ended = match &self.own.stage {

@@ -72,6 +72,7 @@ pub fn account(name: &str) -> Account {
         username: name.to_owned(),
         display_name: format!("{name} Somebody"),
         kind: ActorKind::Patient,
+        roles: proviso_core::org::RoleSet::EMPTY,
         fhir_user: Some((ResourceType::PATIENT, "maria".parse().unwrap())),
         password_hash: Some("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
         language: Some("en".to_owned()),
