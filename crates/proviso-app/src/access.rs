@@ -196,6 +196,7 @@ fn asked<T>(
     {
         refusals.push(ReasonCode::ProxyNotInForce);
     }
+    let declared = facts.emergency.as_ref().map(|own| own.facts());
     let mode = match &grant.basis {
         GrantBasis::Consent { .. } => AccessMode::PatientDirected {
             consent,
@@ -210,9 +211,16 @@ fn asked<T>(
             relationships,
             objections,
         },
+        // A declaration that is not there any more is none.
+        GrantBasis::Emergency { .. } => AccessMode::Emergency { declared: declared.as_ref() },
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
-    let policy = ground_of(grounds, mode, grant.account.as_ref(), &caller.client);
+    let policy = match (&declared, account) {
+        (Some(declared), Some(account)) => {
+            grounds.policies.ground_of_emergency(account, declared, at)
+        }
+        (Some(_) | None, _) => ground_of(grounds, mode, grant.account.as_ref(), &caller.client),
+    };
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -238,6 +246,9 @@ fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
             consent: consent.as_ref().map(IndexedConsent::facts),
             person: ActingPerson::Proxy(None),
         },
+        (None, _) if caller.purpose == PurposeOfUse::BreakGlass => {
+            AccessMode::Emergency { declared: None }
+        }
         (None, ActorKind::System) => AccessMode::PreAuthorized,
         (
             None,
@@ -308,14 +319,21 @@ pub(crate) fn ground_of(
     client: &ClientId,
 ) -> Arc<OrgGround> {
     let (ground, filed) = match (mode, account) {
-        (AccessMode::Operational { kind, .. }, Some(account)) => {
-            (grounds.policies.ground_of_staff(account, kind), grounds.filed.staff)
+        (AccessMode::Operational { .. }, Some(account)) => {
+            let account = grounds.live.account(account);
+            let ground = account.map_or_else(
+                || grounds.policies.ground_of_patient(),
+                |account| grounds.policies.ground_of_staff(&account),
+            );
+            (ground, grounds.filed.staff)
         }
         (AccessMode::PreAuthorized, _) => {
             (grounds.policies.ground_of_service(client), grounds.filed.services)
         }
-        // Staff access without a person has no rule; the patients' own way needs none.
+        // Staff access without a person has no rule, nor has an emergency that nobody declared;
+        // the patients' own way needs none.
         (AccessMode::Operational { .. }, None)
+        | (AccessMode::Emergency { .. }, _)
         | (AccessMode::PatientDirected { .. } | AccessMode::OwnRecord { .. }, _) => {
             (grounds.policies.ground_of_patient(), FiledRule::default())
         }
@@ -336,6 +354,7 @@ fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {
             Standing::InForce => vec![ReasonCode::NoConsent],
         },
         Some(None) => vec![ReasonCode::NoConsent],
+        None if caller.purpose == PurposeOfUse::BreakGlass => vec![ReasonCode::EmergencyNotOpen],
         None => vec![ReasonCode::ScopeMissing],
     }
 }

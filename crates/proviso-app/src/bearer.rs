@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use proviso_core::account::{AccountStatus, ActorKind};
+use proviso_core::emergency::Standing;
 use proviso_core::scope::ScopeSet;
 use proviso_core::time::At;
 use proviso_oauth::claims::AccessTokenClaims;
@@ -164,7 +165,7 @@ impl App {
         Ok(grant)
     }
 
-    /// Whether everything that a grant rests on holds: app, account, consent.
+    /// Whether everything that a grant rests on holds: app, account, consent or emergency.
     pub(crate) fn check_basis(&self, grant: &Grant, at: At) -> Result<(), BearerError> {
         let client = self.live.client(&grant.client);
         if client.is_none_or(|client| client.status != ClientStatus::Active) {
@@ -175,6 +176,14 @@ impl App {
             if account.is_none_or(|account| account.status != AccountStatus::Active) {
                 return Err(BearerError::Disabled);
             }
+        }
+        if let Some(id) = grant.emergency() {
+            let emergency = self.live.emergency(id);
+            return if emergency.is_some_and(|own| own.standing(at) == Standing::InForce) {
+                Ok(())
+            } else {
+                Err(BearerError::GrantEnded)
+            };
         }
         let Some(consent) = grant.consent() else { return Ok(()) };
         let latest = self.live.consent(consent);

@@ -20,6 +20,7 @@ use proviso_core::category::PurposeOfUse;
 use proviso_core::decision::explain::{CallerTold, Explanation};
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{AccessMode, AccessRequest, Decision, plan};
+use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{
     AccountId, ClientId, ConsentId, DecisionId, GrantId, PatientId, ResourceId,
 };
@@ -400,7 +401,19 @@ impl Grounds<'_> {
             | ActorKind::PrivacyOfficer
             | ActorKind::Administrator
             | ActorKind::SupportAgent
-            | ActorKind::System => vec![self.staff_way(account, &client, purpose, at)],
+            | ActorKind::System => {
+                let mut ways = vec![self.staff_way(account, &client, purpose, at)];
+                // Asked for by name: what they declared for these patients counts as well.
+                if purpose == Some(PurposeOfUse::BreakGlass) {
+                    let declared = patients
+                        .iter()
+                        .filter_map(|patient| self.live.emergency_of(&account.id, patient, at));
+                    ways.extend(
+                        declared.map(|own| self.emergency_way(account, &client, &own.facts(), at)),
+                    );
+                }
+                ways
+            }
         }
     }
 
@@ -453,6 +466,27 @@ impl Grounds<'_> {
         )
     }
 
+    fn emergency_way(
+        &self,
+        account: &Account,
+        client: &ClientId,
+        declared: &EmergencyFacts,
+        at: At,
+    ) -> Planned {
+        let policy = self.policies.ground_of_emergency(account, declared, at);
+        let request = AccessRequest {
+            policy: &policy,
+            at,
+            client,
+            account: Some(&account.id),
+            mode: AccessMode::Emergency { declared: Some(declared) },
+            scopes: Some(&[everything()]),
+            patient_in_context: Some(&declared.patient),
+            purpose: PurposeOfUse::BreakGlass,
+        };
+        planned(&request, account)
+    }
+
     fn staff_way(
         self,
         account: &Account,
@@ -461,14 +495,6 @@ impl Grounds<'_> {
         at: At,
     ) -> Planned {
         let facts = self.live.staff_facts(&account.id);
-        // What their role lets them do, whatever an app would ask for.
-        let everything = Scope::Resource(ResourceScope::new(
-            ScopeContext::User,
-            None,
-            Permissions::ALL,
-            Vec::new(),
-            ScopeSyntax::V2,
-        ));
         let mode = AccessMode::Operational {
             kind: account.kind,
             relationships: &facts.relationships,
@@ -482,13 +508,24 @@ impl Grounds<'_> {
                 client,
                 account: Some(&account.id),
                 mode,
-                scopes: Some(&[everything]),
+                scopes: Some(&[everything()]),
                 patient_in_context: None,
                 purpose: purpose.unwrap_or(PurposeOfUse::Treatment),
             },
             account,
         )
     }
+}
+
+/// What a role lets somebody do, whatever an app would ask for.
+fn everything() -> Scope {
+    Scope::Resource(ResourceScope::new(
+        ScopeContext::User,
+        None,
+        Permissions::ALL,
+        Vec::new(),
+        ScopeSyntax::V2,
+    ))
 }
 
 /// What is listed by a search for subjects.

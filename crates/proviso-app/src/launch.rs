@@ -2,7 +2,7 @@
 
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::PurposeOfUse;
-use proviso_core::id::{ClientId, PatientId, ResourceId};
+use proviso_core::id::{ClientId, EmergencyId, PatientId, ResourceId};
 use proviso_oauth::params;
 use proviso_oauth::record::{
     Client, ClientStatus, GrantType, LaunchContext, LaunchTicket, TokenHash,
@@ -31,6 +31,8 @@ pub struct LaunchOrder {
     pub encounter: Option<ResourceId>,
     /// What the person wants to do.
     pub intent: Option<String>,
+    /// The emergency that they declared for the patient, when the app is started under it.
+    pub emergency: Option<EmergencyId>,
 }
 
 /// Why an app is not started.
@@ -98,11 +100,6 @@ impl App {
         if !registered {
             return Ok(Err(LaunchRefusal::App));
         }
-        if let Some(patient) = &order.patient
-            && !self.is_related(&person.account, patient)
-        {
-            return Ok(Err(LaunchRefusal::Patient));
-        }
         let context = LaunchContext {
             patient: order.patient.clone(),
             encounter: order.encounter,
@@ -110,7 +107,11 @@ impl App {
             intent: order.intent,
             // The launch page opens the app in a window of its own, without our header.
             need_patient_banner: Some(true),
+            emergency: order.emergency,
         };
+        if !self.context_stands(&person.account, &context) {
+            return Ok(Err(LaunchRefusal::Patient));
+        }
         if !self.visit_stands(person, &context, via).await? {
             return Ok(Err(LaunchRefusal::Visit));
         }
@@ -131,6 +132,7 @@ impl App {
         entry.account = Some(person.account.id.clone());
         entry.session = Some(person.session.id.clone());
         entry.patients = order.patient.into_iter().collect();
+        entry.emergency = ticket.context.emergency.clone();
         self.commit(Batch::new().with(Op::PutLaunchTicket(ticket)), entry).await?;
         let mut query = String::new();
         params::append(&mut query, "iss", self.urls().fhir_base().as_bytes());

@@ -11,6 +11,7 @@ pub mod bearer;
 pub mod caller;
 pub mod clients;
 pub mod consent;
+pub mod emergency;
 pub mod evaluation;
 pub mod failure;
 pub mod filed;

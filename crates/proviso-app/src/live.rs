@@ -22,7 +22,8 @@ use proviso_core::category::{CategorySet, SensitiveSet};
 use proviso_core::consent::NamedConsent;
 use proviso_core::consent::index::{ConsentIndex, Holding, IndexedConsent};
 use proviso_core::decision::org_rules::proxy_sensitive;
-use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId};
+use proviso_core::emergency::{Emergency, Standing};
+use proviso_core::id::{AccountId, ClientId, ConsentId, EmergencyId, GrantId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{Client, Grant};
@@ -82,6 +83,8 @@ struct State {
     proxies_of: HashMap<PatientId, BTreeSet<AccountId>>,
     objections: HashMap<PatientId, Stamped<CategorySet>>,
     files: Files,
+    /// Declared emergencies by their latest version; those long over are forgotten.
+    emergencies: HashMap<EmergencyId, Arc<Emergency>>,
     changes: u32,
     newest: Option<At>,
 }
@@ -104,6 +107,7 @@ pub(crate) struct GrantFacts {
     pub(crate) client: Option<Arc<Client>>,
     pub(crate) account: Option<Arc<Account>>,
     pub(crate) consent: Option<IndexedConsent>,
+    pub(crate) emergency: Option<Arc<Emergency>>,
     pub(crate) relationships: Vec<Relationship>,
     pub(crate) objections: Vec<(PatientId, CategorySet)>,
 }
@@ -128,6 +132,8 @@ enum Change {
     Consent(Arc<NamedConsent>),
     Relationship(Relationship),
     Objection(Objection),
+    /// A version of an emergency access; its number is the order.
+    Emergency(Arc<Emergency>),
     /// A version of a consent on file; its number is the order.
     Filed(Arc<FiledConsent>),
     /// What records are labelled: nothing of it is kept here, but the epoch counts it.
@@ -146,6 +152,7 @@ fn change_of(op: &Op, filed: &FiledSettings) -> Option<Change> {
         }
         Op::PutRelationship(relationship) => Some(Change::Relationship(relationship.clone())),
         Op::PutObjection(objection) => Some(Change::Objection(objection.clone())),
+        Op::PutEmergencyVersion(version) => Some(Change::Emergency(Arc::new(version.clone()))),
         Op::PutLabels { .. } => Some(Change::Labels),
         Op::PutRecord { record, .. } => is_filed(record.resource_type, &record.id)
             .then(|| Change::Filed(Arc::new(FiledConsent::of(record, filed)))),
@@ -165,6 +172,7 @@ fn change_of(op: &Op, filed: &FiledSettings) -> Option<Change> {
         | Op::DecidePolicySet(_)
         // Followed by `policy::Policies`, which holds the sets that it names.
         | Op::PutPoliciesInForce { .. }
+        | Op::PutReviewVersion(_)
         | Op::PutKey(_)
         | Op::RetireKey { .. }
         | Op::PutSetting { .. }
@@ -182,6 +190,7 @@ impl Live {
         store: &Store,
         keys: &Arc<Keys>,
         filed: &Arc<FiledSettings>,
+        at: At,
     ) -> Result<Arc<Self>, ReadError> {
         let epoch = store.epoch().await?;
         let mut state = State::with(consents_at_start(store, keys).await?);
@@ -199,6 +208,9 @@ impl Live {
         }
         for objection in store.objections().await? {
             state.apply(Change::Objection(objection), epoch);
+        }
+        for emergency in store.emergencies_after(at).await? {
+            state.apply(Change::Emergency(Arc::new(emergency)), epoch);
         }
         state.load_filed(store, filed).await?;
         Ok(Arc::new(Self {
@@ -330,6 +342,38 @@ impl Live {
         self.read(|state| Some(state.consents.holding()))
     }
 
+    /// The emergency access that somebody has to a patient's records at an instant; of several the
+    /// one that lasts longest.
+    pub fn emergency_of(
+        &self,
+        account: &AccountId,
+        patient: &PatientId,
+        at: At,
+    ) -> Option<Arc<Emergency>> {
+        let open = self.emergencies_of(account, at).into_iter();
+        open.filter(|own| own.declaration.patient == *patient)
+            .max_by_key(|own| own.declaration.ends_at)
+    }
+
+    /// Every emergency access that somebody has at an instant, in the order of their ids.
+    pub fn emergencies_of(&self, account: &AccountId, at: At) -> Vec<Arc<Emergency>> {
+        let mut found = self
+            .read(|state| {
+                let own = state.emergencies.values().filter(|own| {
+                    own.declaration.by == *account && own.standing(at) == Standing::InForce
+                });
+                Some(own.cloned().collect::<Vec<_>>())
+            })
+            .unwrap_or_default();
+        found.sort_by(|a, b| a.declaration.id.cmp(&b.declaration.id));
+        found
+    }
+
+    /// An emergency access by its latest version, unless it has long been over.
+    pub fn emergency(&self, id: &EmergencyId) -> Option<Arc<Emergency>> {
+        self.read(|state| state.emergencies.get(id).cloned())
+    }
+
     /// The consents on file of a patient that are enforced, in the order of their ids.
     pub(crate) fn filed_of(&self, patient: &PatientId) -> Vec<Arc<FiledConsent>> {
         match self.state.read() {
@@ -400,6 +444,7 @@ impl Live {
                     .and_then(|id| state.accounts.get(id))
                     .map(|own| Arc::clone(&own.value)),
                 consent: grant.consent().and_then(|id| state.consents.get(id)),
+                emergency: grant.emergency().and_then(|id| state.emergencies.get(id)).cloned(),
                 relationships,
                 objections,
                 grant,
@@ -515,6 +560,13 @@ impl State {
             // Resolved by the caller, which has the receipt.
             Change::GrantsEnd | Change::Labels => {}
             Change::Filed(filed) => self.files.put(filed),
+            Change::Emergency(own) => {
+                self.newest = self.newest.max(Some(own.declaration.declared_at));
+                let id = &own.declaration.id;
+                if self.emergencies.get(id).is_none_or(|known| known.number < own.number) {
+                    self.emergencies.insert(id.clone(), own);
+                }
+            }
             // Versions count up by one, so their numbers are the order.
             Change::Consent(named) => {
                 if let Err(error) = self.consents.put(&named.facts()) {
@@ -597,6 +649,11 @@ impl State {
             Some(grant) => {
                 grant.expires_at.is_none() || newest.is_none_or(|newest| grant.is_live(newest))
             }
+        });
+        // One that is not here permits nothing; one that was ended is kept for as long as a late
+        // change could bring it back.
+        self.emergencies.retain(|_, own| {
+            newest.is_none_or(|newest| newest < own.declaration.ends_at.plus_days(1))
         });
         let grants = &self.grants;
         for of_client in self.grants_of.values_mut() {

@@ -70,7 +70,7 @@ impl App {
         let keys = Arc::new(keys);
         install_signer(&store, &keys, &settings).await?;
         let audit = Sealer::new(&keys)?;
-        let live = Live::load(&store, &keys, &settings.filed).await?;
+        let live = Live::load(&store, &keys, &settings.filed, clock.now()).await?;
         let policies = Policies::load(&store).await?;
         let auth = AuthMemory::new();
         let around = Arc::default();

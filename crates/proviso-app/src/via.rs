@@ -55,6 +55,7 @@ impl App {
             policy_version: None,
             decision: None,
             reasons: Vec::new(),
+            emergency: None,
             grant: None,
             token: None,
             session: None,

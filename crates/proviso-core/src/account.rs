@@ -9,6 +9,7 @@ use crate::category::{CategorySet, SensitiveSet};
 use crate::decision::org_rules::proxy_sensitive;
 use crate::id::{AccountId, PatientId, SessionId};
 use crate::mandate::Mandate;
+use crate::org::RoleSet;
 use crate::resource_type::ResourceType;
 use crate::time::{At, Period};
 
@@ -47,6 +48,10 @@ pub struct Account {
     pub display_name: String,
     /// What kind of actor this is.
     pub kind: ActorKind,
+    /// The roles that the person has beside those of the kind, such as that of the privileged group
+    /// for emergencies.
+    #[serde(default, skip_serializing_if = "no_roles")]
+    pub roles: RoleSet,
     /// The FHIR resource that is this person, for `fhirUser`.
     pub fhir_user: Option<(ResourceType, crate::id::ResourceId)>,
     /// The argon2id hash as a PHC string; `None` when the account cannot use a password.
@@ -59,12 +64,25 @@ pub struct Account {
     pub created_at: At,
 }
 
+impl Account {
+    /// Every role that the person has.
+    pub const fn all_roles(&self) -> RoleSet {
+        RoleSet::of_kind(self.kind).union(self.roles)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+const fn no_roles(roles: &RoleSet) -> bool {
+    roles.is_empty()
+}
+
 impl core::fmt::Debug for Account {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         // The hash is not printed: it would be an offline guessing target in a log.
         f.debug_struct("Account")
             .field("id", &self.id)
             .field("kind", &self.kind)
+            .field("roles", &self.roles)
             .field("status", &self.status)
             .finish_non_exhaustive()
     }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use crate::decision::record::DecisionRecord;
 use crate::id::{
-    AccountId, AuditEntryId, ClientId, ConsentId, ConsentVersionId, DecisionId, GrantId, PatientId,
-    RequestId, ResourceId, SessionId, TokenId,
+    AccountId, AuditEntryId, ClientId, ConsentId, ConsentVersionId, DecisionId, EmergencyId,
+    GrantId, PatientId, RequestId, ResourceId, SessionId, TokenId,
 };
 use crate::interaction::Interaction;
 use crate::reason::ReasonCode;
@@ -51,6 +51,8 @@ pub enum AuditKind {
     Evaluation,
     /// A person saw the names of patients in a list, to choose one of them.
     NamesShown,
+    /// Emergency access was declared, used, ended or reviewed, or one of these was refused.
+    Emergency,
     /// A key was made, rotated or retired.
     Key,
     /// Records were loaded from a file.
@@ -125,6 +127,9 @@ pub struct AuditEntry {
     pub decision: Option<DecisionId>,
     /// Its reasons.
     pub reasons: Vec<ReasonCode>,
+    /// The declared emergency that it rests on or is about.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub emergency: Option<EmergencyId>,
     /// The OAuth grant.
     pub grant: Option<GrantId>,
     /// The token presented or issued, by `jti`.
@@ -148,6 +153,18 @@ pub struct AuditEntry {
     /// withheld as well, hence is for officers alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub record: Option<DecisionRecord>,
+}
+
+/// The action of the second entry that an access under emergency access leaves.
+pub const EMERGENCY_USE: &str = "use";
+
+impl AuditEntry {
+    /// Whether this is the second of the two entries that an access under emergency access leaves
+    /// (design §6). It names the declaration and what was released, for officers; for the patient
+    /// the first one says the same.
+    pub fn is_second_entry(&self) -> bool {
+        self.kind == AuditKind::Emergency && self.action == EMERGENCY_USE
+    }
 }
 
 /// The part of an access that would have been the same without anything that is hidden from those

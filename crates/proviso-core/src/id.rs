@@ -138,6 +138,10 @@ prefixed_id!(
     /// One pending authorization request (RFC 6749 §4.1.1) while its user decides.
     AuthorizationRequestId, "arq"
 );
+prefixed_id!(
+    /// One declared emergency access, with everything that came of it.
+    EmergencyId, "emg"
+);
 
 macro_rules! plain_id {
     ($(#[$doc:meta])* $name:ident, $max:literal, $extra:literal) => {

@@ -13,6 +13,7 @@ pub mod category_rules;
 pub mod consent;
 pub mod decision;
 pub mod delegation;
+pub mod emergency;
 pub mod id;
 pub mod interaction;
 pub mod label;

@@ -17,7 +17,7 @@ use crate::bundle::in_one_bundle;
 use crate::filter::{Filtered, Line, Outcome, Shape};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
-use crate::trail::Trail;
+use crate::trail::{Trail, second_entry};
 
 /// An answer that the log knows of.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ async fn settle_together(
 
 /// One commit: changes and the lines that tell of them.
 async fn commit(gateway: &Gateway, ops: Vec<Op>, lines: &[&Line]) -> Result<(), Problem> {
-    let entries: Result<Vec<_>, _> = lines.iter().map(|line| entry(gateway, line)).collect();
+    let entries = entries_of(gateway, lines.iter().copied());
     let entries = entries.map_err(|Unrecorded| Problem::AuditUnavailable)?;
     match gateway.app.commit_with(ops.into(), entries).await {
         Ok(_) => Ok(()),
@@ -326,7 +326,7 @@ async fn record(gateway: &Gateway, lines: &[Line]) -> Result<(), Unrecorded> {
     if lines.is_empty() {
         return Ok(());
     }
-    let entries = lines.iter().map(|line| entry(gateway, line)).collect::<Result<Vec<_>, _>>()?;
+    let entries = entries_of(gateway, lines)?;
     match gateway.app.append_audits(entries).await {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -354,6 +354,22 @@ pub(crate) async fn record_decisions(
             Err(Unrecorded)
         }
     }
+}
+
+/// The entries of lines: one each, and a second one for what was done under emergency access.
+fn entries_of<'a>(
+    gateway: &Gateway,
+    lines: impl IntoIterator<Item = &'a Line>,
+) -> Result<Vec<AuditEntry>, Unrecorded> {
+    let mut entries = Vec::new();
+    for line in lines {
+        let first = entry(gateway, line)?;
+        let entropy = gateway.app.entropy().for_id().map_err(|_| Unrecorded)?;
+        let second = second_entry(&first, AuditEntryId::generate(line.trail.at, entropy));
+        entries.push(first);
+        entries.extend(second);
+    }
+    Ok(entries)
 }
 
 fn entry(gateway: &Gateway, line: &Line) -> Result<AuditEntry, Unrecorded> {

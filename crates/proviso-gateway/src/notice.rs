@@ -48,7 +48,17 @@ impl Notice {
         };
         let obligations =
             of_disclosure(released, consent.as_ref().map(IndexedConsent::facts).as_ref());
-        let mut notice = None;
+        // 42 CFR 2.51: without consent in a medical emergency, where the organisation's policy adds
+        // the notice.
+        let mut notice = parts.view.plan().emergency.as_ref().and_then(|(id, rule)| {
+            let noticed = !released.intersection(rule.noticed).is_empty();
+            noticed.then(|| Self {
+                scope: format!(
+                    "Disclosed without consent in a medical emergency (42 CFR 2.51), under the \
+                     declaration {id}."
+                ),
+            })
+        });
         for obligation in obligations {
             match obligation {
                 Obligation::AttachPart2Notice(accompanying) => {

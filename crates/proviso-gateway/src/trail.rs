@@ -12,7 +12,7 @@ use proviso_app::evaluation::Asker;
 use proviso_app::filed::Hearing;
 use proviso_app::simulate;
 use proviso_app::visits::VisitLook;
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare};
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, EMERGENCY_USE, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use proviso_core::consent::Capacity;
 use proviso_core::consent::index::IndexedConsent;
@@ -20,7 +20,8 @@ use proviso_core::decision::explain::Explanation;
 use proviso_core::decision::record::DecisionRecord;
 use proviso_core::decision::{AccessPlan, Belonging, Labels, ResourceFacts};
 use proviso_core::id::{
-    AccountId, AuditEntryId, DecisionId, IdEntropy, PatientId, RequestId, ResourceId, SessionId,
+    AccountId, AuditEntryId, DecisionId, EmergencyId, IdEntropy, PatientId, RequestId, ResourceId,
+    SessionId,
 };
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
@@ -96,6 +97,7 @@ impl Viewer {
 #[derive(Debug, Clone)]
 struct PlanNote {
     consent: Option<(proviso_core::id::ConsentId, proviso_core::id::ConsentVersionId)>,
+    emergency: Option<EmergencyId>,
     policy_version: String,
     categories: CategorySet,
     basis: ReasonCode,
@@ -241,6 +243,7 @@ impl Trail {
         self.made = Some(Box::new(plan.clone()));
         self.plan = Some(PlanNote {
             consent: plan.consent.clone(),
+            emergency: plan.emergency.as_ref().map(|(id, _)| id.clone()),
             policy_version: plan.policy_version.clone(),
             categories: plan.categories,
             basis: plan.basis,
@@ -474,6 +477,7 @@ impl Trail {
             policy_version: self.plan.as_ref().map(|plan| plan.policy_version.clone()),
             decision: Some(decision),
             reasons,
+            emergency: self.plan.as_ref().and_then(|plan| plan.emergency.clone()),
             grant: caller.map(|caller| caller.grant.clone()),
             token: caller.map(|caller| caller.token.clone()),
             session: viewer.map(|viewer| viewer.session.clone()),
@@ -486,6 +490,22 @@ impl Trail {
             record,
         })
     }
+}
+
+/// The second entry of an access under emergency access (design §6): what was done under which
+/// declaration, written in the same commit as the first. `None` for any other entry.
+///
+/// It names the same decision and does not repeat what that was made from.
+pub(crate) fn second_entry(first: &AuditEntry, id: AuditEntryId) -> Option<AuditEntry> {
+    let under_emergency = first.kind == AuditKind::Access && first.emergency.is_some();
+    under_emergency.then(|| AuditEntry {
+        id,
+        kind: AuditKind::Emergency,
+        action: EMERGENCY_USE.to_owned(),
+        digest: None,
+        record: None,
+        ..first.clone()
+    })
 }
 
 /// Whom a person acts for, when the patient in context is somebody else.

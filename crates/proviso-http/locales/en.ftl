@@ -835,3 +835,57 @@ preview-lost = { $count ->
 preview-listed = The list below names the newest { $count }.
 preview-failed = The list cannot be shown right now. You can decide all the same.
 consent-preview = Show me each record first
+emergency-title = Emergency access
+emergency-intro = For one patient whose life or health is in danger and who is not in your care. It is never longer than 60 minutes, and it only lets you read.
+emergency-link = Declare emergency access
+emergency-back = Back to your own patients
+emergency-declare = Declare emergency access
+emergency-told = The patient is told at once. Each record that you open is written to the log twice. Somebody else reviews it within three days.
+emergency-patient = Patient number
+emergency-reason = Why you need it
+emergency-reason-unresponsive = The patient cannot answer
+    .patient = you could not answer
+emergency-reason-life-threat = The patient’s life is in danger
+    .patient = your life was in danger
+emergency-reason-threat-to-others = Other people are in danger
+    .patient = other people were in danger
+emergency-reason-unreachable = The clinician who treats the patient cannot be reached
+    .patient = nobody who treats you could be reached
+emergency-why = What happened, in your own words. The patient can read this.
+emergency-minutes = For how many minutes (1 to 60)
+emergency-password = Your password, again
+emergency-button = Declare and open
+emergency-missing-patient = Enter the number of one patient.
+emergency-missing-reason = Choose one of the reasons.
+emergency-missing-why = Say in your own words what happened, in at most 2,000 characters.
+emergency-missing-minutes = Enter a number of minutes from 1 to 60.
+emergency-missing-password = Enter your password again.
+emergency-wrong-password = This password is not right. Nothing was opened.
+emergency-no-patient = There is no patient with this number. Nothing was opened.
+emergency-open = Emergency access to the records of { $patient }
+emergency-until = It ends on { $time }.
+emergency-app = { $app }, at { $uri }
+emergency-end = End it now
+operational-emergency = This is emergency access. It ends on { $time }. The app can read and cannot change anything. The patient is told.
+home-emergency-title = Somebody opened your records in an emergency
+home-emergency = { $over ->
+    [yes] { $who } could see your records from { $from } to { $until }, because { $reason }.
+   *[no] { $who } can see your records since { $from }, because { $reason }. This ends on { $until }.
+}
+home-emergency-words = They wrote: “{ $why }”
+home-emergency-review = Somebody else checks if this was right. You see each record that was opened in your activity.
+activity-emergency = { $action ->
+    [declare] { $outcome ->
+        [success] { $who } opened your records in an emergency.
+       *[other] { $who } tried to open your records in an emergency. It was stopped.
+    }
+    [end] { $outcome ->
+        [success] Emergency access to your records was ended. { $who } did this.
+       *[other] { $who } tried to end emergency access to your records.
+    }
+    [review] { $outcome ->
+        [success] It was checked if the emergency access to your records was right. { $who } did this.
+       *[other] { $who } tried to check an emergency access to your records. It was stopped.
+    }
+   *[other] Your health organization looked at emergency access to your records.
+}

@@ -834,3 +834,57 @@ preview-lost = { $count ->
 preview-listed = La lista de abajo nombra los { $count } más nuevos.
 preview-failed = La lista no se puede mostrar ahora mismo. Puede decidir igualmente.
 consent-preview = Mostrarme antes cada dato
+emergency-title = Acceso de emergencia
+emergency-intro = Para un solo paciente cuya vida o salud está en peligro y que no está a su cargo. Nunca dura más de 60 minutos y solo permite leer.
+emergency-link = Declarar acceso de emergencia
+emergency-back = Volver a sus propios pacientes
+emergency-declare = Declarar acceso de emergencia
+emergency-told = Se avisa al paciente en el momento. Cada dato que usted abre se escribe dos veces en el registro. Otra persona lo revisa en tres días.
+emergency-patient = Número de paciente
+emergency-reason = Por qué lo necesita
+emergency-reason-unresponsive = El paciente no puede responder
+    .patient = usted no podía responder
+emergency-reason-life-threat = La vida del paciente está en peligro
+    .patient = su vida estaba en peligro
+emergency-reason-threat-to-others = Otras personas están en peligro
+    .patient = otras personas estaban en peligro
+emergency-reason-unreachable = No se puede localizar al profesional que trata al paciente
+    .patient = no se pudo localizar a nadie que lo trata
+emergency-why = Qué pasó, con sus propias palabras. El paciente puede leerlo.
+emergency-minutes = Durante cuántos minutos (de 1 a 60)
+emergency-password = Su contraseña, otra vez
+emergency-button = Declarar y abrir
+emergency-missing-patient = Escriba el número de un paciente.
+emergency-missing-reason = Elija uno de los motivos.
+emergency-missing-why = Diga con sus propias palabras qué pasó, en 2000 caracteres como máximo.
+emergency-missing-minutes = Escriba un número de minutos de 1 a 60.
+emergency-missing-password = Escriba otra vez su contraseña.
+emergency-wrong-password = La contraseña no es correcta. No se abrió nada.
+emergency-no-patient = No hay ningún paciente con este número. No se abrió nada.
+emergency-open = Acceso de emergencia a los datos de { $patient }
+emergency-until = Termina el { $time }.
+emergency-app = { $app }, en { $uri }
+emergency-end = Terminar ahora
+operational-emergency = Es un acceso de emergencia. Termina el { $time }. La aplicación puede leer y no puede cambiar nada. Se avisa al paciente.
+home-emergency-title = Alguien abrió sus datos en una emergencia
+home-emergency = { $over ->
+    [yes] { $who } pudo ver sus datos desde { $from } hasta { $until }, porque { $reason }.
+   *[no] { $who } puede ver sus datos desde { $from }, porque { $reason }. Termina el { $until }.
+}
+home-emergency-words = Escribió: «{ $why }»
+home-emergency-review = Otra persona comprueba si estuvo bien. En su actividad ve cada dato que se abrió.
+activity-emergency = { $action ->
+    [declare] { $outcome ->
+        [success] Sus datos se abrieron en una emergencia. Lo hizo { $who }.
+       *[other] Se intentó abrir sus datos en una emergencia. Se impidió. Fue { $who }.
+    }
+    [end] { $outcome ->
+        [success] Terminó el acceso de emergencia a sus datos. Lo hizo { $who }.
+       *[other] Se intentó terminar el acceso de emergencia a sus datos. Fue { $who }.
+    }
+    [review] { $outcome ->
+        [success] Se comprobó si el acceso de emergencia a sus datos estuvo bien. Lo hizo { $who }.
+       *[other] Se intentó comprobar un acceso de emergencia a sus datos. Se impidió. Fue { $who }.
+    }
+   *[other] Su organización de salud consultó el acceso de emergencia a sus datos.
+}

@@ -107,6 +107,8 @@ pub(crate) struct LaunchPage {
     problems: Vec<Problem>,
     apps: Vec<AppChoice>,
     patients: Vec<Choice>,
+    /// Where emergencies are declared, for those who may.
+    emergency: Option<&'static str>,
 }
 
 impl LaunchPage {
@@ -115,6 +117,7 @@ impl LaunchPage {
         apps: &[LaunchableApp],
         patients: &[LaunchablePatient],
         chosen: &LaunchChoice,
+        emergency: Option<&'static str>,
         problems: Vec<Problem>,
     ) -> Self {
         let t = visit.texts();
@@ -131,6 +134,7 @@ impl LaunchPage {
             problems,
             apps: apps.collect(),
             patients: patients.collect(),
+            emergency,
             frame: visit.frame(t.say("launch-title"), Section::Launch),
         }
     }
@@ -248,7 +252,9 @@ async fn answer(
         apps.iter().flat_map(|app| &app.launch_uris).map(String::as_str),
     );
     let problems_shown = in_words(visit, problems);
-    let view = LaunchPage::new(visit, &apps, &patients, chosen, problems_shown);
+    let may = !state.app.emergency_reasons(&member.signed_in.account).is_empty();
+    let emergency = may.then_some("/emergency");
+    let view = LaunchPage::new(visit, &apps, &patients, chosen, emergency, problems_shown);
     page(status_of(problems), &view, &targets)
 }
 
@@ -272,7 +278,7 @@ async fn offers(state: &HttpState, member: &Member) -> Result<Offers, Failure> {
     Ok((offered_apps(state).await?, patients.collect()))
 }
 
-async fn offered_apps(state: &HttpState) -> Result<Vec<LaunchableApp>, Failure> {
+pub(crate) async fn offered_apps(state: &HttpState) -> Result<Vec<LaunchableApp>, Failure> {
     let clients = state.app.clients_offered_to_staff().await?;
     let apps = clients.into_iter().map(|client| LaunchableApp {
         id: client.id.to_string(),
@@ -315,8 +321,14 @@ pub(crate) async fn submit(State(state): State<HttpState>, member: Member, form:
     let Ok(encounter) = visit_in(&form) else {
         return choose_visit(&state, &member, app, &patient, &[WRONG_VISIT]).await;
     };
-    let order =
-        LaunchOrder { client, launch_uri, patient: Some(patient.clone()), encounter, intent: None };
+    let order = LaunchOrder {
+        client,
+        launch_uri,
+        patient: Some(patient.clone()),
+        encounter,
+        intent: None,
+        emergency: None,
+    };
     match state.app.start_launch(&member.signed_in, order, &member.visitor.via).await {
         Ok(Ok(url)) => see_other(&url),
         Ok(Err(LaunchRefusal::Visit)) => {

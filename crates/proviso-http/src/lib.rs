@@ -12,6 +12,7 @@ mod cors;
 mod demo;
 mod discovery;
 mod edge;
+mod emergency;
 mod form;
 mod frame;
 mod health;

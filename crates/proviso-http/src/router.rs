@@ -16,8 +16,8 @@ use crate::problem::Problem;
 use crate::state::HttpState;
 use crate::visitor::Visitor;
 use crate::{
-    access, asset, authorize, cors, demo, discovery, edge, launch, oauth, portal, sign_in, terms,
-    visitor,
+    access, asset, authorize, cors, demo, discovery, edge, emergency, launch, oauth, portal,
+    sign_in, terms, visitor,
 };
 
 /// Addresses and what answers them. The router is built from such lists and from nothing else, so
@@ -94,6 +94,8 @@ fn page_routes() -> Routes {
         ("/portal/activity", get(portal::activity::show)),
         ("/portal/choices", get(portal::filed::show)),
         ("/launch", get(launch::show).post(launch::submit)),
+        ("/emergency", get(emergency::show).post(emergency::declare)),
+        ("/emergency/{emergency}", post(emergency::act)),
     ]
 }
 

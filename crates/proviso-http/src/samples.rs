@@ -180,6 +180,7 @@ pub(crate) fn entry(kind: AuditKind, outcome: AuditOutcome) -> AuditEntry {
         policy_version: None,
         decision: None,
         reasons: Vec::new(),
+        emergency: None,
         grant: None,
         token: None,
         session: None,
@@ -292,6 +293,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
         ("identity", render(&staff::identity(&maria("/oauth/authorize/arq_1")))),
         ("terms", render(&TermsPage::new(&anybody("/terms")))),
         ("launch", render(&staff::launch(&doctor("/launch")))),
+        ("emergency", render(&staff::emergency(&doctor("/emergency")))),
         (
             "launch_visit",
             render(&staff::launch_visit(&doctor("/launch"), &staff::visits(), vec![])),
@@ -344,7 +346,14 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
     let t = language.texts();
     let sentences =
         entries.iter().map(|e| crate::portal::sentence::sentence(t, e, &names)).collect();
-    let facts = HomeFacts { apps: 1, people: 1, proxies: 0, filed: Some(1), latest: sentences };
+    let facts = HomeFacts {
+        apps: 1,
+        people: 1,
+        proxies: 0,
+        filed: Some(1),
+        emergencies: staff::emergency_lines(language),
+        latest: sentences,
+    };
     let people = [person(Standing::Own), person(Standing::Proxy)];
     let page = Entries { newest_first: entries, next: Some("next".to_owned()), continued: true };
     let apps = [("glucose-coach".to_owned(), "Glucose Coach".to_owned())];

@@ -2,6 +2,8 @@
 
 use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::consent::ConsentVersion;
+use proviso_core::emergency::Emergency;
+use proviso_core::emergency::review::Review;
 use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetRecord};
 use proviso_core::resource_type::ResourceType;
@@ -163,6 +165,12 @@ pub enum Op {
         /// What must be in force before.
         expect: PoliciesInForce,
     },
+    /// Appends a version of an emergency access: its declaration, or its early end. Versions are
+    /// never changed or removed.
+    PutEmergencyVersion(Emergency),
+    /// Appends a version of a review, of an emergency that is there: its opening, or a verdict by
+    /// another person than the one who declared it. Versions are never changed or removed.
+    PutReviewVersion(Review),
     /// Saves a new key.
     PutKey(SealedKey),
     /// Stops a key from signing; it must exist and not be retired.
@@ -223,6 +231,7 @@ impl Op {
             | Self::PutRelationship(_)
             | Self::PutObjection(_)
             | Self::PutPoliciesInForce { .. }
+            | Self::PutEmergencyVersion(_)
             | Self::PutSetting { .. }
             | Self::PutLabels { .. } => true,
             Self::PutSession(_)
@@ -239,6 +248,7 @@ impl Op {
             | Self::RotateRefreshToken { .. }
             | Self::ProposePolicySet(_)
             | Self::DecidePolicySet(_)
+            | Self::PutReviewVersion(_)
             | Self::PutKey(_)
             | Self::RetireKey { .. }
             | Self::AppendAudit(_)

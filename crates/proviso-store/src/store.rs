@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use proviso_core::account::{Account, Relationship, Session};
+use proviso_core::emergency::Emergency;
+use proviso_core::emergency::review::Review;
 use proviso_core::id::{
-    AccountId, AuthorizationRequestId, ClientId, ConsentId, GrantId, PatientId, ResourceId,
-    SessionId,
+    AccountId, AuthorizationRequestId, ClientId, ConsentId, EmergencyId, GrantId, PatientId,
+    ResourceId, SessionId,
 };
 use proviso_core::label::LabelSetVersion;
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId, PolicySetRecord};
 use proviso_core::resource_type::ResourceType;
+use proviso_core::time::At;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, LaunchTicket, RefreshToken, SealedKey,
     TokenHash,
@@ -272,6 +275,52 @@ impl Store {
     /// Every objection, by patient.
     pub async fn objections(&self) -> Result<Vec<Objection>, ReadError> {
         read!(self, [], |db| db.objections(), |state| state.objections.values().cloned().collect())
+    }
+
+    // -- Emergencies
+
+    /// The latest version of an emergency access.
+    pub async fn emergency(&self, id: &EmergencyId) -> Result<Option<Emergency>, ReadError> {
+        read!(self, [id], |db| db.emergency(&id), |state| state.emergency(id))
+    }
+
+    /// The latest version of every emergency access, by id, which is by time.
+    pub async fn emergencies(&self) -> Result<Vec<Emergency>, ReadError> {
+        read!(self, [], |db| db.emergencies(), |state| state.emergencies(|_| true))
+    }
+
+    /// The latest version of each emergency access whose own end lies after an instant, by id.
+    pub async fn emergencies_after(&self, at: At) -> Result<Vec<Emergency>, ReadError> {
+        read!(self, [], |db| db.emergencies_after(at), |state| state
+            .emergencies(|own| own.declaration.ends_at > at))
+    }
+
+    /// The latest version of each emergency access to a patient's records, by id.
+    pub async fn emergencies_of_patient(
+        &self,
+        patient: &PatientId,
+    ) -> Result<Vec<Emergency>, ReadError> {
+        read!(self, [patient], |db| db.emergencies_of_patient(&patient), |state| state
+            .emergencies(|own| own.declaration.patient == *patient))
+    }
+
+    /// The latest version of each emergency access that an account declared, by id.
+    pub async fn emergencies_of_account(
+        &self,
+        account: &AccountId,
+    ) -> Result<Vec<Emergency>, ReadError> {
+        read!(self, [account], |db| db.emergencies_of_account(&account), |state| state
+            .emergencies(|own| own.declaration.by == *account))
+    }
+
+    /// The latest version of every review, by the id of its emergency.
+    pub async fn reviews(&self) -> Result<Vec<Review>, ReadError> {
+        read!(self, [], |db| db.reviews(), |state| state.reviews())
+    }
+
+    /// Every version of the review of an emergency, oldest first.
+    pub async fn review_versions(&self, id: &EmergencyId) -> Result<Vec<Review>, ReadError> {
+        read!(self, [id], |db| db.review_versions(&id), |state| state.review_versions(id))
     }
 
     // -- Keys and settings

@@ -5,6 +5,7 @@ mod world;
 
 use proptest::prelude::*;
 use proviso_core::category::SensitiveKind;
+use proviso_core::emergency::review::{Review, Verdict};
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::label::{Confidence, Label, LabelSetVersion, Origin};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetRecord};
@@ -15,8 +16,8 @@ use proviso_store::{
     HistoryQuery, Op, Presence, RangeKey, RecordLabels, RecordMethod, RecordVersion, Store,
 };
 use world::{
-    account, at, audit, client, code, consent, end, grant, policy_set, refresh_token, session,
-    stores, ticket, version_id,
+    account, at, audit, client, code, consent, emergency, end, grant, policy_set, refresh_token,
+    reviewed, session, stores, ticket, version_id,
 };
 
 /// A handful of names, so that operations meet one another.
@@ -188,8 +189,25 @@ fn policies() -> impl Strategy<Value = Op> {
     ]
 }
 
+fn emergencies() -> impl Strategy<Value = Op> {
+    let declared = || (name(), name()).prop_map(|(name, by)| emergency(name, by));
+    let verdict = prop::sample::select(Verdict::ALL);
+    prop_oneof![
+        3 => declared().prop_map(Op::PutEmergencyVersion),
+        2 => (declared(), name()).prop_map(|(own, by)| {
+            let by = format!("acc_{by}").parse().unwrap();
+            Op::PutEmergencyVersion(own.end(by, at(2)).unwrap())
+        }),
+        2 => declared().prop_map(|own| Op::PutReviewVersion(Review::open(&own))),
+        2 => (name(), verdict, name()).prop_map(|(name, verdict, by)| {
+            Op::PutReviewVersion(reviewed(name, verdict, by))
+        }),
+    ]
+}
+
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
+        2 => emergencies(),
         2 => (0_u64..8, labels()).prop_map(|(seq, labels)| Op::PutLabels { seq, labels }),
         2 => policies(),
         2 => people(),
@@ -251,6 +269,13 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         store.policy_sets(),
         store.policy_set(&policy_set(1).record.id),
         store.policies_in_force(),
+        store.emergencies(),
+        store.emergencies_after(at(1_800)),
+        store.emergencies_of_patient(&"maria".parse().unwrap()),
+        store.emergencies_of_account(&"acc_a".parse().unwrap()),
+        store.reviews(),
+        store.review_versions(&"emg_a".parse().unwrap()),
+        store.emergency(&"emg_a".parse().unwrap()),
         store.epoch(),
         store.latest_seq(),
         store.count_records(),

@@ -31,6 +31,8 @@ enum For {
     Patients,
     /// Clinicians and nurses.
     Staff,
+    /// Clinicians who may declare an emergency; none of those who come here may.
+    Privileged,
     /// The browser that began the request to connect.
     OneBrowser,
     /// Apps that say who they are.
@@ -87,6 +89,9 @@ const CONTROL: &[Row] = &[
     row("/portal/choices", Method::GET, For::Patients, 303),
     row("/launch", Method::GET, For::Staff, 303),
     row("/launch", Method::POST, For::Staff, 303),
+    row("/emergency", Method::GET, For::Privileged, 303),
+    row("/emergency", Method::POST, For::Privileged, 303),
+    row("/emergency/{emergency}", Method::POST, For::Privileged, 303),
     row("/demo", Method::GET, For::All, 200),
     row("/demo/launch", Method::GET, For::All, 403),
     row("/demo/chart", Method::GET, For::All, 200),
@@ -275,12 +280,12 @@ async fn nobody_gets_past_the_control_plane() {
         assert_eq!(answer.status, row.nobody, "{what}");
         check_form(&what, row.path, &answer);
         let location = answer.header("location").unwrap_or("");
-        if matches!(row.whom, For::Members | For::Patients | For::Staff) {
+        if matches!(row.whom, For::Members | For::Patients | For::Staff | For::Privileged) {
             assert!(location.starts_with("/login"), "{what}: sent to {location}");
         }
         // A bearer token opens no page.
         let bearer = format!("Bearer {}", sweep.tokens.access());
-        if matches!(row.whom, For::Members | For::Patients | For::Staff) {
+        if matches!(row.whom, For::Members | For::Patients | For::Staff | For::Privileged) {
             let headers = [("authorization", bearer.as_str())];
             let url = sweep.address(row.path);
             let answer = sweep.client.send(row.method.clone(), &url, &headers, "").await.unwrap();
@@ -340,7 +345,10 @@ async fn a_form_that_no_page_of_ours_made_does_nothing() {
     let browser = &sweep.maria;
     let log = sweep.world.log_size().await.unwrap();
     for row in CONTROL.iter().filter(|row| row.method == Method::POST) {
-        let by_form = matches!(row.whom, For::All | For::OneBrowser | For::Patients | For::Staff);
+        let by_form = matches!(
+            row.whom,
+            For::All | For::OneBrowser | For::Patients | For::Staff | For::Privileged
+        );
         if !by_form || matches!(row.path, "/oauth/authorize" | "/oauth/register") {
             continue;
         }
@@ -388,7 +396,7 @@ fn expected_of(row: &Row, username: &str) -> Option<&'static [u16]> {
         For::Staff if username == "drpatel" && row.method == Method::GET => &[200],
         // The form was empty: nothing is started.
         For::Staff if username == "drpatel" => &[422],
-        For::Patients | For::Staff => &[403],
+        For::Patients | For::Staff | For::Privileged => &[403],
         For::OneBrowser => &[400, 403],
         For::All | For::Apps | For::Bearers | For::EnforcementPoints => return None,
     })

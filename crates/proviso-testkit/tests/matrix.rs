@@ -21,9 +21,13 @@ use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, FiledRule, Labels, OrgGround,
     ResourceFacts, plan,
 };
+use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::interaction::Interaction;
-use proviso_core::org::{Mode, OrgPolicy as _, OrgQuestion, purposes_of, staff_rule};
+use proviso_core::org::{
+    EmergencyReason, Mode, OrgPolicy as _, OrgQuestion, Role, emergency_ground, purposes_of,
+    staff_rule,
+};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
 use proviso_core::time::{At, Period};
@@ -105,9 +109,27 @@ fn ground(mode: AccessMode<'_>, account: Option<&AccountId>, client: &ClientId) 
         AccessMode::PreAuthorized => purposes_of(policy, &OrgQuestion::of_service(client.clone())),
         AccessMode::Operational { .. }
         | AccessMode::PatientDirected { .. }
+        | AccessMode::Emergency { .. }
         | AccessMode::OwnRecord { .. } => PurposeSet::EMPTY,
     };
-    OrgGround { version: policy.version().to_owned(), staff, services, filed: FiledRule::default() }
+    let emergency = match (mode, account) {
+        (AccessMode::Emergency { declared: Some(declared) }, Some(account)) => {
+            let who = account.clone();
+            let mut who = OrgQuestion::of_account(who, ActorKind::Clinician, Mode::Operational);
+            if let Some(roles) = &mut who.roles {
+                roles.value = roles.value.with(Role::EmergencyClinician);
+            }
+            Some(emergency_ground(policy, &who, declared, declared.declared_at))
+        }
+        _ => None,
+    };
+    OrgGround {
+        version: policy.version().to_owned(),
+        staff,
+        services,
+        emergency,
+        filed: FiledRule::default(),
+    }
 }
 
 /// One person or service, and one way in which they ask.
@@ -253,6 +275,29 @@ async fn matrix() -> String {
     );
     for person in people::ALL {
         asking_of(person, &related[&account_id(person)]).section(at, &patients, &mut out);
+    }
+    let emergencies = [EmergencyReason::Unresponsive, EmergencyReason::Unreachable].map(|reason| {
+        EmergencyFacts {
+            id: "emg_matrix".parse().unwrap(),
+            by: account_id(&people::DRSTONE),
+            patient: people::MARIA_PATIENT.parse().unwrap(),
+            reason,
+            authenticated_at: at,
+            declared_at: at,
+            ends_at: at.plus_secs(3_600),
+            ended_at: None,
+        }
+    });
+    for declared in &emergencies {
+        let asking = Asking {
+            title: format!("drstone, in an emergency of maria ({})", declared.reason.code()),
+            client: "chart-lens".parse().unwrap(),
+            account: Some(declared.by.clone()),
+            mode: Box::new(move |_| AccessMode::Emergency { declared: Some(declared) }),
+            scopes: Some(scopes("user/*.cruds")),
+            in_context: true,
+        };
+        asking.section(at, &patients, &mut out);
     }
     let service = Asking {
         title: "quality-study, a service".to_owned(),

@@ -340,6 +340,7 @@ async fn the_visits_of_a_launch_are_those_of_the_upstream_that_staff_may_see() {
         patient: Some("a".parse().unwrap()),
         encounter: Some(visit.parse().unwrap()),
         intent: None,
+        emergency: None,
     };
     for (visit, refused) in [
         ("a-new", None),

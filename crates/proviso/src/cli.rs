@@ -60,6 +60,12 @@ pub enum Command {
     /// Each look is written to the audit log, where the patient sees it.
     #[command(subcommand)]
     Consent(ConsentCommand),
+    /// Look at emergency access (break-glass) and decide its reviews.
+    ///
+    /// Each look is written to the audit log, where the patient sees it. A review is decided by
+    /// another person than the one who declared the emergency.
+    #[command(subcommand)]
+    Emergency(EmergencyCommand),
     /// Look after signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -327,6 +333,87 @@ pub struct WhatIfArgs {
     #[arg(long)]
     pub all: bool,
     /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to do with emergency access.
+#[derive(Debug, Subcommand)]
+pub enum EmergencyCommand {
+    /// List emergencies whose review waits, the newest first.
+    List(EmergencyListArgs),
+    /// Show one emergency with every version of its review.
+    Show(EmergencyShowArgs),
+    /// Decide the review of an emergency that is over.
+    Review(EmergencyReviewArgs),
+    /// End an emergency that is in force, at once.
+    End(EmergencyEndArgs),
+}
+
+/// Arguments of `emergency list`.
+#[derive(Debug, Args)]
+pub struct EmergencyListArgs {
+    #[command(flatten)]
+    /// Where they were declared.
+    pub installation: Installation,
+    /// List those whose review is decided as well.
+    #[arg(long)]
+    pub all: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `emergency show`.
+#[derive(Debug, Args)]
+pub struct EmergencyShowArgs {
+    /// The emergency, such as `emg_0199...`.
+    #[arg(value_name = "EMERGENCY")]
+    pub emergency: String,
+    #[command(flatten)]
+    /// Where it was declared.
+    pub installation: Installation,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `emergency review`.
+#[derive(Debug, Args)]
+pub struct EmergencyReviewArgs {
+    /// The emergency, such as `emg_0199...`.
+    #[arg(value_name = "EMERGENCY")]
+    pub emergency: String,
+    #[command(flatten)]
+    /// Where it was declared.
+    pub installation: Installation,
+    /// What is found: `justified`, `not-justified` or `follow-up`.
+    #[arg(long, value_name = "VERDICT")]
+    pub verdict: String,
+    /// Why, in words.
+    #[arg(long, value_name = "TEXT")]
+    pub note: String,
+    /// Whose verdict it is: the username of a privacy officer.
+    #[arg(long, value_name = "USERNAME")]
+    pub by: String,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `emergency end`.
+#[derive(Debug, Args)]
+pub struct EmergencyEndArgs {
+    /// The emergency, such as `emg_0199...`.
+    #[arg(value_name = "EMERGENCY")]
+    pub emergency: String,
+    #[command(flatten)]
+    /// Where it was declared.
+    pub installation: Installation,
+    /// Who ends it: the username of a privacy officer.
+    #[arg(long, value_name = "USERNAME")]
+    pub by: String,
+    /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
 }

@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::choices::{self, Question, VersionRow};
+use crate::emergencies;
 
 const SOCKET_FILE: &str = "control.sock";
 /// LIMIT: an order is a few words.
@@ -47,6 +48,8 @@ pub enum Order {
     Choices(Question),
     /// Who could see what, one page, in the words of the HTTP endpoint.
     Simulate(serde_json::Value),
+    /// A look at emergencies, or a verdict on one.
+    Emergencies(emergencies::Order),
 }
 
 /// What came of it.
@@ -61,6 +64,8 @@ pub enum Outcome {
     Choices(Vec<VersionRow>),
     /// Who could see what.
     Simulated(Box<Simulated>),
+    /// The emergencies asked for.
+    Emergencies(Vec<emergencies::Row>),
     /// It was not done; why.
     Failed(String),
 }
@@ -127,6 +132,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Choices(question)) => match choices::look(app, &question).await {
                 Ok(rows) => Outcome::Choices(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Emergencies(order)) => match emergencies::carry_out(app, &order).await {
+                Ok(rows) => Outcome::Emergencies(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Err(_) => Outcome::Failed("no such order".to_owned()),

@@ -7,6 +7,7 @@ pub mod config;
 pub mod console;
 pub mod control;
 pub mod demo;
+pub mod emergencies;
 pub mod housekeeping;
 pub mod import;
 pub mod installation;

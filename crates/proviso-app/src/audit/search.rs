@@ -119,7 +119,7 @@ impl ActivityQuery {
     fn told(&self, entry: AuditEntry) -> Option<Told> {
         let is_look = matches!(entry.kind, AuditKind::PortalView | AuditKind::NamesShown);
         let own_look = is_look && entry.account == self.without_looks_of;
-        if own_look && self.without_looks_of.is_some() {
+        if own_look && self.without_looks_of.is_some() || entry.is_second_entry() {
             return None;
         }
         let told = match self.reader {

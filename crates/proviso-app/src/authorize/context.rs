@@ -2,6 +2,7 @@
 
 use proviso_core::account::{Account, ActorKind, RelationshipKind};
 use proviso_core::consent::Capacity;
+use proviso_core::emergency::Standing;
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeContext};
@@ -73,6 +74,10 @@ impl App {
         if let Some(patient) = &context.patient {
             // The relationship may have ended since the launch.
             let still = candidates.iter().any(|candidate| candidate.patient == *patient);
+            let still = match context.emergency {
+                Some(_) => self.emergency_stands(&person.account, &context),
+                None => still,
+            };
             return Ok(if still {
                 Settled::Context(context)
             } else {
@@ -128,8 +133,26 @@ impl App {
 
     /// Whether the person may share or open the patient in context now; nobody in context is
     /// nobody's secret.
-    pub(super) fn context_stands(&self, account: &Account, context: &LaunchContext) -> bool {
-        context.patient.as_ref().is_none_or(|patient| self.is_related(account, patient))
+    pub(crate) fn context_stands(&self, account: &Account, context: &LaunchContext) -> bool {
+        match (&context.emergency, &context.patient) {
+            (Some(_), _) => self.emergency_stands(account, context),
+            (None, Some(patient)) => self.is_related(account, patient),
+            (None, None) => true,
+        }
+    }
+
+    /// Whether a context rests on an emergency that this person declared for its patient and that
+    /// is in force now.
+    pub(crate) fn emergency_stands(&self, account: &Account, context: &LaunchContext) -> bool {
+        let (Some(id), Some(patient)) = (&context.emergency, &context.patient) else {
+            return false;
+        };
+        let declared = self.live.emergency(id);
+        declared.is_some_and(|own| {
+            own.declaration.by == account.id
+                && own.declaration.patient == *patient
+                && own.standing(self.now()) == Standing::InForce
+        })
     }
 
     /// Whether the patient is one of those whom the person may share or open now.

@@ -8,6 +8,7 @@ use proviso_core::consent::{
     Capacity, ConsentError, ConsentStatus, ConsentTerms, ConsentVersion, DurationChoice,
     OfflineAccess, Part2Gap, Recipient,
 };
+use proviso_core::emergency::Emergency;
 use proviso_core::id::{AuthorizationRequestId, ConsentId, ConsentVersionId, GrantId, PatientId};
 use proviso_core::scope::{Scope, ScopeContext, compile, requested_categories};
 use proviso_core::time::{At, Period};
@@ -168,7 +169,17 @@ impl App {
             }
             (Answer::ActWithinRole, Access::Operational, _) => {
                 turn = None;
-                self.act_within_role(&request, &client, person, &context)?
+                match context.emergency.as_ref().map(|id| self.live.emergency(id)) {
+                    None => self.act_within_role(&request, &client, person, &context)?,
+                    // It stood a moment ago; one that is not there opens nothing.
+                    Some(None) => {
+                        return self
+                            .fail(request, Some(person), AuthorizeError::AccessDenied, via)
+                            .await
+                            .map(Decided::Step);
+                    }
+                    Some(Some(own)) => self.act_in_emergency(&request, person, &context, &own)?,
+                }
             }
             // The wrong kind of yes is a no.
             _ => {
@@ -357,6 +368,32 @@ impl App {
         Ok(Parts { grant, consent: None, action: "allow" })
     }
 
+    /// For BTG and the one patient, to the end of the declaration at the longest, and only while the
+    /// person stays signed in: there is nobody away whose emergency goes on.
+    fn act_in_emergency(
+        &self,
+        request: &AuthorizationRequest,
+        person: &SignedIn,
+        context: &LaunchContext,
+        emergency: &Emergency,
+    ) -> Result<Parts, Failure> {
+        let asked = &request.requested.scopes;
+        let renewed =
+            asked.iter().any(|scope| matches!(scope, Scope::OnlineAccess | Scope::OfflineAccess));
+        let granted = settle_scopes(asked.clone(), context, person, OfflineAccess::Refused);
+        let renewal = if renewed {
+            Renewal::WhileSignedIn { session: person.session.id.clone() }
+        } else {
+            Renewal::None
+        };
+        let declaration = &emergency.declaration;
+        let mut grant = self.grant_for(request, person, context, granted, renewal)?;
+        grant.basis = GrantBasis::Emergency { emergency: declaration.id.clone() };
+        grant.purpose = PurposeOfUse::BreakGlass;
+        grant.expires_at = Some(declaration.ends_at);
+        Ok(Parts { grant, consent: None, action: "allow" })
+    }
+
     /// A grant for operational access; sharing changes what differs.
     pub(super) fn grant_for(
         &self,
@@ -433,6 +470,7 @@ impl App {
         entry.session = Some(person.session.id.clone());
         entry.purpose = Some(grant.purpose);
         entry.grant = Some(grant.id.clone());
+        entry.emergency = grant.emergency().cloned();
         if let Some(hash) = request.requested.launch {
             batch.push(Op::ConsumeLaunchTicket { hash, at });
         }

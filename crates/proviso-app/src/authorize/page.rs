@@ -9,6 +9,7 @@ use proviso_core::consent::{Capacity, OfflineAccess};
 use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::id::{AuthorizationRequestId, PatientId, ResourceId};
 use proviso_core::scope::{Permissions, Scope, requested_categories};
+use proviso_core::time::At;
 use proviso_oauth::record::{AuthorizationRequest, Client, LaunchContext};
 use proviso_oauth::token::scope_text;
 
@@ -69,6 +70,8 @@ pub struct OperationalModel {
     pub patient_name: Option<String>,
     /// The visit in context.
     pub encounter: Option<ResourceId>,
+    /// Until when the emergency lasts under which the app would act, if it would.
+    pub emergency_until: Option<At>,
     /// Kinds of record the app may look at, within the person's role.
     pub view: CategorySet,
     /// Kinds of record the app may change.
@@ -123,13 +126,20 @@ impl App {
                 })))
             }
             (Access::PatientDirected | Access::Operational, patient) => {
+                let emergency = context.emergency.and_then(|id| self.live.emergency(&id));
+                // An emergency opens records to be read.
+                let write = match &emergency {
+                    Some(_) => CategorySet::EMPTY,
+                    None => categories_with(scopes, |p| p.create || p.update || p.delete),
+                };
                 Ok(Step::Operational(Box::new(OperationalModel {
                     returns_to,
+                    emergency_until: emergency.map(|own| own.declaration.ends_at),
                     patient,
                     patient_name,
                     encounter: context.encounter,
                     view: categories_with(scopes, |p| p.read || p.search),
-                    write: categories_with(scopes, |p| p.create || p.update || p.delete),
+                    write,
                     scope_text: scope_text(scopes),
                     request: request.id,
                     client,

@@ -43,6 +43,7 @@ impl App {
                 && grant.is_live(at)
                 && grant.context.patient == context.patient
                 && asked.is_within(&grant.scopes)
+                && grant.emergency() == context.emergency.as_ref()
                 && grant.consent().is_some() == (access == Access::PatientDirected);
             if fits && self.check_basis(&grant, at).is_ok() {
                 earlier = Some(grant);

@@ -45,6 +45,7 @@ fn account(name: &str, kind: ActorKind, patient: Option<&str>) -> Account {
         username: name.to_owned(),
         display_name: name.to_owned(),
         kind,
+        roles: proviso_core::org::RoleSet::EMPTY,
         fhir_user: patient.map(|id| (ResourceType::PATIENT, id.parse().unwrap())),
         password_hash: None,
         language: None,
@@ -585,7 +586,9 @@ async fn the_epoch_counts_what_can_change_a_decision() {
     world.stop("maria", &caller).await.unwrap();
     assert!(shared < world.app.live().epoch());
     let reloaded =
-        Live::load(world.app.store(), &world.app.keys, &world.app.settings().filed).await.unwrap();
+        Live::load(world.app.store(), &world.app.keys, &world.app.settings().filed, world.app.now())
+            .await
+            .unwrap();
     assert_eq!(reloaded.epoch(), world.app.live().epoch());
 }
 

@@ -83,7 +83,9 @@ impl App {
         };
         let purpose = Coding::new(PURPOSE_SYSTEM, request.purpose.code());
         let action = match request.mode {
-            RecordedMode::Operational { .. } | RecordedMode::OwnRecord { .. } => "access",
+            RecordedMode::Operational { .. }
+            | RecordedMode::Emergency { .. }
+            | RecordedMode::OwnRecord { .. } => "access",
             RecordedMode::PatientDirected { .. } | RecordedMode::PreAuthorized => "disclose",
         };
         let settings = Arc::clone(&self.settings.filed);

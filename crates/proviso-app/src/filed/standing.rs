@@ -79,7 +79,9 @@ impl App {
         match request.mode {
             // The app that a person chose by name, for that person.
             RecordedMode::PatientDirected { .. } | RecordedMode::OwnRecord { .. } => {}
-            RecordedMode::Operational { .. } => self.add_staff(request, &mut who).await,
+            RecordedMode::Operational { .. } | RecordedMode::Emergency { .. } => {
+                self.add_staff(request, &mut who).await;
+            }
             // For which organisation a service works, its registration does not say.
             RecordedMode::PreAuthorized => {
                 who.unresolved.extend([WhoKind::Organization, WhoKind::Device, WhoKind::Group]);

@@ -76,6 +76,7 @@ mod tests {
             username: "one".to_owned(),
             display_name: "One".to_owned(),
             kind: ActorKind::Clinician,
+            roles: proviso_core::org::RoleSet::EMPTY,
             fhir_user: fhir_user.map(|id| (ResourceType::PATIENT, id.parse().unwrap())),
             password_hash: None,
             language: None,

@@ -5,12 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
-use proviso_core::account::ActorKind;
+use proviso_core::account::{Account, ActorKind};
 use proviso_core::category::PurposeSet;
 use proviso_core::decision::{Effect, FiledRule, OrgGround};
+use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
-use proviso_core::org::{Mode, OrgAnswer, OrgPolicy, OrgQuestion, purposes_of, staff_rule};
+use proviso_core::org::{
+    EmergencyReason, FactSource, Mode, OrgAnswer, OrgPolicy, OrgQuestion, Provenance, RoleSet,
+    Sourced, emergency_ground, purposes_of, staff_rule,
+};
+use proviso_core::time::At;
 use proviso_store::{ReadError, Store};
 use quick_cache::sync::Cache;
 use serde::Serialize;
@@ -83,17 +88,47 @@ struct Sets {
     shadow: Option<Shadow>,
     /// What the live set comes to for those who asked before.
     grounds: Cache<GroundKey, Arc<OrgGround>>,
+    /// What it says of emergencies that were asked about before.
+    emergencies: Cache<EmergencyKey, Arc<OrgGround>>,
 }
 
 /// LIMIT: so many askers are remembered; each is a few hundred bytes.
 const MAX_GROUNDS: usize = 10_000;
 
+/// A person as policies know them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Staff {
+    account: AccountId,
+    kind: ActorKind,
+    roles: RoleSet,
+}
+
+impl Staff {
+    fn of(account: &Account) -> Self {
+        Self { account: account.id.clone(), kind: account.kind, roles: account.all_roles() }
+    }
+
+    fn question(&self) -> OrgQuestion {
+        let roles = Sourced { value: self.roles, provenance: Provenance::now(FactSource::Account) };
+        let own = OrgQuestion::of_account(self.account.clone(), self.kind, Mode::Operational);
+        OrgQuestion { roles: Some(roles), ..own }
+    }
+}
+
 /// For whom a set is asked what it comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum GroundKey {
-    Staff(AccountId, ActorKind),
+    Staff(Staff),
     Service(ClientId),
     Patient,
+}
+
+/// For which emergency a set is asked: everything of it that a policy is told, the reason, the age
+/// in minutes and whether there was a step-up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct EmergencyKey {
+    staff: Staff,
+    asked: (EmergencyReason, u8, bool),
 }
 
 impl Sets {
@@ -102,24 +137,43 @@ impl Sets {
             return known;
         }
         let policy = &*self.live;
-        let staff = match &key {
-            GroundKey::Staff(account, kind) => {
-                let who = OrgQuestion::of_account(account.clone(), *kind, Mode::Operational);
-                staff_rule(policy, &who)
-            }
-            GroundKey::Service(_) | GroundKey::Patient => None,
+        let mut ground = OrgGround {
+            version: policy.version().to_string(),
+            staff: None,
+            services: PurposeSet::EMPTY,
+            emergency: None,
+            // What consents on file mean is the operator's to say, and added where it is asked for.
+            filed: FiledRule::default(),
         };
-        let services = match &key {
+        match &key {
+            GroundKey::Staff(staff) => ground.staff = staff_rule(policy, &staff.question()),
             GroundKey::Service(client) => {
-                purposes_of(policy, &OrgQuestion::of_service(client.clone()))
+                ground.services = purposes_of(policy, &OrgQuestion::of_service(client.clone()));
             }
-            GroundKey::Staff(..) | GroundKey::Patient => PurposeSet::EMPTY,
-        };
-        // What consents on file mean is the operator's to say, and added where it is asked for.
-        let filed = FiledRule::default();
-        let ground = OrgGround { version: policy.version().to_string(), staff, services, filed };
+            GroundKey::Patient => {}
+        }
         let ground = Arc::new(ground);
         self.grounds.insert(key, Arc::clone(&ground));
+        ground
+    }
+
+    /// The same for an emergency: what is asked is made of the declaration and the instant, and the
+    /// answer changes with nothing else.
+    fn emergency_ground(&self, staff: Staff, facts: &EmergencyFacts, at: At) -> Arc<OrgGround> {
+        let asked = (facts.reason, facts.minutes(at), facts.stepped_up());
+        let key = EmergencyKey { staff, asked };
+        if let Some(known) = self.emergencies.get(&key) {
+            return known;
+        }
+        let policy = &*self.live;
+        let ground = Arc::new(OrgGround {
+            version: policy.version().to_string(),
+            staff: None,
+            services: PurposeSet::EMPTY,
+            emergency: Some(emergency_ground(policy, &key.staff.question(), facts, at)),
+            filed: FiledRule::default(),
+        });
+        self.emergencies.insert(key, Arc::clone(&ground));
         ground
     }
 }
@@ -161,8 +215,18 @@ impl Policies {
     }
 
     /// What the live set comes to for a member of staff.
-    pub(crate) fn ground_of_staff(&self, account: &AccountId, kind: ActorKind) -> Arc<OrgGround> {
-        self.sets.load().ground(GroundKey::Staff(account.clone(), kind))
+    pub(crate) fn ground_of_staff(&self, account: &Account) -> Arc<OrgGround> {
+        self.sets.load().ground(GroundKey::Staff(Staff::of(account)))
+    }
+
+    /// What the live set says of an emergency that a member of staff declared.
+    pub(crate) fn ground_of_emergency(
+        &self,
+        account: &Account,
+        facts: &EmergencyFacts,
+        at: At,
+    ) -> Arc<OrgGround> {
+        self.sets.load().emergency_ground(Staff::of(account), facts, at)
     }
 
     /// What the live set comes to for a service.
@@ -216,7 +280,13 @@ impl Sets {
                 Some(Shadow::new(set))
             }
         };
-        Ok(Self { now, live, shadow, grounds: Cache::new(MAX_GROUNDS) })
+        Ok(Self {
+            now,
+            live,
+            shadow,
+            grounds: Cache::new(MAX_GROUNDS),
+            emergencies: Cache::new(MAX_GROUNDS),
+        })
     }
 }
 

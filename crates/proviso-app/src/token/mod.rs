@@ -229,7 +229,9 @@ impl App {
     fn access_end(&self, client: &Client, grant: &Grant, at: At) -> At {
         let longest = match grant.basis {
             GrantBasis::PreAuthorized => SERVICE_ACCESS_SECS_MAX,
-            GrantBasis::Consent { .. } | GrantBasis::Operational => ACCESS_SECS_MAX,
+            GrantBasis::Consent { .. } | GrantBasis::Operational | GrantBasis::Emergency { .. } => {
+                ACCESS_SECS_MAX
+            }
         };
         let own = i64::from(client.lifetimes.access_secs);
         let end = at.plus_secs(own.min(self.settings.access_token_ttl_secs).clamp(1, longest));
@@ -285,6 +287,7 @@ pub(crate) fn describe(entry: &mut AuditEntry, grant: &Grant) {
     entry.account.clone_from(&grant.account);
     entry.grant = Some(grant.id.clone());
     entry.purpose = Some(grant.purpose);
+    entry.emergency = grant.emergency().cloned();
     entry.patients = grant.context.patient.iter().cloned().collect();
 }
 

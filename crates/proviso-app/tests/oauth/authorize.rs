@@ -310,6 +310,7 @@ async fn an_ehr_launch_carries_its_context_once_to_its_app_and_person() {
         patient: Some("maria".parse().unwrap()),
         encounter: Some("enc-1".parse().unwrap()),
         intent: Some("reconcile-medications".to_owned()),
+        emergency: None,
     };
     world.visits.0.lock().unwrap().push(("maria", "enc-1"));
     let foreign = LaunchOrder { patient: Some("ming".parse().unwrap()), ..order.clone() };
@@ -365,6 +366,7 @@ fn order(patient: Option<&str>, visit: Option<&str>) -> LaunchOrder {
         patient: patient.map(|id| id.parse().unwrap()),
         encounter: visit.map(|id| id.parse().unwrap()),
         intent: None,
+        emergency: None,
     }
 }
 
@@ -463,6 +465,7 @@ async fn a_launch_without_a_patient_lets_staff_pick_one_and_keeps_its_context() 
         patient: None,
         encounter: None,
         intent: Some("look-up".to_owned()),
+        emergency: None,
     };
     let url = world.app.start_launch(person, order, &via()).await.unwrap().unwrap();
     let launch: &'static str = query_of(&url).text("launch").unwrap().to_owned().leak();

@@ -72,6 +72,7 @@ fn account(name: &str, kind: ActorKind, fhir_user: Option<&str>, password: &str)
         username: name.to_owned(),
         display_name: name.to_uppercase(),
         kind,
+        roles: proviso_core::org::RoleSet::EMPTY,
         fhir_user: fhir_user.map(|reference| {
             let (resource_type, id) = reference.split_once('/').unwrap();
             (resource_type.parse().unwrap(), id.parse().unwrap())

@@ -81,8 +81,11 @@ impl Told {
             // have been hidden ones.
             // What was asked about is one record, hidden ones among them.
             AuditKind::Import | AuditKind::Administration | AuditKind::Evaluation => return None,
+            // What was looked at is in the entry of the access itself, as far as it may be known.
+            AuditKind::Emergency if entry.is_second_entry() => return None,
             AuditKind::SignIn
             | AuditKind::SignOut
+            | AuditKind::Emergency
             | AuditKind::Authorization
             | AuditKind::Token
             | AuditKind::TokenRevocation

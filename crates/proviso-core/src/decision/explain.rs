@@ -177,6 +177,9 @@ const fn depends_on_record(step: &Step) -> bool {
         | Check::PurposeNamed
         | Check::RoleHasClinicalData
         | Check::RelationshipInForce
+        | Check::EmergencyInForce
+        | Check::EmergencyStepUp
+        | Check::EmergencyRuleLets
         | Check::ConsentNamesParties
         | Check::ConsentInForce => false,
         // No scope for the type is a fact about the token; a scope whose filter or patient did not

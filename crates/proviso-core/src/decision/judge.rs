@@ -150,7 +150,9 @@ impl AccessPlan {
         // portal's own pages change no records at all.
         let by_service = self.basis == ReasonCode::PreAuthorized;
         let portal = matches!(self.basis, ReasonCode::OwnRecord | ReasonCode::ProxyInForce);
+        // An emergency opens records to be read; who treats the patient afterwards writes as such.
         let writable = !portal
+            && self.emergency.is_none()
             && !GOVERNANCE_TYPES.contains(&resource_type)
             && (by_service || !is_directory(resource_type));
         writable.then_some(needed)
@@ -336,5 +338,11 @@ impl AccessPlan {
             record: facts.labels,
             named: self.sensitive,
         });
+        if let Some((_, rule)) = &self.emergency {
+            // Refuses nothing that was not refused before; says which policies let this record out.
+            trace.check(Check::EmergencyRuleLets, None, || {
+                Detail::Policies(rule.let_in_by(facts.labels))
+            });
+        }
     }
 }

@@ -60,10 +60,11 @@ proptest! {
             Mode::Operational { kind, objections, .. } => {
                 Mode::Operational { kind, relationships: Vec::new(), objections }
             }
+            Mode::Emergency { .. } => Mode::Emergency { declared: None },
             own @ (Mode::Own { .. } | Mode::PreAuthorized) => own,
         };
         match &bare.mode {
-            Mode::Directed { .. } | Mode::Operational { .. } => {}
+            Mode::Directed { .. } | Mode::Operational { .. } | Mode::Emergency { .. } => {}
             Mode::Own { .. } | Mode::PreAuthorized => bare.scopes = Some(Vec::new()),
         }
         prop_assert!(!bare.permits());
@@ -186,6 +187,8 @@ proptest! {
             prop_assert_eq!(decision.reasons.len(), 1);
             let plan = world.plan().unwrap();
             prop_assert_eq!(plan.consent.is_some(), matches!(world.mode, Mode::Directed { .. }));
+            let in_emergency = matches!(world.mode, Mode::Emergency { .. });
+            prop_assert_eq!(plan.emergency.is_some(), in_emergency);
             prop_assert!(plan.offers(&world.interaction, world.facts.resource_type));
         }
     }
@@ -258,6 +261,38 @@ proptest! {
         if let Mode::Directed { consent, .. } = &mut absent.mode {
             *consent = None;
             prop_assert_eq!(expired.permits(), absent.permits());
+        }
+    }
+
+    /// An emergency is over at its end, and nothing that somebody ended comes back.
+    #[test]
+    fn an_emergency_that_is_over_never_permits(world in any_world(), ended in any::<bool>()) {
+        let mut over = world.clone();
+        if let Mode::Emergency { declared: Some(declared) } = &mut over.mode {
+            if ended {
+                declared.ended_at = Some(declared.declared_at);
+            } else {
+                declared.ends_at = world.at;
+            }
+            prop_assert!(!over.permits());
+        }
+    }
+
+    /// Emergency access stands in for consent and relationship, never for scope: what no scope of
+    /// the token reaches stays closed.
+    #[test]
+    fn an_emergency_never_widens_a_scope(world in any_world(), scopes in any_world()) {
+        let mut narrower = world.clone();
+        if matches!(world.mode, Mode::Emergency { .. }) {
+            narrower.scopes = Some(Vec::new());
+            prop_assert!(!narrower.permits());
+            narrower.scopes = scopes.scopes;
+            if narrower.permits() {
+                let kind = world.facts.resource_type;
+                let mut own = narrower.scopes.iter().flatten().filter_map(Scope::as_resource);
+                let reached = own.any(|scope| scope.reaches_type(kind));
+                prop_assert!(reached);
+            }
         }
     }
 

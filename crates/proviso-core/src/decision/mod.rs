@@ -26,14 +26,17 @@ pub use filed::{
     FiledAnswer, FiledAnswers, FiledAtHand, FiledDirective, FiledRequest, FiledRule, FiledVersion,
     hear,
 };
-pub use org_rules::OrgGround;
+pub use org_rules::{EmergencyGround, EmergencyRule, OrgGround};
 pub use plan::plan;
 pub use trace::{Check, Detail, Layer, Step};
 
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use crate::consent::ConsentFacts;
-use crate::id::{AccountId, ClientId, ConsentId, ConsentVersionId, PatientId, ResourceId};
+use crate::emergency::EmergencyFacts;
+use crate::id::{
+    AccountId, ClientId, ConsentId, ConsentVersionId, EmergencyId, PatientId, ResourceId,
+};
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{ResourceScope, Scope, ScopeFilter};
@@ -116,6 +119,13 @@ pub enum AccessMode<'a> {
         /// Patients who object to operational access, with the categories they object to.
         objections: &'a [(PatientId, CategorySet)],
     },
+    /// Staff who declared an emergency for one patient. It stands in for the relationship to the
+    /// patient and for what the patient chose, as far as the organisation's policy says, and for
+    /// nothing else: scopes hold.
+    Emergency {
+        /// What was declared, as it stands now; `None` when there is no such declaration.
+        declared: Option<&'a EmergencyFacts>,
+    },
     /// A service with pre-authorized system scopes.
     PreAuthorized,
 }
@@ -181,6 +191,9 @@ pub struct AccessPlan {
     pub lacking: Option<ReasonCode>,
     /// The organisation rule set, by name and version.
     pub policy_version: String,
+    /// The emergency it rests on, with how far the organisation's policy lets it reach.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub emergency: Option<(EmergencyId, EmergencyRule)>,
 }
 
 /// Permit or deny, as the enforcement point sees it.
@@ -224,6 +237,8 @@ impl Decision {
     }
 }
 
+#[cfg(test)]
+mod emergency_tests;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

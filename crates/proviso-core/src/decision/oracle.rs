@@ -53,7 +53,7 @@ fn interaction_exists(world: &World) -> bool {
     !letters.is_empty()
         && (!writes
             || match world.mode {
-                Mode::Own { .. } => false,
+                Mode::Own { .. } | Mode::Emergency { .. } => false,
                 Mode::PreAuthorized => !governance,
                 Mode::Directed { .. } | Mode::Operational { .. } => !governance && !directory,
             })
@@ -73,6 +73,9 @@ fn about(world: &World) -> Option<&BTreeSet<PatientId>> {
 fn context(world: &World) -> Option<&PatientId> {
     match &world.mode {
         Mode::Own { patient, .. } => Some(world.context.as_ref().unwrap_or(patient)),
+        Mode::Emergency { declared } => {
+            world.context.as_ref().or(declared.as_ref().map(|own| &own.patient))
+        }
         Mode::Directed { .. } | Mode::Operational { .. } | Mode::PreAuthorized => {
             world.context.as_ref()
         }
@@ -114,6 +117,7 @@ fn scope_allows(world: &World) -> bool {
             Mode::Directed { consent: None, .. }
             | Mode::Own { .. }
             | Mode::Operational { .. }
+            | Mode::Emergency { .. }
             | Mode::PreAuthorized => true,
         };
         // The same class must be in both, else nothing is left of either.
@@ -131,6 +135,7 @@ fn scope_allows(world: &World) -> bool {
             Mode::Directed { consent: None, .. }
             | Mode::Own { .. }
             | Mode::Operational { .. }
+            | Mode::Emergency { .. }
             | Mode::PreAuthorized => true,
         };
         by_token && by_consent && one_class
@@ -174,6 +179,9 @@ fn mode_allows(world: &World) -> bool {
         }
         Mode::Operational { kind, relationships, objections } => {
             operational_allows(world, *kind, relationships, objections)
+        }
+        Mode::Emergency { declared } => {
+            declared.as_ref().is_some_and(|own| emergency_allows(world, own))
         }
         Mode::PreAuthorized => {
             ["TREAT", "COC", "HPAYMT", "HOPERAT", "PUBHLTH", "HRESCH"]
@@ -225,6 +233,24 @@ fn kind_allowed(world: &World, allowed: CategorySet) -> bool {
     } else {
         kinds.iter().any(|kind| allowed.contains(*kind))
     }
+}
+
+fn emergency_allows(world: &World, own: &EmergencyFacts) -> bool {
+    let Some(EmergencyGround::Lets(rule)) = &world.policy.emergency else { return false };
+    let hidden: Vec<SensitiveKind> =
+        SensitiveKind::ALL.iter().copied().filter(|kind| !rule.sensitive.contains(*kind)).collect();
+    world.account.as_ref() == Some(&own.by)
+        && own.ended_at.is_none()
+        && world.at >= own.declared_at
+        && world.at < own.ends_at
+        && own.authenticated_at <= own.declared_at
+        && own.declared_at.as_secs() - own.authenticated_at.as_secs() < 300
+        && world.purpose.code() == "BTG"
+        && world.context.as_ref().is_none_or(|context| *context == own.patient)
+        && (directory(world)
+            || only_about(world, |patient| *patient == own.patient)
+                && without(world, &hidden)
+                && filed_allow(world, false))
 }
 
 const HIDDEN_FROM_PROXIES: &[SensitiveKind] =

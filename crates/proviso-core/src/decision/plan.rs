@@ -5,13 +5,14 @@ use alloc::vec::Vec;
 
 use super::trace::{Check, Detail, Trace};
 use super::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, PatientReach,
-    org_rules,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, EmergencyGround, EmergencyRule,
+    FiledRule, PatientReach, org_rules,
 };
 use crate::account::{ActorKind, Relationship, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use crate::consent::{Capacity, ConsentFacts, Recipient, Standing};
-use crate::id::{ConsentId, ConsentVersionId, PatientId};
+use crate::emergency::{EmergencyFacts, Standing as EmergencyStanding};
+use crate::id::{ConsentId, ConsentVersionId, EmergencyId, PatientId};
 use crate::reason::ReasonCode;
 use crate::scope::{ResourceScope, Scope, ScopeContext, ScopeSet};
 use crate::time::{At, Period};
@@ -27,6 +28,7 @@ struct Ground {
     filed: FiledRule,
     basis: ReasonCode,
     lacking: Option<ReasonCode>,
+    emergency: Option<(EmergencyId, EmergencyRule)>,
 }
 
 /// Makes the plan for a request, or denies it as a whole.
@@ -66,6 +68,7 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         AccessMode::Operational { kind, relationships, objections } => {
             operational(request, kind, relationships, objections, trace)
         }
+        AccessMode::Emergency { declared } => emergency(request, declared, trace),
         AccessMode::PreAuthorized => Some(pre_authorized(request, trace)),
     };
     let ground = ground.filter(|_| !trace.refused)?;
@@ -85,6 +88,7 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         basis: ground.basis,
         lacking: ground.lacking,
         policy_version: request.policy.version.clone(),
+        emergency: ground.emergency,
     })
 }
 
@@ -115,6 +119,9 @@ fn patient_in_context<'a>(request: &AccessRequest<'a>) -> Option<&'a PatientId> 
         AccessMode::OwnRecord { patient, .. } => {
             Some(request.patient_in_context.unwrap_or(patient))
         }
+        AccessMode::Emergency { declared } => {
+            request.patient_in_context.or(declared.map(|own| &own.patient))
+        }
         AccessMode::PatientDirected { .. }
         | AccessMode::Operational { .. }
         | AccessMode::PreAuthorized => request.patient_in_context,
@@ -131,6 +138,7 @@ fn usable_scopes(request: &AccessRequest<'_>) -> Result<Option<Vec<ResourceScope
             AccessMode::OwnRecord { .. } => Ok(None),
             AccessMode::PatientDirected { .. }
             | AccessMode::Operational { .. }
+            | AccessMode::Emergency { .. }
             | AccessMode::PreAuthorized => Err(ReasonCode::ScopeMissing),
         };
     };
@@ -142,6 +150,7 @@ fn usable_scopes(request: &AccessRequest<'_>) -> Result<Option<Vec<ResourceScope
         AccessMode::PatientDirected { consent: None, .. }
         | AccessMode::OwnRecord { .. }
         | AccessMode::Operational { .. }
+        | AccessMode::Emergency { .. }
         | AccessMode::PreAuthorized => carried,
     };
     let for_service = matches!(request.mode, AccessMode::PreAuthorized);
@@ -226,6 +235,7 @@ fn patient_directed(
         filed: FiledRule::Restricts,
         basis: ReasonCode::ConsentInForce,
         lacking: Some(ReasonCode::NoConsent),
+        emergency: None,
     }
 }
 
@@ -298,6 +308,7 @@ fn own_record(
         filed,
         basis,
         lacking: None,
+        emergency: None,
     }
 }
 
@@ -383,6 +394,62 @@ fn operational(
         filed: request.policy.filed,
         basis: rule.basis,
         lacking: Some(rule.lacking),
+        emergency: None,
+    })
+}
+
+/// The purposes of emergency access: BTG, by name, and no other.
+const EMERGENCY_PURPOSES: PurposeSet = PurposeSet::EMPTY.with(PurposeOfUse::BreakGlass);
+
+/// 45 CFR 164.312(a)(2)(ii), design §6: replaces what consent and relationship would say, and nothing
+/// of the scopes.
+fn emergency(
+    request: &AccessRequest<'_>,
+    declared: Option<&EmergencyFacts>,
+    trace: &mut Heard<'_, impl Trace>,
+) -> Option<Ground> {
+    let open = declared.is_some_and(|own| {
+        request.account == Some(&own.by) && own.standing(request.at) == EmergencyStanding::InForce
+    });
+    let refused = refused_unless(open, ReasonCode::EmergencyNotOpen);
+    trace.check(Check::EmergencyInForce, refused, || Detail::Emergency(declared.cloned()));
+    let declared = declared?;
+    let refused = refused_unless(declared.stepped_up(), ReasonCode::StepUpNeeded);
+    trace.check(Check::EmergencyStepUp, refused, || Detail::Emergency(Some(declared.clone())));
+    check_purpose(request, EMERGENCY_PURPOSES, trace);
+    check_context(request, &declared.patient, trace);
+    if trace.refused {
+        // What the policy would say of an emergency that is none says nothing.
+        return None;
+    }
+    let rule = match &request.policy.emergency {
+        Some(EmergencyGround::Lets(rule)) => rule,
+        Some(EmergencyGround::Refuses(reasons)) => {
+            for reason in reasons {
+                trace.check(Check::EmergencyRuleLets, Some(*reason), || Detail::Nothing);
+            }
+            return None;
+        }
+        None => {
+            let reason = Some(ReasonCode::FactMissing);
+            trace.check(Check::EmergencyRuleLets, reason, || Detail::Nothing);
+            return None;
+        }
+    };
+    trace.check(Check::EmergencyRuleLets, None, || Detail::Policies(rule.by.clone()));
+    Some(Ground {
+        reach: PatientReach::Only(BTreeSet::from([declared.patient.clone()])),
+        categories: CategorySet::all(),
+        sensitive: rule.sensitive,
+        data_period: Period::ALWAYS,
+        consent: None,
+        objections: Vec::new(),
+        // Asked for BTG: a consent on file that denies that is not overridden, and one that says
+        // nothing of it is not required.
+        filed: FiledRule::Restricts,
+        basis: rule.basis,
+        lacking: Some(ReasonCode::EmergencyNotOpen),
+        emergency: Some((declared.id.clone(), rule.clone())),
     })
 }
 
@@ -398,5 +465,6 @@ fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground
         filed: request.policy.filed,
         basis: ReasonCode::PreAuthorized,
         lacking: None,
+        emergency: None,
     }
 }

@@ -22,6 +22,7 @@ use super::{
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse};
 use crate::consent::{ConsentFacts, NamedConsent};
+use crate::emergency::EmergencyFacts;
 use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
 use crate::interaction::Interaction;
 use crate::mandate::MandateBasis;
@@ -96,6 +97,11 @@ pub enum RecordedMode {
         relationships: Vec<Relationship>,
         /// Objections that have a part in it.
         objections: Vec<(PatientId, CategorySet)>,
+    },
+    /// Staff who declared an emergency.
+    Emergency {
+        /// What was declared, as it stood.
+        declared: Option<EmergencyFacts>,
     },
     /// A service.
     PreAuthorized,
@@ -212,6 +218,7 @@ impl RecordedRequest {
             RecordedMode::PatientDirected { consent, .. } => consent.as_ref(),
             RecordedMode::OwnRecord { .. }
             | RecordedMode::Operational { .. }
+            | RecordedMode::Emergency { .. }
             | RecordedMode::PreAuthorized => None,
         }
     }
@@ -254,6 +261,7 @@ impl RecordedMode {
                 relationships: relationships.to_vec(),
                 objections: objections.to_vec(),
             },
+            AccessMode::Emergency { declared } => Self::Emergency { declared: declared.cloned() },
             AccessMode::PreAuthorized => Self::PreAuthorized,
         }
     }
@@ -270,6 +278,7 @@ impl RecordedMode {
             Self::Operational { kind, relationships, objections } => {
                 AccessMode::Operational { kind: *kind, relationships, objections }
             }
+            Self::Emergency { declared } => AccessMode::Emergency { declared: declared.as_ref() },
             Self::PreAuthorized => AccessMode::PreAuthorized,
         }
     }

@@ -49,6 +49,7 @@ impl Asked {
             AccessMode::Operational { kind, .. } => kind,
             AccessMode::PatientDirected { .. }
             | AccessMode::OwnRecord { .. }
+            | AccessMode::Emergency { .. }
             | AccessMode::PreAuthorized => ActorKind::System,
         };
         plan(&AccessRequest {

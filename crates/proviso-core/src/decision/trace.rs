@@ -12,8 +12,10 @@ use super::{FiledAnswer, Labels};
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use crate::consent::ConsentStatus;
+use crate::emergency::EmergencyFacts;
 use crate::id::{ConsentId, ConsentVersionId, PatientId};
 use crate::interaction::Interaction;
+use crate::org::PolicyName;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::Scope;
@@ -65,6 +67,12 @@ pub enum Check {
     RoleHasClinicalData,
     /// The relationship that the rule asks for is in force.
     RelationshipInForce,
+    /// The person declared an emergency, and it is in force.
+    EmergencyInForce,
+    /// The person proved who they are just before they declared it.
+    EmergencyStepUp,
+    /// The organisation's policy lets somebody in who declared such an emergency.
+    EmergencyRuleLets,
     /// The sharing choice names this app and this person.
     ConsentNamesParties,
     /// The sharing choice is in force.
@@ -96,6 +104,9 @@ impl Check {
         Self::PurposeNamed,
         Self::RoleHasClinicalData,
         Self::RelationshipInForce,
+        Self::EmergencyInForce,
+        Self::EmergencyStepUp,
+        Self::EmergencyRuleLets,
         Self::ConsentNamesParties,
         Self::ConsentInForce,
         Self::EveryPatientReached,
@@ -110,10 +121,15 @@ impl Check {
     pub const fn layer(self) -> Layer {
         match self {
             Self::ScopeCounts | Self::InteractionOffered | Self::ScopeReaches => Layer::Scope,
-            Self::GrantStands | Self::PatientInContext | Self::PersonKnown | Self::ProxyInForce => {
-                Layer::Gate
+            Self::GrantStands
+            | Self::PatientInContext
+            | Self::PersonKnown
+            | Self::ProxyInForce
+            | Self::EmergencyInForce
+            | Self::EmergencyStepUp => Layer::Gate,
+            Self::RoleHasClinicalData | Self::RelationshipInForce | Self::EmergencyRuleLets => {
+                Layer::Organisation
             }
-            Self::RoleHasClinicalData | Self::RelationshipInForce => Layer::Organisation,
             Self::PurposeNamed
             | Self::ConsentNamesParties
             | Self::ConsentInForce
@@ -157,6 +173,10 @@ pub enum Detail {
     Role(ActorKind),
     /// The relationship that is needed.
     Relationship(RelationshipKind),
+    /// What was declared, if anything was.
+    Emergency(Option<EmergencyFacts>),
+    /// The policies that let somebody in, by name.
+    Policies(BTreeSet<PolicyName>),
     /// The version of the sharing choice, how it stands, and when it holds.
     Consent {
         /// The choice.

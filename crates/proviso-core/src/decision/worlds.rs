@@ -11,8 +11,10 @@ use crate::consent::provision::{
     Combination, Dialect, Directive, Fact, Identities, RecordFacts, RequestFacts, Rule, Unreadable,
 };
 use crate::consent::{Capacity, ConsentStatus, ConsentVersion, NamedConsent, Recipient};
+use crate::emergency::STEP_UP_SECS_MAX;
 use crate::interaction::Interaction;
 use crate::mandate::{Mandate, MandateBasis};
+use crate::org::EmergencyReason;
 use crate::scope::ScopeSet;
 
 /// Who signed in, as values.
@@ -38,6 +40,9 @@ pub(crate) enum Mode {
         kind: ActorKind,
         relationships: Vec<Relationship>,
         objections: Vec<(PatientId, CategorySet)>,
+    },
+    Emergency {
+        declared: Option<EmergencyFacts>,
     },
     PreAuthorized,
 }
@@ -81,6 +86,7 @@ impl World {
             Mode::Operational { kind, relationships, objections } => {
                 AccessMode::Operational { kind: *kind, relationships, objections }
             }
+            Mode::Emergency { declared } => AccessMode::Emergency { declared: declared.as_ref() },
             Mode::PreAuthorized => AccessMode::PreAuthorized,
         };
         AccessRequest {
@@ -103,7 +109,10 @@ impl World {
     pub(crate) fn consent(&self) -> Option<&NamedConsent> {
         match &self.mode {
             Mode::Directed { consent, .. } => consent.as_ref(),
-            Mode::Own { .. } | Mode::Operational { .. } | Mode::PreAuthorized => None,
+            Mode::Own { .. }
+            | Mode::Operational { .. }
+            | Mode::Emergency { .. }
+            | Mode::PreAuthorized => None,
         }
     }
 
@@ -342,7 +351,56 @@ fn mode() -> BoxedStrategy<Mode> {
                 Mode::Operational { kind, relationships, objections }
             }
         ),
+        2 => prop_oneof![
+            12 => declaration().prop_map(Some),
+            1 => Just(None),
+        ]
+        .prop_map(|declared| Mode::Emergency { declared }),
         1 => Just(Mode::PreAuthorized),
+    ]
+    .boxed()
+}
+
+/// Declarations around the instants of these worlds: too early, in force, over, ended, stale.
+fn declaration() -> BoxedStrategy<EmergencyFacts> {
+    let reason = proptest::sample::select(EmergencyReason::ALL);
+    let ended = prop_oneof![8 => Just(None), 1 => instant().prop_map(Some)];
+    let proved = prop_oneof![8 => Just(0_i64), 1 => Just(-STEP_UP_SECS_MAX), 1 => Just(1)];
+    (account(), patient(), reason, 0_i64..4, 0_i64..9, ended, proved)
+        .prop_map(|(by, patient, reason, declared, lasts, ended_at, proved)| EmergencyFacts {
+            id: "emg_1".parse().unwrap(),
+            by,
+            patient,
+            reason,
+            authenticated_at: At::from_secs(declared + proved),
+            declared_at: At::from_secs(declared),
+            ends_at: At::from_secs(declared + lasts),
+            ended_at,
+        })
+        .boxed()
+}
+
+/// What a policy may say of an emergency. The names of policies do not matter here.
+fn emergency_ground() -> BoxedStrategy<Option<EmergencyGround>> {
+    let reasons = proptest::sample::subsequence(
+        alloc::vec![ReasonCode::PolicyForbids, ReasonCode::EnvironmentNotAllowed],
+        1..=2,
+    );
+    let name = |text: &str| BTreeSet::from([text.parse().unwrap()]);
+    let lets = sensitive().prop_map(move |sensitive| {
+        let by_kind = sensitive.iter().map(|kind| (kind, name(kind.code()))).collect();
+        EmergencyGround::Lets(EmergencyRule {
+            basis: ReasonCode::EmergencyAccess,
+            sensitive,
+            by: name("emergency"),
+            by_kind,
+            noticed: SensitiveSet::EMPTY,
+        })
+    });
+    prop_oneof![
+        1 => Just(None),
+        1 => reasons.prop_map(|own| Some(EmergencyGround::Refuses(own.into_iter().collect()))),
+        6 => lets.prop_map(Some),
     ]
     .boxed()
 }
@@ -488,6 +546,7 @@ fn mend(world: &mut World, mended: &[bool]) {
         Mode::Directed { .. } => ("user/*.cruds", PurposeOfUse::PatientRequest),
         Mode::Own { .. } => ("", PurposeOfUse::PatientRequest),
         Mode::Operational { .. } => ("user/*.cruds", PurposeOfUse::Treatment),
+        Mode::Emergency { .. } => ("user/*.cruds", PurposeOfUse::BreakGlass),
         Mode::PreAuthorized => ("system/*.cruds", PurposeOfUse::Treatment),
     };
     if part() {
@@ -537,7 +596,21 @@ fn mend(world: &mut World, mended: &[bool]) {
                 *patient = "p1".parse().unwrap();
             }
         }
-        Mode::Directed { consent: None, .. } | Mode::PreAuthorized => {}
+        Mode::Emergency { declared: Some(declared) } => {
+            if part() {
+                declared.by = "acc_a1".parse().unwrap();
+                declared.patient = "p1".parse().unwrap();
+            }
+            if part() {
+                declared.declared_at = At::from_secs(0);
+                declared.authenticated_at = At::from_secs(0);
+                declared.ends_at = At::from_secs(8);
+                declared.ended_at = None;
+            }
+        }
+        Mode::Directed { consent: None, .. }
+        | Mode::Emergency { declared: None }
+        | Mode::PreAuthorized => {}
     }
 }
 
@@ -550,26 +623,27 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
     let mended = proptest::collection::vec(proptest::bool::weighted(0.85), 12);
     let raw = (
         (instant(), client(), account, mode(), token),
-        (context, purpose(), interaction(), facts(), matching),
+        (context, purpose(), interaction(), facts(), matching, emergency_ground()),
     )
         .prop_map(
             |(
                 (at, client, account, mode, scopes),
-                (context, purpose, interaction, facts, matching),
+                (context, purpose, interaction, facts, matching, emergency),
             )| World {
                 at,
                 client,
                 account,
                 scopes: match mode {
                     Mode::Own { .. } => None,
-                    Mode::Directed { .. } | Mode::Operational { .. } | Mode::PreAuthorized => {
-                        scopes
-                    }
+                    Mode::Directed { .. }
+                    | Mode::Operational { .. }
+                    | Mode::Emergency { .. }
+                    | Mode::PreAuthorized => scopes,
                 },
                 mode,
                 context,
                 purpose,
-                policy: OrgGround::fixed(ActorKind::System),
+                policy: OrgGround { emergency, ..OrgGround::fixed(ActorKind::System) },
                 interaction,
                 facts,
                 matching: matching
@@ -584,6 +658,8 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
             mend(&mut world, &mended);
             if let Mode::Operational { kind, .. } = &world.mode {
                 world.policy = OrgGround { filed: world.policy.filed, ..OrgGround::fixed(*kind) };
+            } else if !matches!(world.mode, Mode::Emergency { .. }) {
+                world.policy.emergency = None;
             }
             world
         })

@@ -13,7 +13,7 @@ mod rules_one;
 mod words;
 
 pub use answer::{Advice, Obligation, OrgAnswer, OrgPolicy};
-pub use compiled::{purposes_of, staff_rule};
+pub use compiled::{emergency_ground, purposes_of, staff_rule};
 pub use key::OrgKey;
 pub use question::{
     Department, Emergency, Environment, MAX_EMERGENCY_MINUTES, OrgQuestion, OrgResource,

@@ -310,6 +310,7 @@ fn operational_request(model: &OperationalModel) -> OperationalRequest {
         app: app_facts(&model.client, &model.returns_to),
         patient_name: model.patient_name.clone(),
         encounter: model.encounter.as_ref().map(ToString::to_string),
+        emergency_until: model.emergency_until,
         view: model.view,
         write: model.write,
         scope_text: model.scope_text.clone(),

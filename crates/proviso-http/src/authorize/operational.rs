@@ -3,6 +3,7 @@
 
 use askama::Template;
 use proviso_core::category::CategorySet;
+use proviso_core::time::At;
 
 use super::consent::{AppFacts, who_asks};
 use crate::frame::{Fact, Frame, Section, Visit};
@@ -13,6 +14,8 @@ pub(crate) struct OperationalRequest {
     pub(crate) app: AppFacts,
     pub(crate) patient_name: Option<String>,
     pub(crate) encounter: Option<String>,
+    /// Until when the emergency lasts under which the app would act.
+    pub(crate) emergency_until: Option<At>,
     pub(crate) view: CategorySet,
     pub(crate) write: CategorySet,
     pub(crate) scope_text: String,
@@ -28,6 +31,7 @@ pub(crate) struct OperationalPage {
     intro: String,
     patient: Option<String>,
     encounter: Option<String>,
+    emergency: Option<String>,
     who: Vec<Fact>,
     may: Vec<String>,
     rules: String,
@@ -65,6 +69,9 @@ impl OperationalPage {
                 .clone()
                 .or_else(|| records.then(|| t.say("operational-no-patient"))),
             encounter: request.encounter.clone(),
+            emergency: request
+                .emergency_until
+                .map(|until| t.with("operational-emergency", &[("time", &t.moment(until))])),
             who: who_asks(t, &request.app),
             may,
             rules: t.with("operational-rules", &[("organization", &visit.organization)]),

@@ -5,7 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use proviso_app::consent::SharingChoice;
-use proviso_core::consent::{Recipient, Standing};
+use proviso_core::consent::{Capacity, Recipient, Standing};
+use proviso_core::emergency::{Emergency, Stage, Standing as EmergencyStanding};
+use proviso_core::time::At;
 
 use super::activity::{Filter, feed, names};
 use super::people::acting_for;
@@ -41,6 +43,7 @@ pub(crate) struct HomePage {
     people: Vec<Choice>,
     nobody: bool,
     cards: Vec<Card>,
+    emergencies: Vec<String>,
 }
 
 /// What the page says about the patient's records.
@@ -54,6 +57,8 @@ pub(crate) struct HomeFacts {
     pub(crate) proxies: u64,
     /// How many consents on file are in use; `None` for those who may not know.
     pub(crate) filed: Option<u64>,
+    /// Emergency access to the records, the newest first, in sentences.
+    pub(crate) emergencies: Vec<String>,
     /// The latest sentences of the activity list.
     pub(crate) latest: Vec<String>,
 }
@@ -72,6 +77,7 @@ impl HomePage {
             .map_or(("", Menu::HomeOnly), |person| (person.name.as_str(), person.menu));
         let mut cards = Vec::new();
         let mut acting = None;
+        let mut emergencies = Vec::new();
         let staff = menu == Menu::Launch;
         let nobody = chosen.is_none() && !staff;
         let choices = people.iter().map(|person| Choice {
@@ -83,6 +89,7 @@ impl HomePage {
         });
         let choices = choices.collect();
         if let Some((person, facts)) = chosen {
+            emergencies = facts.emergencies;
             acting = person.acting_for().map(|whom| Acting {
                 title: t.with("home-acting", &[("name", whom)]),
                 text: t.with("home-acting-what", &[("name", whom)]),
@@ -140,7 +147,14 @@ impl HomePage {
             });
         }
         let title = t.with("home-title", &[("name", name)]);
-        Self { frame: visit.frame(title, Section::Home), acting, people: choices, nobody, cards }
+        Self {
+            frame: visit.frame(title, Section::Home),
+            acting,
+            people: choices,
+            nobody,
+            cards,
+            emergencies,
+        }
     }
 }
 
@@ -209,8 +223,72 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
         apps: count(apps.len()),
         people: count(people.len()),
         proxies: count(proxies.len()),
+        emergencies: emergencies(state, patient_visit).await?,
         latest: latest(t, feed.newest_first.iter().map(|entry| sentence(t, entry, &names))),
     })
+}
+
+/// For so long after it ended, emergency access stands on the first page; it stays in the activity
+/// list.
+const EMERGENCY_DAYS: i64 = 30;
+
+/// Who opened the records in an emergency, when, why and until when. Why in their own words is for
+/// the patient alone: those who act for them might learn from it what they may not know.
+async fn emergencies(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+) -> Result<Vec<String>, Response> {
+    let visit = patient_visit.visit();
+    let t = visit.texts();
+    let now = state.app.now();
+    let all = state
+        .app
+        .emergencies_of_patient(&patient_visit.person.patient)
+        .await
+        .map_err(|error| failed(visit, &error))?;
+    let recent =
+        all.into_iter().filter(|own| now < own.declaration.ends_at.plus_days(EMERGENCY_DAYS));
+    let reader = patient_visit.capacity();
+    let line = |own: Emergency| {
+        let account = state.app.live().account(&own.declaration.by);
+        let who =
+            account.map_or_else(|| own.declaration.by.to_string(), |it| it.display_name.clone());
+        EmergencyLine { own, who }.text(t, now, reader)
+    };
+    Ok(recent.map(line).collect())
+}
+
+/// One emergency and the name of who declared it.
+pub(crate) struct EmergencyLine {
+    pub(crate) own: Emergency,
+    pub(crate) who: String,
+}
+
+impl EmergencyLine {
+    pub(crate) fn text(&self, t: Texts, now: At, reader: Capacity) -> String {
+        let declaration = &self.own.declaration;
+        let reason = t.say(&format!("emergency-reason-{}.patient", declaration.reason.code()));
+        let ended = match &self.own.stage {
+            Stage::Declared => declaration.ends_at,
+            Stage::Ended(ended) => ended.at,
+        };
+        let over = if self.own.standing(now) == EmergencyStanding::InForce { "no" } else { "yes" };
+        let mut text = t.with(
+            "home-emergency",
+            &[
+                ("who", &self.who),
+                ("from", &t.moment(declaration.declared_at)),
+                ("reason", &reason),
+                ("until", &t.moment(ended)),
+                ("over", over),
+            ],
+        );
+        if reader == Capacity::Patient {
+            text.push(' ');
+            text.push_str(&t.with("home-emergency-words", &[("why", declaration.why.as_str())]));
+        }
+        text
+    }
 }
 
 fn count(len: usize) -> u64 {

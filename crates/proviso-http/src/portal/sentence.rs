@@ -47,6 +47,7 @@ impl Names {
                 | AuditKind::SignIn
                 | AuditKind::SignOut
                 | AuditKind::NamesShown
+                | AuditKind::Emergency
         );
         match (&entry.client, &entry.account) {
             (_, Some(account)) if by_person => self.person(t, account),
@@ -73,6 +74,7 @@ fn nobody(t: Texts, entry: &AuditEntry) -> String {
         | AuditKind::Administration
         | AuditKind::Key
         | AuditKind::Consent
+        | AuditKind::Emergency
         | AuditKind::ClientRegistration => "activity-who-server",
         AuditKind::Access
         | AuditKind::SignIn
@@ -228,6 +230,10 @@ pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
         AuditKind::ClientRegistration => t.say("activity-client-registration"),
         AuditKind::PortalView => t.with("activity-portal-view", &by_person),
         AuditKind::NamesShown => names_shown_sentence(t, entry, names, &person),
+        AuditKind::Emergency => t.with(
+            "activity-emergency",
+            &[("who", &person), ("outcome", outcome), ("action", &entry.action)],
+        ),
         AuditKind::Key => t.say("activity-key"),
         AuditKind::Import => t.with("activity-import", &by_person),
         AuditKind::Administration => {
@@ -352,7 +358,10 @@ fn is_news(reason: ReasonCode, outcome: AuditOutcome) -> bool {
     match outcome {
         AuditOutcome::Success => matches!(
             reason,
-            ReasonCode::CareRelationship | ReasonCode::OnShift | ReasonCode::PreAuthorized
+            ReasonCode::CareRelationship
+                | ReasonCode::OnShift
+                | ReasonCode::PreAuthorized
+                | ReasonCode::EmergencyAccess
         ),
         AuditOutcome::Denied | AuditOutcome::Failure | AuditOutcome::Error => true,
     }

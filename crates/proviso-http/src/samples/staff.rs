@@ -8,9 +8,13 @@ use crate::authorize::operational::{OperationalPage, OperationalRequest};
 use crate::authorize::picker::{PickablePatient, PickerPage, PickerState, Relation};
 use crate::demo::chart::{Chart, ChartPage};
 use crate::demo::view::{DemoPage, DemoState, KindAnswer, KindResult, Line};
+use crate::emergency::{EmergencyFacts, EmergencyPage, OpenEmergency, Typed};
 use crate::launch::{
     AppAt, LaunchChoice, LaunchPage, LaunchVisitPage, LaunchableApp, LaunchablePatient, VisitOf,
 };
+use crate::portal::home::EmergencyLine;
+use proviso_core::emergency::{Emergency, Minutes, Terms};
+use proviso_core::org::EmergencyReason;
 
 pub(super) fn picker(visit: &Visit) -> PickerPage {
     let patients = [
@@ -40,6 +44,7 @@ pub(super) fn operational(visit: &Visit) -> OperationalPage {
             },
             patient_name: Some("Maria Alvarez".to_owned()),
             encounter: None,
+            emergency_until: Some(noon()),
             view: CategorySet::EMPTY.with(Category::Laboratory).with(Category::Vitals),
             write: CategorySet::EMPTY,
             scope_text: "launch openid fhirUser user/Observation.rs".to_owned(),
@@ -55,6 +60,7 @@ pub(super) fn identity(visit: &Visit) -> OperationalPage {
             app: glucose_coach(),
             patient_name: None,
             encounter: None,
+            emergency_until: None,
             view: CategorySet::EMPTY,
             write: CategorySet::EMPTY,
             scope_text: "openid fhirUser".to_owned(),
@@ -77,7 +83,53 @@ pub(super) fn launch(visit: &Visit) -> LaunchPage {
         [LaunchablePatient { id: "maria".parse().unwrap(), name: "Maria Alvarez".to_owned() }];
     let problems =
         vec![FieldProblem { href: "#patient", text: visit.texts().say("launch-missing-patient") }];
-    LaunchPage::new(visit, &apps, &patients, &LaunchChoice::default(), problems)
+    let chosen = LaunchChoice::default();
+    LaunchPage::new(visit, &apps, &patients, &chosen, Some("/emergency"), problems)
+}
+
+/// One emergency that is open, and a declaration that was sent back.
+pub(super) fn emergency(visit: &Visit) -> EmergencyPage {
+    let facts = EmergencyFacts {
+        open: vec![OpenEmergency {
+            id: "emg_1".parse().unwrap(),
+            patient_name: "Maria <Alvarez>".to_owned(),
+            until: noon(),
+        }],
+        apps: vec![LaunchableApp {
+            id: "chart-lens".to_owned(),
+            name: "Chart Lens".to_owned(),
+            description: "Draws a patient's chart as one timeline for the clinician.".to_owned(),
+            launch_uris: vec!["http://127.0.0.1:9123/launch".to_owned()],
+        }],
+        reasons: EmergencyReason::ALL.to_vec(),
+    };
+    let typed = Typed {
+        patient: "james".to_owned(),
+        reason: "life-threat".to_owned(),
+        why: "<collapsed> at the bus stop".to_owned(),
+        minutes: Some("61".to_owned()),
+    };
+    let text = visit.texts().say("emergency-missing-minutes");
+    EmergencyPage::new(visit, &facts, &typed, vec![FieldProblem { href: "#minutes", text }])
+}
+
+/// What a patient reads on their first page.
+pub(super) fn emergency_lines(language: Language) -> Vec<String> {
+    let terms = Terms {
+        by: "acc_drstone".parse().unwrap(),
+        patient: "maria".parse().unwrap(),
+        reason: EmergencyReason::Unresponsive,
+        why: "found <unresponsive> at the bus stop".parse().unwrap(),
+        minutes: Minutes::try_from(30).unwrap(),
+        authenticated_at: noon(),
+    };
+    let own = Emergency::declare("emg_1".parse().unwrap(), terms, noon()).unwrap();
+    let line = EmergencyLine { own, who: "Dr. Eli Stone".to_owned() };
+    let t = language.texts();
+    vec![
+        line.text(t, noon(), Capacity::Patient),
+        line.text(t, noon().plus_days(1), Capacity::Proxy),
+    ]
 }
 
 pub(super) fn visits() -> VisitList {

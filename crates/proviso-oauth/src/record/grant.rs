@@ -1,7 +1,9 @@
 //! Codes, grants, refresh tokens, used assertions.
 
 use proviso_core::category::PurposeOfUse;
-use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, ResourceId, SessionId};
+use proviso_core::id::{
+    AccountId, ClientId, ConsentId, EmergencyId, GrantId, ResourceId, SessionId,
+};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::Scope;
 use proviso_core::time::At;
@@ -41,6 +43,11 @@ pub enum GrantBasis {
     },
     /// A staff member's own role and relationship, through an app.
     Operational,
+    /// A staff member's declared emergency, for one patient and a short time.
+    Emergency {
+        /// Which one.
+        emergency: EmergencyId,
+    },
     /// An organisation's agreement with a service.
     PreAuthorized,
 }
@@ -72,6 +79,8 @@ pub enum GrantEndReason {
     CodeReused,
     /// A refresh token that had been replaced was used again (RFC 9700 §4.14.2).
     RefreshTokenReused,
+    /// The emergency that it rested on was ended.
+    EmergencyEnded,
     /// A newer grant took its place.
     Replaced,
     /// An administrator ended it.
@@ -132,7 +141,19 @@ impl Grant {
     pub const fn consent(&self) -> Option<&ConsentId> {
         match &self.basis {
             GrantBasis::Consent { consent } => Some(consent),
-            GrantBasis::Operational | GrantBasis::PreAuthorized => None,
+            GrantBasis::Operational | GrantBasis::Emergency { .. } | GrantBasis::PreAuthorized => {
+                None
+            }
+        }
+    }
+
+    /// The declared emergency it rests on.
+    pub const fn emergency(&self) -> Option<&EmergencyId> {
+        match &self.basis {
+            GrantBasis::Emergency { emergency } => Some(emergency),
+            GrantBasis::Consent { .. } | GrantBasis::Operational | GrantBasis::PreAuthorized => {
+                None
+            }
         }
     }
 }

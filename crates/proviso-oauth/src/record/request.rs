@@ -1,7 +1,8 @@
 //! Launches and authorization requests under way.
 
 use proviso_core::id::{
-    AccountId, AuthorizationRequestId, ClientId, GrantId, PatientId, ResourceId, SessionId,
+    AccountId, AuthorizationRequestId, ClientId, EmergencyId, GrantId, PatientId, ResourceId,
+    SessionId,
 };
 use proviso_core::scope::Scope;
 use proviso_core::time::At;
@@ -33,6 +34,10 @@ pub struct LaunchContext {
     pub intent: Option<String>,
     /// Whether the app must show whose data it is; `None` when the launch did not come from an EHR.
     pub need_patient_banner: Option<bool>,
+    /// The emergency that the person declared for this patient, when the app is started under it;
+    /// asks for access for BTG by name. It is not told to the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<EmergencyId>,
 }
 
 /// What a `launch` parameter stands for: one start of one app from inside the EHR.

@@ -94,6 +94,8 @@ impl State {
             Op::ProposePolicySet(set) => self.propose_policy_set(set)?,
             Op::DecidePolicySet(record) => self.decide_policy_set(record)?,
             Op::PutPoliciesInForce { now, expect } => self.put_policies_in_force(now, &expect)?,
+            Op::PutEmergencyVersion(version) => self.put_emergency_version(version)?,
+            Op::PutReviewVersion(version) => self.put_review_version(version)?,
             Op::PutKey(key) => {
                 require(!self.keys.contains_key(&key.id), Precondition::Exists)?;
                 self.keys.insert(key.id.clone(), key);

@@ -2,6 +2,7 @@
 //! and what unit tests of other crates run on.
 
 mod apply;
+pub(crate) mod emergencies;
 pub(crate) mod policies;
 mod read;
 mod records;
@@ -10,9 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use proviso_core::account::{Account, Relationship, RelationshipKind, Session};
+use proviso_core::emergency::Emergency;
+use proviso_core::emergency::review::Review;
 use proviso_core::id::{
-    AccountId, AuthorizationRequestId, ClientId, ConsentId, ConsentVersionId, GrantId, PatientId,
-    ResourceId, SessionId,
+    AccountId, AuthorizationRequestId, ClientId, ConsentId, ConsentVersionId, EmergencyId, GrantId,
+    PatientId, ResourceId, SessionId,
 };
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::resource_type::ResourceType;
@@ -55,6 +58,8 @@ pub(crate) struct State {
     pub(crate) objections: BTreeMap<PatientId, Objection>,
     pub(crate) policy_sets: BTreeMap<PolicySetId, StoredPolicySet>,
     pub(crate) policies_in_force: PoliciesInForce,
+    pub(crate) emergencies: BTreeMap<EmergencyId, Vec<Emergency>>,
+    pub(crate) reviews: BTreeMap<EmergencyId, Vec<Review>>,
     pub(crate) keys: BTreeMap<String, SealedKey>,
     pub(crate) settings: BTreeMap<String, String>,
     /// All record versions; the one with sequence number `n` is at `n - 1`.

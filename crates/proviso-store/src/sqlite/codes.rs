@@ -75,6 +75,7 @@ codes!(AuditKind, kind_code, kind_from_code, {
     PortalView = "portal-view",
     Evaluation = "evaluation",
     NamesShown = "names-shown",
+    Emergency = "emergency",
     Key = "key",
     Import = "import",
     Administration = "administration",

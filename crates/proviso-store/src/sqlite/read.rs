@@ -41,7 +41,7 @@ pub(crate) struct Reads<'a> {
 
 impl Reads<'_> {
     /// The value of the only row of a query with columns `key, body`, if there is one.
-    fn value<T: DeserializeOwned>(
+    pub(super) fn value<T: DeserializeOwned>(
         &self,
         table: &'static str,
         sql: &str,
@@ -57,7 +57,7 @@ impl Reads<'_> {
     }
 
     /// The values of all rows of a query with columns `key, body`.
-    fn values<T: DeserializeOwned>(
+    pub(super) fn values<T: DeserializeOwned>(
         &self,
         table: &'static str,
         sql: &str,

@@ -29,6 +29,7 @@ const EARLIER: &[&str] = &[
     include_str!("../../tests/fixtures/schema_0002.sql"),
     include_str!("../../tests/fixtures/schema_0003.sql"),
     include_str!("../../tests/fixtures/schema_0004.sql"),
+    include_str!("../../tests/fixtures/schema_0005.sql"),
 ];
 
 #[tokio::test]
@@ -53,6 +54,9 @@ async fn a_database_of_every_earlier_version_opens_with_its_rows() {
         if let Some(id) = shadow {
             assert!(store.policy_set(&id).await.unwrap().unwrap().record.is_approved());
         }
+        let declared = store.emergency(&"emg_one".parse().unwrap()).await.unwrap();
+        assert_eq!(declared.is_some(), number >= 5, "fixture {number}");
+        assert_eq!(store.reviews().await.unwrap().len(), usize::from(number >= 5));
     }
 }
 
@@ -111,6 +115,21 @@ fn every_table_is_strict_and_names_its_tenant() {
             .exists([&table])
             .unwrap();
         assert!(named || table == "tenant" || table == "schema_version", "`{table}`");
+    }
+}
+
+#[tokio::test]
+async fn what_was_declared_and_reviewed_cannot_be_changed_even_with_sql() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("emergencies.db");
+    Connection::open(&path).unwrap().execute_batch(EARLIER.last().unwrap()).unwrap();
+    let db = Connection::open(&path).unwrap();
+    for table in ["emergency_version", "emergency_review_version"] {
+        for statement in [format!("UPDATE {table} SET number = 2"), format!("DELETE FROM {table}")]
+        {
+            let refused = db.execute_batch(&statement).unwrap_err().to_string();
+            assert!(refused.contains("append-only"), "{refused}");
+        }
     }
 }
 

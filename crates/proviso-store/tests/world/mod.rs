@@ -13,7 +13,10 @@ use proviso_core::category::{Category, CategorySet, PurposeOfUse, PurposeSet, Se
 use proviso_core::consent::{
     Capacity, ConsentStatus, ConsentVersion, DurationChoice, OfflineAccess, Recipient,
 };
+use proviso_core::emergency::review::{Finding, Review, Verdict};
+use proviso_core::emergency::{Emergency, Minutes, Terms};
 use proviso_core::id::{AuditEntryId, ConsentVersionId, TenantId};
+use proviso_core::org::EmergencyReason;
 use proviso_core::org::lifecycle::{PolicySetId, PolicySetRecord};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
@@ -69,6 +72,7 @@ pub fn account(name: &str) -> Account {
         username: name.to_owned(),
         display_name: format!("{name} Somebody"),
         kind: ActorKind::Patient,
+        roles: proviso_core::org::RoleSet::EMPTY,
         fhir_user: Some((ResourceType::PATIENT, "maria".parse().unwrap())),
         password_hash: Some("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
         language: Some("en".to_owned()),
@@ -258,4 +262,33 @@ pub fn policy_set(number: u8) -> StoredPolicySet {
     let (id, by) = (PolicySetId::from_digest(&[number; 32]), "acc_a".parse().unwrap());
     let record = PolicySetRecord::propose(id, format!("set {number}"), by, at(1));
     StoredPolicySet { record, documents: format!("documents of set {number}") }
+}
+
+/// An emergency for `maria` that an account declared at instant 0 for half an hour.
+pub fn emergency(name: &str, by: &str) -> Emergency {
+    let terms = Terms {
+        by: format!("acc_{by}").parse().unwrap(),
+        patient: "maria".parse().unwrap(),
+        reason: EmergencyReason::Unresponsive,
+        why: "found in the street".parse().unwrap(),
+        minutes: Minutes::try_from(30).unwrap(),
+        authenticated_at: at(0),
+    };
+    Emergency::declare(format!("emg_{name}").parse().unwrap(), terms, at(0)).unwrap()
+}
+
+/// What a reviewer finds after it is over.
+pub fn finding(verdict: Verdict, by: &str) -> Finding {
+    Finding {
+        verdict,
+        note: "looked at the entries".parse().unwrap(),
+        by: format!("acc_{by}").parse().unwrap(),
+        at: at(3_600),
+    }
+}
+
+/// The review of [`emergency`] with a verdict.
+pub fn reviewed(name: &str, verdict: Verdict, by: &str) -> Review {
+    let emergency = emergency(name, "nobody");
+    Review::open(&emergency).decide(&emergency, finding(verdict, by)).unwrap()
 }

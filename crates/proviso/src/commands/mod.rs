@@ -5,6 +5,7 @@ pub mod consent;
 pub mod decide;
 pub mod demo;
 pub mod doctor;
+pub mod emergency;
 pub mod keys;
 pub mod labels;
 pub mod policy;

@@ -148,6 +148,7 @@ fn account(person: &Person, hash: String, at: At) -> anyhow::Result<Account> {
         username: person.username.to_owned(),
         display_name: person.display_name.to_owned(),
         kind: person.kind,
+        roles: person.roles,
         fhir_user,
         password_hash: Some(hash),
         language: None,

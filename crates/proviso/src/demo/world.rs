@@ -8,6 +8,7 @@ pub const PASSWORD: &str = "proviso-demo";
 pub mod people {
     use jiff::civil::{Date, date};
     use proviso_core::account::ActorKind;
+    use proviso_core::org::{Role, RoleSet};
 
     /// One person with an account.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub mod people {
         pub display_name: &'static str,
         /// What kind of actor they are.
         pub kind: ActorKind,
+        /// The roles that they have beside those of their kind.
+        pub roles: RoleSet,
         /// The FHIR resource that is them: type and id.
         pub fhir_user: Option<(&'static str, &'static str)>,
         /// One line for the banner.
@@ -45,9 +48,10 @@ pub mod people {
     pub const GRACE_UNTIL: Date = date(2027, 7, 1);
 
     macro_rules! people {
-        ($($(#[$doc:meta])* $name:ident = $username:literal, $display:literal, $kind:ident, $fhir:expr, $about:literal;)+) => {
+        ($($(#[$doc:meta])* $name:ident = $username:literal, $display:literal, $kind:ident $(+ $role:ident)?, $fhir:expr, $about:literal;)+) => {
             $($(#[$doc])* pub const $name: Person = Person {
                 username: $username, display_name: $display, kind: ActorKind::$kind,
+                roles: RoleSet::EMPTY$(.with(Role::$role))?,
                 fhir_user: $fhir, about: $about,
             };)+
             /// Everybody, in the order of the banner.
@@ -78,8 +82,8 @@ pub mod people {
         NURSERUIZ = "nurseruiz", "Nurse Tomas Ruiz", Nurse, Some(("Practitioner", "nurseruiz")),
             "day shift in cardiology (James)";
         /// Dr. Stone.
-        DRSTONE = "drstone", "Dr. Eli Stone", Clinician, Some(("Practitioner", "drstone")),
-            "emergency physician, treats nobody here at the moment";
+        DRSTONE = "drstone", "Dr. Eli Stone", Clinician + EmergencyClinician, Some(("Practitioner", "drstone")),
+            "emergency physician, treats nobody here, may declare an emergency";
         /// Priya.
         PRIYA = "priya", "Priya Nair", PrivacyOfficer, None, "privacy officer";
         /// The administrator.

@@ -32,6 +32,7 @@ fn account(name: &str, kind: ActorKind) -> Account {
         username: name.to_owned(),
         display_name: name.to_owned(),
         kind,
+        roles: proviso_core::org::RoleSet::EMPTY,
         fhir_user: None,
         password_hash: None,
         language: None,

@@ -45,6 +45,9 @@ fn mend(plan: &mut AccessPlan, facts: &mut ResourceFacts, step: &Step) {
         | Check::PurposeNamed
         | Check::RoleHasClinicalData
         | Check::RelationshipInForce
+        | Check::EmergencyInForce
+        | Check::EmergencyStepUp
+        | Check::EmergencyRuleLets
         | Check::ConsentNamesParties
         | Check::ConsentInForce => panic!("{:?} is a check of the request", step.check),
     }

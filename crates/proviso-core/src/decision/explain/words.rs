@@ -71,6 +71,11 @@ impl Check {
             Self::PurposeNamed => "The purpose of use is one of those named.",
             Self::RoleHasClinicalData => "The role may see clinical data.",
             Self::RelationshipInForce => "The relationship that the rule asks for is in force.",
+            Self::EmergencyInForce => "The person declared an emergency, and it is in force.",
+            Self::EmergencyStepUp => "The person proved who they are just before declaring it.",
+            Self::EmergencyRuleLets => {
+                "The organization's rule for emergencies lets this person in."
+            }
             Self::ConsentNamesParties => "The sharing choice names this app and this person.",
             Self::ConsentInForce => "The sharing choice is in force.",
             Self::EveryPatientReached => "Every patient named on the record is within reach.",
@@ -94,6 +99,11 @@ impl Check {
             Self::PurposeNamed => "La finalidad es una de las nombradas.",
             Self::RoleHasClinicalData => "El rol puede ver datos clínicos.",
             Self::RelationshipInForce => "La relación que pide la regla está vigente.",
+            Self::EmergencyInForce => "La persona declaró una emergencia y está vigente.",
+            Self::EmergencyStepUp => "La persona demostró quién es justo antes de declararla.",
+            Self::EmergencyRuleLets => {
+                "La regla de la organización para emergencias da acceso a esta persona."
+            }
             Self::ConsentNamesParties => {
                 "La decisión de compartir nombra esta aplicación y esta persona."
             }
@@ -119,6 +129,11 @@ impl Check {
             Self::PurposeNamed => "the purpose of use were one of those named",
             Self::RoleHasClinicalData => "the role had a rule for clinical data",
             Self::RelationshipInForce => "the relationship that the rule asks for were in force",
+            Self::EmergencyInForce => "the person had declared an emergency that is in force",
+            Self::EmergencyStepUp => {
+                "the person had proved who they are just before declaring the emergency"
+            }
+            Self::EmergencyRuleLets => "the organization's rule for emergencies let this person in",
             Self::ConsentNamesParties => "a sharing choice named this app and this person",
             Self::ConsentInForce => "the sharing choice were in force",
             Self::EveryPatientReached => "every patient named on the record were within reach",
@@ -142,6 +157,13 @@ impl Check {
             Self::PurposeNamed => "la finalidad fuera una de las nombradas",
             Self::RoleHasClinicalData => "el rol tuviera una regla para datos clínicos",
             Self::RelationshipInForce => "la relación que pide la regla estuviera vigente",
+            Self::EmergencyInForce => "la persona hubiera declarado una emergencia vigente",
+            Self::EmergencyStepUp => {
+                "la persona hubiera demostrado quién es justo antes de declarar la emergencia"
+            }
+            Self::EmergencyRuleLets => {
+                "la regla de la organización para emergencias diera acceso a esta persona"
+            }
             Self::ConsentNamesParties => {
                 "una decisión de compartir nombrara esta aplicación y esta persona"
             }

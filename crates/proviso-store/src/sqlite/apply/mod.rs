@@ -1,6 +1,7 @@
 //! What each operation does to the tables.
 
 mod choices;
+mod emergencies;
 mod grants;
 mod people;
 mod policies;
@@ -77,6 +78,8 @@ impl Tx<'_> {
             Op::ProposePolicySet(set) => self.propose_policy_set(set),
             Op::DecidePolicySet(record) => self.decide_policy_set(record),
             Op::PutPoliciesInForce { now, expect } => self.put_policies_in_force(now, expect),
+            Op::PutEmergencyVersion(version) => self.put_emergency_version(version),
+            Op::PutReviewVersion(version) => self.put_review_version(version),
             Op::PutKey(key) => self.put_key(key),
             Op::RetireKey { id, at, publish_until } => self.retire_key(id, *at, *publish_until),
             Op::PutSetting { key, value, expect } => self.put_setting(key, value, expect),

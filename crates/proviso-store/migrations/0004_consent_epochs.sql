@@ -1,4 +1,4 @@
--- Migration 6: which commit wrote each version of a consent.
+-- Migration 4: which commit wrote each version of a consent.
 --
 -- A snapshot of what is held in memory stands for an epoch; at start it is brought up to date by
 -- the versions that were written later. Versions from before this migration have epoch 0: no
