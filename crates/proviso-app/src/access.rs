@@ -11,9 +11,11 @@ use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
+    standings_among,
 };
 use proviso_core::delegation::{Delegate, DelegationLink, judge};
 use proviso_core::id::{AccountId, ClientId, PatientId};
+use proviso_core::org::Environment;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
@@ -22,6 +24,7 @@ use proviso_oauth::record::{ClientStatus, GrantBasis};
 use crate::App;
 use crate::caller::Caller;
 use crate::live::{GrantFacts, Live};
+use crate::policy::StaffAsking;
 
 /// The name under which the portal itself asks.
 const PORTAL: &str = "portal";
@@ -191,7 +194,10 @@ fn asked<T>(
         },
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
-    let policy = ground_of(app, mode, grant.account.as_ref(), &caller.client);
+    let asking = AskedBy::of_caller(app, caller, account.as_deref(), at);
+    let policy = ground_of(app, mode, &asking);
+    let everyone = objections_for(app, &policy, mode, caller.purpose);
+    let mode = with_objections(mode, everyone.as_deref());
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -230,7 +236,9 @@ fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
             | ActorKind::SupportAgent),
         ) => AccessMode::Operational { kind, relationships: &[], objections: &[] },
     };
-    let policy = ground_of(app, mode, caller.account.as_ref(), &caller.client);
+    let account = caller.account.as_ref().and_then(|id| app.live.account(id));
+    let asking = AskedBy::of_caller(app, caller, account.as_deref(), at);
+    let policy = ground_of(app, mode, &asking);
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -279,20 +287,41 @@ fn chain_stands(
     judge(&version.patient, &links, at).is_ok()
 }
 
+/// Who asks the organisation's policy, from where and when.
+pub(crate) struct AskedBy<'a> {
+    /// The person, if any.
+    pub(crate) account: Option<&'a Account>,
+    /// The app.
+    pub(crate) client: &'a ClientId,
+    /// From where.
+    pub(crate) environment: Environment,
+    /// When.
+    pub(crate) at: At,
+}
+
+impl<'a> AskedBy<'a> {
+    fn of_caller(app: &App, caller: &'a Caller, account: Option<&'a Account>, at: At) -> Self {
+        let environment = app.environment(caller.network, at);
+        Self { account, client: &caller.client, environment, at }
+    }
+}
+
 /// What the organisation's policy in force comes to for a way of asking, and what the operator
 /// decided that consents on file mean for it.
-pub(crate) fn ground_of(
-    app: &App,
-    mode: AccessMode<'_>,
-    account: Option<&AccountId>,
-    client: &ClientId,
-) -> Arc<OrgGround> {
-    let (ground, filed) = match (mode, account) {
-        (AccessMode::Operational { kind, .. }, Some(account)) => {
-            (app.policies.ground_of_staff(account, kind), app.settings.filed.staff)
+pub(crate) fn ground_of(app: &App, mode: AccessMode<'_>, asking: &AskedBy<'_>) -> Arc<OrgGround> {
+    let (ground, filed) = match (mode, asking.account) {
+        (AccessMode::Operational { kind, relationships, .. }, Some(account)) => {
+            let staff = StaffAsking {
+                account: account.id.clone(),
+                kind,
+                roles: account.all_roles(),
+                environment: asking.environment.clone(),
+                ways: standings_among(&account.id, relationships, asking.at),
+            };
+            (app.policies.ground_of_staff(staff), app.settings.filed.staff)
         }
         (AccessMode::PreAuthorized, _) => {
-            (app.policies.ground_of_service(client), app.settings.filed.services)
+            (app.policies.ground_of_service(asking.client), app.settings.filed.services)
         }
         // Staff access without a person has no rule; the patients' own way needs none.
         (AccessMode::Operational { .. }, None)
@@ -304,6 +333,36 @@ pub(crate) fn ground_of(
         return ground;
     }
     Arc::new(OrgGround { filed, ..OrgGround::clone(&ground) })
+}
+
+/// The objections of all patients, where somebody can reach patients to whom they are not related.
+pub(crate) fn objections_for(
+    app: &App,
+    policy: &OrgGround,
+    mode: AccessMode<'_>,
+    purpose: PurposeOfUse,
+) -> Option<Vec<(PatientId, CategorySet)>> {
+    let staff = matches!(mode, AccessMode::Operational { .. });
+    (staff && policy.reaches_strangers(purpose)).then(|| app.live.objections())
+}
+
+/// A way of asking with the objections of all patients in the place of those of some.
+pub(crate) fn with_objections<'a>(
+    mode: AccessMode<'a>,
+    everyone: Option<&'a [(PatientId, CategorySet)]>,
+) -> AccessMode<'a> {
+    match (mode, everyone) {
+        (AccessMode::Operational { kind, relationships, .. }, Some(objections)) => {
+            AccessMode::Operational { kind, relationships, objections }
+        }
+        (
+            AccessMode::Operational { .. }
+            | AccessMode::PatientDirected { .. }
+            | AccessMode::OwnRecord { .. }
+            | AccessMode::PreAuthorized,
+            _,
+        ) => mode,
+    }
 }
 
 fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {

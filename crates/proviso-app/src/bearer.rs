@@ -83,6 +83,7 @@ impl App {
             consent: grant.consent().cloned(),
             purpose: grant.purpose,
             fhir_user: grant.fhir_user.clone(),
+            network: None,
             expires_at: At::from_secs(claims.exp),
             grant: grant.id.clone(),
         })
@@ -108,6 +109,7 @@ impl App {
                 consent: grant.consent().cloned(),
                 purpose: grant.purpose,
                 fhir_user: None,
+                network: None,
                 expires_at: At::from_secs(claims.exp),
                 client: grant.client,
                 account: grant.account,

@@ -31,7 +31,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::Grant;
 
 use crate::App;
-use crate::access::{Planned, acting};
+use crate::access::{AskedBy, Planned, acting, ground_of, objections_for, with_objections};
 use crate::authorize::own_patient;
 use crate::bearer::BearerError;
 use crate::caller::Caller;
@@ -363,6 +363,7 @@ impl App {
             consent: grant.consent().cloned(),
             purpose: grant.purpose,
             fhir_user: grant.fhir_user.clone(),
+            network: None,
             expires_at: grant.expires_at.unwrap_or(At::from_micros(i64::MAX)),
             grant: grant.id.clone(),
         }
@@ -437,21 +438,27 @@ impl App {
             Vec::new(),
             ScopeSyntax::V2,
         ));
-        let policy = self.policies.ground_of_staff(&account.id, account.kind);
+        let mode = AccessMode::Operational {
+            kind: account.kind,
+            relationships: &facts.relationships,
+            objections: &facts.objections,
+        };
+        let purpose = purpose.unwrap_or(PurposeOfUse::Treatment);
+        // Whoever asks about a person does not say from where that person would ask.
+        let environment = self.environment(None, at);
+        let asking = AskedBy { account: Some(account), client, environment, at };
+        let policy = ground_of(self, mode, &asking);
+        let everyone = objections_for(self, &policy, mode, purpose);
         planned(
             &AccessRequest {
                 policy: &policy,
                 at,
                 client,
                 account: Some(&account.id),
-                mode: AccessMode::Operational {
-                    kind: account.kind,
-                    relationships: &facts.relationships,
-                    objections: &facts.objections,
-                },
+                mode: with_objections(mode, everyone.as_deref()),
                 scopes: Some(&[everything]),
                 patient_in_context: None,
-                purpose: purpose.unwrap_or(PurposeOfUse::Treatment),
+                purpose,
             },
             account,
         )

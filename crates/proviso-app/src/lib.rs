@@ -19,6 +19,7 @@ pub mod keys;
 pub mod labels;
 pub mod launch;
 pub mod live;
+pub mod network;
 pub mod open;
 pub mod password;
 pub mod policy;
@@ -31,6 +32,7 @@ pub mod rotate;
 pub mod session;
 pub mod settings;
 pub mod sign_in;
+pub mod staff;
 mod throttle;
 pub mod token;
 pub mod userinfo;
@@ -59,6 +61,8 @@ pub struct App {
     pub(crate) auth: clients::AuthMemory,
     pub(crate) around: Arc<records::Around>,
     pub(crate) directory: filed::Directory,
+    /// Held by whoever changes an account, which is saved as a whole.
+    pub(crate) accounts: tokio::sync::Mutex<()>,
     pub(crate) live: Arc<Live>,
     pub(crate) policies: policy::Policies,
     pub(crate) settings: Settings,

@@ -304,6 +304,15 @@ impl Live {
         .unwrap_or_default()
     }
 
+    /// The objections of all patients.
+    pub(crate) fn objections(&self) -> Vec<(PatientId, CategorySet)> {
+        self.read(|state| {
+            let all = state.objections.iter();
+            Some(all.map(|(patient, own)| (patient.clone(), own.value)).collect())
+        })
+        .unwrap_or_default()
+    }
+
     /// The relationships in which people act for a patient, whatever their period.
     pub fn acting_for(&self, patient: &PatientId) -> Vec<Relationship> {
         let acts =

@@ -85,6 +85,7 @@ impl App {
             auth,
             around,
             directory: Directory::default(),
+            accounts: tokio::sync::Mutex::new(()),
             live,
             policies,
             settings,

@@ -7,6 +7,7 @@ use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, Rel
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::id::{AccountId, PatientId};
 use proviso_core::mandate::{Jurisdiction, Mandate, MandateBasis};
+use proviso_core::org::FactSource;
 use proviso_core::time::{At, Period};
 use proviso_store::{Batch, Op};
 
@@ -96,6 +97,7 @@ impl App {
             kind: RelationshipKind::Proxy,
             period: stated,
             mandate: Some(mandate),
+            source: FactSource::Relationship,
         };
         self.put_proxy(by, relationship, "proxy-approve", via).await
     }

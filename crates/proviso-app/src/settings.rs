@@ -6,6 +6,7 @@ use proviso_core::id::TenantId;
 use proviso_fhir::label::RuleSet;
 
 use crate::filed::FiledSettings;
+use crate::network::Networks;
 
 /// Settings that use cases depend on. Built once at start; everything in it has been checked.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub records: RecordsAt,
     /// How consents on file are read and heard.
     pub filed: Arc<FiledSettings>,
+    /// Which addresses are the organisation's own.
+    pub networks: Networks,
 }
 
 /// Where the records of patients are.
@@ -82,6 +85,8 @@ impl Settings {
             labels: Arc::new(RuleSet::shipped()),
             records: RecordsAt::Here,
             filed: Arc::new(filed),
+            // The demo listens on this machine alone.
+            networks: Networks::loopback(),
         }
     }
 }

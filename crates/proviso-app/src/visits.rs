@@ -25,7 +25,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::LaunchContext;
 
 use crate::App;
-use crate::access::Planned;
+use crate::access::{AskedBy, Planned, ground_of, objections_for, with_objections};
 use crate::failure::Failure;
 use crate::launch::LaunchRefusal;
 use crate::session::SignedIn;
@@ -151,6 +151,7 @@ impl App {
         &self,
         account: &AccountId,
         patient: &PatientId,
+        network: Option<&str>,
         at: At,
     ) -> Result<Planned, IdError> {
         let facts = self.live.staff_facts(account);
@@ -164,21 +165,26 @@ impl App {
             ScopeSyntax::V2,
         ));
         let kind = facts.account.as_ref().map_or(ActorKind::System, |own| own.kind);
-        let policy = self.policies.ground_of_staff(account, kind);
+        let mode = AccessMode::Operational {
+            // Without a person there is no kind and no rule.
+            kind,
+            relationships: &facts.relationships,
+            objections: &facts.objections,
+        };
+        let purpose = PurposeOfUse::Treatment;
+        let environment = self.environment(self.network_of(network), at);
+        let asking = AskedBy { account: facts.account.as_deref(), client: &page, environment, at };
+        let policy = ground_of(self, mode, &asking);
+        let everyone = objections_for(self, &policy, mode, purpose);
         let request = AccessRequest {
             policy: &policy,
             at,
             client: &page,
             account: Some(account),
-            mode: AccessMode::Operational {
-                // Without a person there is no kind and no rule.
-                kind,
-                relationships: &facts.relationships,
-                objections: &facts.objections,
-            },
+            mode: with_objections(mode, everyone.as_deref()),
             scopes: Some(&[scope]),
             patient_in_context: Some(patient),
-            purpose: PurposeOfUse::Treatment,
+            purpose,
         };
         let recorded = RecordedRequest::of(&request);
         if facts.account.as_ref().is_none_or(|own| own.status != AccountStatus::Active) {

@@ -203,6 +203,7 @@ impl World {
             fhir_user: Some((ResourceType::PATIENT, patient.parse()?)),
             password_hash: None,
             language: None,
+            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };
@@ -237,6 +238,7 @@ impl World {
             fhir_user: None,
             password_hash: None,
             language: None,
+            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };
@@ -258,6 +260,7 @@ impl World {
                 kind: RelationshipKind::Care,
                 period: Period::ALWAYS,
                 mandate: None,
+                source: proviso_core::org::FactSource::Relationship,
             }));
         }
         self.app.commit(batch, self.entry(AuditKind::Administration)?).await?;

@@ -60,6 +60,9 @@ pub enum Command {
     /// Each look is written to the audit log, where the patient sees it.
     #[command(subcommand)]
     Consent(ConsentCommand),
+    /// Look after the roles of staff.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Look after signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -275,6 +278,48 @@ pub struct ConsentSubject {
     /// This choice alone.
     #[arg(long, value_name = "CONSENT")]
     pub consent: Option<String>,
+}
+
+/// About the roles of staff.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// List the accounts of staff with their roles.
+    List(AccountsArgs),
+    /// Give somebody a role, beside those that come with the kind of account.
+    ///
+    /// The change is in the audit log, and in force for the next request of that person.
+    Give(RoleArgs),
+    /// Take a role from somebody.
+    Take(RoleArgs),
+}
+
+/// Arguments of `account list`.
+#[derive(Debug, Args)]
+pub struct AccountsArgs {
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `account give` and `account take`.
+#[derive(Debug, Args)]
+pub struct RoleArgs {
+    /// Whose, by user name or id.
+    #[arg(value_name = "NAME")]
+    pub account: String,
+    /// The role: front-desk, nurse, clinician, emergency-clinician, billing, researcher,
+    /// privacy-officer, support or administrator.
+    #[arg(value_name = "ROLE")]
+    pub role: String,
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// About signing keys.

@@ -21,6 +21,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::accounts::{self, AccountRow, RolesOrder};
 use crate::choices::{self, Question, VersionRow};
 
 const SOCKET_FILE: &str = "control.sock";
@@ -43,6 +44,8 @@ pub enum Order {
     Decide(Asked),
     /// A look at sharing choices.
     Choices(Question),
+    /// A look at the roles of staff, or a change of one.
+    Roles(RolesOrder),
 }
 
 /// What came of it.
@@ -55,6 +58,8 @@ pub enum Outcome {
     Decided(Box<Told>),
     /// The sharing choices asked for.
     Choices(Vec<VersionRow>),
+    /// The accounts of staff asked for or changed.
+    Accounts(Vec<AccountRow>),
     /// It was not done; why.
     Failed(String),
 }
@@ -117,6 +122,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Choices(question)) => match choices::look(app, &question).await {
                 Ok(rows) => Outcome::Choices(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Roles(order)) => match accounts::carry_out(app, &order).await {
+                Ok(rows) => Outcome::Accounts(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Err(_) => Outcome::Failed("no such order".to_owned()),

@@ -59,6 +59,10 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             telemetry::start(LogFormat::Text, "warn");
             runtime.block_on(commands::consent::run(&command))
         }
+        Command::Account(command) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::account::run(&command))
+        }
         Command::Keys(command) => {
             telemetry::start(LogFormat::Text, "warn");
             runtime.block_on(commands::keys::run(&command))

@@ -44,6 +44,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         auth: AuthMemory::new(),
         around: Arc::default(),
         directory: crate::filed::Directory::default(),
+        accounts: tokio::sync::Mutex::new(()),
         live: Live::load(&store, &settings.filed).await.unwrap(),
         policies: crate::policy::Policies::load(&store).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
@@ -100,6 +101,7 @@ fn entry(number: u64) -> AuditEntry {
         status: Some(200),
         query_shape: None,
         digest: None,
+        about: None,
         record: None,
     }
 }

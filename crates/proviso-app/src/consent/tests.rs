@@ -48,6 +48,7 @@ fn account(name: &str, kind: ActorKind, patient: Option<&str>) -> Account {
         fhir_user: patient.map(|id| (ResourceType::PATIENT, id.parse().unwrap())),
         password_hash: None,
         language: None,
+        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: NOON,
     }
@@ -85,6 +86,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Relatio
         kind,
         period: Period { start: Some(NOON), end: Some(NOON.plus_days(10)) },
         mandate: None,
+        source: proviso_core::org::FactSource::Relationship,
     }
 }
 
@@ -259,6 +261,7 @@ fn caller_of(grant: &Grant, kind: ActorKind, consent: Option<ConsentId>) -> Call
         consent,
         purpose: grant.purpose,
         fhir_user: None,
+        network: None,
         expires_at: grant.created_at.plus_secs(300),
     }
 }

@@ -1,16 +1,17 @@
 //! The policies in force in memory: the set that decides, and the one evaluated beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use proviso_core::account::ActorKind;
-use proviso_core::category::PurposeSet;
-use proviso_core::decision::{Effect, FiledRule, OrgGround};
+use proviso_core::decision::{Effect, OrgGround};
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
-use proviso_core::org::{Mode, OrgAnswer, OrgPolicy, OrgQuestion, purposes_of, staff_rule};
+use proviso_core::org::{
+    Environment, Mode, OrgAnswer, OrgPolicy, OrgQuestion, OrgRules, Related, RoleSet,
+};
 use proviso_store::{ReadError, Store};
 use quick_cache::sync::Cache;
 use serde::Serialize;
@@ -91,9 +92,44 @@ const MAX_GROUNDS: usize = 10_000;
 /// For whom a set is asked what it comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum GroundKey {
-    Staff(AccountId, ActorKind),
+    Staff(Box<StaffAsking>),
     Service(ClientId),
     Patient,
+}
+
+/// A member of staff, as far as policies may tell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct StaffAsking {
+    /// Who.
+    pub(crate) account: AccountId,
+    /// The kind of account.
+    pub(crate) kind: ActorKind,
+    /// Every role.
+    pub(crate) roles: RoleSet,
+    /// From where and when.
+    pub(crate) environment: Environment,
+    /// In which ways they are related to patients.
+    pub(crate) ways: BTreeSet<Related>,
+}
+
+impl GroundKey {
+    /// The rules of a set for the one who asks; none for patients, whose own way no policy of the
+    /// organisation restricts.
+    fn rules(&self, set: &PolicySet) -> Option<OrgRules> {
+        match self {
+            Self::Staff(asking) => {
+                let StaffAsking { account, kind, roles, environment, ways } = &**asking;
+                let who = OrgQuestion::of_account(account.clone(), *kind, Mode::Operational);
+                let who =
+                    OrgQuestion { environment: environment.clone(), ..who.with_roles(*roles) };
+                Some(set.rules_for(&who, ways.iter().cloned()))
+            }
+            Self::Service(client) => {
+                Some(set.rules_for(&OrgQuestion::of_service(client.clone()), []))
+            }
+            Self::Patient => None,
+        }
+    }
 }
 
 impl Sets {
@@ -101,23 +137,12 @@ impl Sets {
         if let Some(known) = self.grounds.get(&key) {
             return known;
         }
-        let policy = &*self.live;
-        let staff = match &key {
-            GroundKey::Staff(account, kind) => {
-                let who = OrgQuestion::of_account(account.clone(), *kind, Mode::Operational);
-                staff_rule(policy, &who)
-            }
-            GroundKey::Service(_) | GroundKey::Patient => None,
-        };
-        let services = match &key {
-            GroundKey::Service(client) => {
-                purposes_of(policy, &OrgQuestion::of_service(client.clone()))
-            }
-            GroundKey::Staff(..) | GroundKey::Patient => PurposeSet::EMPTY,
-        };
+        let version = self.live.version().to_string();
         // What consents on file mean is the operator's to say, and added where it is asked for.
-        let filed = FiledRule::default();
-        let ground = OrgGround { version: policy.version().to_string(), staff, services, filed };
+        let ground = match key.rules(&self.live) {
+            Some(rules) => OrgGround::by_rules(version, rules),
+            None => OrgGround::for_patients(version),
+        };
         let ground = Arc::new(ground);
         self.grounds.insert(key, Arc::clone(&ground));
         ground
@@ -161,8 +186,8 @@ impl Policies {
     }
 
     /// What the live set comes to for a member of staff.
-    pub(crate) fn ground_of_staff(&self, account: &AccountId, kind: ActorKind) -> Arc<OrgGround> {
-        self.sets.load().ground(GroundKey::Staff(account.clone(), kind))
+    pub(crate) fn ground_of_staff(&self, asking: StaffAsking) -> Arc<OrgGround> {
+        self.sets.load().ground(GroundKey::Staff(Box::new(asking)))
     }
 
     /// What the live set comes to for a service.

@@ -3,10 +3,11 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::policy::by_rules;
 use super::trace::{Check, Detail, Trace};
 use super::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, PatientReach,
-    org_rules,
+    PlanRules, org_rules,
 };
 use crate::account::{ActorKind, Relationship, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
@@ -17,16 +18,17 @@ use crate::scope::{ResourceScope, Scope, ScopeContext, ScopeSet};
 use crate::time::Period;
 
 /// What a mode allows at most, before scopes.
-struct Ground {
-    reach: PatientReach,
-    categories: CategorySet,
-    sensitive: SensitiveSet,
-    data_period: Period,
-    consent: Option<(ConsentId, ConsentVersionId)>,
-    objections: Vec<(PatientId, CategorySet)>,
-    filed: FiledRule,
-    basis: ReasonCode,
-    lacking: Option<ReasonCode>,
+pub(super) struct Ground {
+    pub(super) reach: PatientReach,
+    pub(super) categories: CategorySet,
+    pub(super) sensitive: SensitiveSet,
+    pub(super) data_period: Period,
+    pub(super) consent: Option<(ConsentId, ConsentVersionId)>,
+    pub(super) objections: Vec<(PatientId, CategorySet)>,
+    pub(super) filed: FiledRule,
+    pub(super) basis: ReasonCode,
+    pub(super) lacking: Option<ReasonCode>,
+    pub(super) rules: Option<PlanRules>,
 }
 
 /// Makes the plan for a request, or denies it as a whole.
@@ -66,7 +68,10 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         AccessMode::Operational { kind, relationships, objections } => {
             operational(request, kind, relationships, objections, trace)
         }
-        AccessMode::PreAuthorized => Some(pre_authorized(request, trace)),
+        AccessMode::PreAuthorized => match &request.policy.rules {
+            Some(rules) => by_rules(request, rules, ActorKind::System, &[], &[], trace),
+            None => Some(pre_authorized(request, trace)),
+        },
     };
     let ground = ground.filter(|_| !trace.refused)?;
     let patient_in_context = patient_in_context(request).cloned();
@@ -84,6 +89,7 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         filed: ground.filed,
         basis: ground.basis,
         lacking: ground.lacking,
+        rules: ground.rules,
         policy_version: request.policy.version.clone(),
     })
 }
@@ -225,6 +231,7 @@ fn patient_directed(
         filed: FiledRule::Restricts,
         basis: ReasonCode::ConsentInForce,
         lacking: Some(ReasonCode::NoConsent),
+        rules: None,
     }
 }
 
@@ -296,6 +303,7 @@ fn own_record(
         filed,
         basis,
         lacking: None,
+        rules: None,
     }
 }
 
@@ -330,6 +338,9 @@ fn operational(
     objections: &[(PatientId, CategorySet)],
     trace: &mut impl Trace,
 ) -> Option<Ground> {
+    if let Some(rules) = &request.policy.rules {
+        return by_rules(request, rules, kind, relationships, objections, trace);
+    }
     let Some(rule) = request.policy.staff else {
         let reason = Some(ReasonCode::RoleWithoutClinicalData);
         trace.check(Check::RoleHasClinicalData, reason, || Detail::Role(kind));
@@ -364,6 +375,7 @@ fn operational(
         filed: request.policy.filed,
         basis: rule.basis,
         lacking: Some(rule.lacking),
+        rules: None,
     })
 }
 
@@ -379,5 +391,6 @@ fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground
         filed: request.policy.filed,
         basis: ReasonCode::PreAuthorized,
         lacking: None,
+        rules: None,
     }
 }

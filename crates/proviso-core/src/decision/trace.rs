@@ -14,6 +14,7 @@ use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use crate::consent::ConsentStatus;
 use crate::id::{ConsentId, ConsentVersionId, PatientId};
 use crate::interaction::Interaction;
+use crate::org::{OrgAction, PolicyName, Relation};
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::Scope;
@@ -65,6 +66,10 @@ pub enum Check {
     RoleHasClinicalData,
     /// The relationship that the rule asks for is in force.
     RelationshipInForce,
+    /// Some policy of the organisation could let this person have some record.
+    PolicyLetsAsk,
+    /// The organisation's policies permit this, with this record.
+    PolicyPermits,
     /// The sharing choice names this app and this person.
     ConsentNamesParties,
     /// The sharing choice is in force.
@@ -96,6 +101,8 @@ impl Check {
         Self::PurposeNamed,
         Self::RoleHasClinicalData,
         Self::RelationshipInForce,
+        Self::PolicyLetsAsk,
+        Self::PolicyPermits,
         Self::ConsentNamesParties,
         Self::ConsentInForce,
         Self::EveryPatientReached,
@@ -113,7 +120,10 @@ impl Check {
             Self::GrantStands | Self::PatientInContext | Self::PersonKnown | Self::ProxyInForce => {
                 Layer::Gate
             }
-            Self::RoleHasClinicalData | Self::RelationshipInForce => Layer::Organisation,
+            Self::RoleHasClinicalData
+            | Self::RelationshipInForce
+            | Self::PolicyLetsAsk
+            | Self::PolicyPermits => Layer::Organisation,
             Self::PurposeNamed
             | Self::ConsentNamesParties
             | Self::ConsentInForce
@@ -157,6 +167,21 @@ pub enum Detail {
     Role(ActorKind),
     /// The relationship that is needed.
     Relationship(RelationshipKind),
+    /// How the person is related to the patients, and what was to be done.
+    Related(Vec<Relation>),
+    /// What the policies were asked, and those that decided.
+    Policy {
+        /// How the person is related to every patient on the record.
+        related: Vec<Relation>,
+        /// What was to be done.
+        action: Option<OrgAction>,
+        /// The kinds of record.
+        categories: CategorySet,
+        /// Its labels.
+        labels: Labels,
+        /// The policies that permitted or forbade it; none when no permit applied.
+        by: BTreeSet<PolicyName>,
+    },
     /// The version of the sharing choice, how it stands, and when it holds.
     Consent {
         /// The choice.

@@ -210,6 +210,7 @@ pub(crate) fn relationship() -> BoxedStrategy<Relationship> {
             kind,
             period,
             mandate: None,
+            source: crate::org::FactSource::Relationship,
         })
         .boxed()
 }
@@ -504,6 +505,7 @@ fn mend(world: &mut World, mended: &[bool]) {
                         kind,
                         period: Period::ALWAYS,
                         mandate: None,
+                        source: crate::org::FactSource::Relationship,
                     });
                 }
             }

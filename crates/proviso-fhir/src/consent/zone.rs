@@ -37,6 +37,16 @@ impl Zone {
         TimeZone::posix(text).ok().map(Self)
     }
 
+    /// The hour (0 to 23) and the day of the week (Monday is 1, Sunday is 7) at an instant; `None`
+    /// for an instant that no calendar has.
+    pub fn hour_and_weekday(&self, at: At) -> Option<(u8, u8)> {
+        let stamp = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
+        let here = stamp.to_zoned(self.0.clone());
+        let hour = u8::try_from(here.hour()).ok()?;
+        let weekday = u8::try_from(here.weekday().to_monday_one_offset()).ok()?;
+        Some((hour, weekday))
+    }
+
     pub(crate) fn midnight(&self, date: jiff::civil::Date) -> Option<At> {
         // Where the clock jumps over midnight, the day starts with the first instant it has.
         let stamp = date.to_zoned(self.0.clone()).ok()?.timestamp();

@@ -77,7 +77,7 @@ async fn ask(named: &cli::Installation, question: Question) -> anyhow::Result<Ve
             match asked {
                 Some(Outcome::Choices(rows)) => Ok(rows),
                 Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(Outcome::Active(_) | Outcome::Decided(_)) => {
+                Some(Outcome::Active(_) | Outcome::Decided(_) | Outcome::Accounts(_)) => {
                     anyhow::bail!("the running server answered another order")
                 }
                 None => Err(taken),

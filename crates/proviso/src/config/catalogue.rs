@@ -125,6 +125,22 @@ pub const KEYS: &[Key] = &[
          with: `Z`, an offset such as `-05:00`, or a POSIX rule such as `EST5EDT,M3.2.0,M11.1.0`.",
     ),
     key(
+        "network.internal",
+        Kind::Text,
+        Default::Absent,
+        "",
+        "The organisation's own network: addresses or ranges such as `10.20.0.0/16`, separated by \
+         commas. The address that a connection comes from counts, no header; never name a proxy \
+         here. Where no network is named, policies that ask for one permit nothing.",
+    ),
+    key(
+        "network.remote",
+        Kind::Text,
+        Default::Absent,
+        "",
+        "The organisation's remote access, in the same form.",
+    ),
+    key(
         "consent.combination",
         Kind::OneOf(&["deny-overrides", "latest-wins"]),
         Default::Text("deny-overrides"),

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use catalogue::{Default, KEYS, Key, Kind};
 use proviso_app::filed::{FiledSettings, Zone};
 use proviso_app::labels::{RuleSet, RulesFile};
+use proviso_app::network::{AddressRange, Networks};
 use proviso_app::settings::{RecordsAt, Registration, Settings};
 use proviso_core::consent::provision::{Combination, Who, WhoKind};
 use proviso_core::decision::FiledRule;
@@ -311,7 +312,24 @@ fn settings(values: &Values) -> Result<Settings, ConfigError> {
             Some(_) => RecordsAt::Upstream,
         },
         filed: Arc::new(filed),
+        networks: networks(values)?,
     })
+}
+
+/// Which addresses are the organisation's own.
+fn networks(values: &Values) -> Result<Networks, ConfigError> {
+    let ranges = |key: &'static str| {
+        let listed = values.text(key).unwrap_or_default();
+        let words = listed.split([',', ' ']).filter(|word| !word.is_empty());
+        let ranges = words.map(|word| {
+            AddressRange::parse(word).ok_or_else(|| ConfigError::Invalid {
+                key,
+                problem: format!("`{word}` is no address or range such as `10.20.0.0/16`"),
+            })
+        });
+        ranges.collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Networks { internal: ranges("network.internal")?, remote: ranges("network.remote")? })
 }
 
 /// How consents on file are read and heard.

@@ -58,6 +58,7 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         status: Some(200),
         query_shape: None,
         digest: None,
+        about: None,
         record: None,
     }
 }

@@ -21,6 +21,7 @@ fn explained(world: &World) -> Explanation {
 /// The plan and facts with one check made to pass, the way the tree says.
 fn mend(plan: &mut AccessPlan, facts: &mut ResourceFacts, step: &Step) {
     match step.check {
+        Check::PolicyPermits => plan.rules = None,
         Check::CategoryIncluded => plan.categories = CategorySet::all(),
         Check::DataPeriodCovers => plan.data_period = Period::ALWAYS,
         Check::SensitiveKindsNamed => plan.sensitive = SensitiveSet::all(),
@@ -45,6 +46,7 @@ fn mend(plan: &mut AccessPlan, facts: &mut ResourceFacts, step: &Step) {
         | Check::PurposeNamed
         | Check::RoleHasClinicalData
         | Check::RelationshipInForce
+        | Check::PolicyLetsAsk
         | Check::ConsentNamesParties
         | Check::ConsentInForce => panic!("{:?} is a check of the request", step.check),
     }

@@ -71,6 +71,8 @@ impl Check {
             Self::PurposeNamed => "The purpose of use is one of those named.",
             Self::RoleHasClinicalData => "The role may see clinical data.",
             Self::RelationshipInForce => "The relationship that the rule asks for is in force.",
+            Self::PolicyLetsAsk => "The organization's policies let this person ask.",
+            Self::PolicyPermits => "The organization's policies permit it for this record.",
             Self::ConsentNamesParties => "The sharing choice names this app and this person.",
             Self::ConsentInForce => "The sharing choice is in force.",
             Self::EveryPatientReached => "Every patient named on the record is within reach.",
@@ -94,6 +96,12 @@ impl Check {
             Self::PurposeNamed => "La finalidad es una de las nombradas.",
             Self::RoleHasClinicalData => "El rol puede ver datos clínicos.",
             Self::RelationshipInForce => "La relación que pide la regla está vigente.",
+            Self::PolicyLetsAsk => {
+                "Las políticas de la organización permiten que esta persona pida."
+            }
+            Self::PolicyPermits => {
+                "Las políticas de la organización lo permiten para este registro."
+            }
             Self::ConsentNamesParties => {
                 "La decisión de compartir nombra esta aplicación y esta persona."
             }
@@ -119,6 +127,8 @@ impl Check {
             Self::PurposeNamed => "the purpose of use were one of those named",
             Self::RoleHasClinicalData => "the role had a rule for clinical data",
             Self::RelationshipInForce => "the relationship that the rule asks for were in force",
+            Self::PolicyLetsAsk => "a policy of the organization let this person ask",
+            Self::PolicyPermits => "a policy of the organization permitted it for this record",
             Self::ConsentNamesParties => "a sharing choice named this app and this person",
             Self::ConsentInForce => "the sharing choice were in force",
             Self::EveryPatientReached => "every patient named on the record were within reach",
@@ -142,6 +152,12 @@ impl Check {
             Self::PurposeNamed => "la finalidad fuera una de las nombradas",
             Self::RoleHasClinicalData => "el rol tuviera una regla para datos clínicos",
             Self::RelationshipInForce => "la relación que pide la regla estuviera vigente",
+            Self::PolicyLetsAsk => {
+                "una política de la organización permitiera que esta persona pida"
+            }
+            Self::PolicyPermits => {
+                "una política de la organización lo permitiera para este registro"
+            }
             Self::ConsentNamesParties => {
                 "una decisión de compartir nombrara esta aplicación y esta persona"
             }
