@@ -165,7 +165,7 @@ fn asked<T>(
     then: impl FnOnce(&AccessRequest<'_>) -> T,
 ) -> Result<T, Box<RecordedRequest>> {
     let facts = match app.live.facts_of(&caller.grant) {
-        Some(facts) if facts.grant.is_live(at) => facts,
+        Some(facts) if facts.grant.is_live(at) => with_relations(app, facts, at),
         // The grant has ended: a consent that ended with it says more than that.
         Some(_) | None => return Err(Box::new(ended(app, caller, at))),
     };
@@ -212,6 +212,18 @@ fn asked<T>(
         Ok(then(&request))
     } else {
         Err(Box::new(RecordedRequest::of(&request).stopped_by(refusals)))
+    }
+}
+
+/// The facts of a grant of staff, with the relations that records were found to say.
+fn with_relations(app: &App, facts: GrantFacts, at: At) -> GrantFacts {
+    match (&facts.grant.basis, &facts.grant.account) {
+        (GrantBasis::Operational, Some(account)) => {
+            let (relationships, objections) = app.staff_relations(account, facts.relationships, at);
+            GrantFacts { relationships, objections, ..facts }
+        }
+        (GrantBasis::Operational, None)
+        | (GrantBasis::Consent { .. } | GrantBasis::PreAuthorized, _) => facts,
     }
 }
 

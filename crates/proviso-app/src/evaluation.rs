@@ -224,6 +224,24 @@ impl App {
         })
     }
 
+    /// Reads anew what records say of the people who could act as a subject.
+    pub async fn renew_subject(&self, subject: &EvaluationSubject, at: At) {
+        let person = |grant: Option<Arc<Grant>>| grant.and_then(|own| own.account.clone());
+        let people: BTreeSet<AccountId> = match subject {
+            EvaluationSubject::Account(account) => BTreeSet::from([account.clone()]),
+            EvaluationSubject::Grant(id) => person(self.live.grant(id)).into_iter().collect(),
+            EvaluationSubject::App { client, account } => {
+                let mut grants = self.live.grants_of_client(client);
+                grants.retain(|grant| account.is_none() || grant.account == *account);
+                grants.truncate(WAYS_MAX);
+                grants.into_iter().filter_map(|grant| person(Some(grant))).collect()
+            }
+        };
+        for account in people {
+            self.renew_relations(&account, at).await;
+        }
+    }
+
     /// Every way in which the subject could act now, each as a plan or a denial. A record is within
     /// reach when one of them permits it. `patients` are those that the record names.
     pub fn ways_in(
@@ -429,7 +447,8 @@ impl App {
         purpose: Option<PurposeOfUse>,
         at: At,
     ) -> Planned {
-        let facts = self.live.staff_facts(&account.id);
+        let on_file = self.live.relationships(&account.id);
+        let (relationships, objections) = self.staff_relations(&account.id, on_file, at);
         // What their role lets them do, whatever an app would ask for.
         let everything = Scope::Resource(ResourceScope::new(
             ScopeContext::User,
@@ -440,8 +459,8 @@ impl App {
         ));
         let mode = AccessMode::Operational {
             kind: account.kind,
-            relationships: &facts.relationships,
-            objections: &facts.objections,
+            relationships: &relationships,
+            objections: &objections,
         };
         let purpose = purpose.unwrap_or(PurposeOfUse::Treatment);
         // Whoever asks about a person does not say from where that person would ask.

@@ -98,6 +98,7 @@ impl App {
         if !registered {
             return Ok(Err(LaunchRefusal::App));
         }
+        self.renew_relations(&person.account.id, self.now()).await;
         if let Some(patient) = &order.patient
             && !self.is_related(&person.account, patient)
         {

@@ -7,6 +7,7 @@ use proviso_fhir::label::RuleSet;
 
 use crate::filed::FiledSettings;
 use crate::network::Networks;
+use crate::relations::RelationSources;
 
 /// Settings that use cases depend on. Built once at start; everything in it has been checked.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Settings {
     pub filed: Arc<FiledSettings>,
     /// Which addresses are the organisation's own.
     pub networks: Networks,
+    /// Which records say how staff are related to patients.
+    pub relations: RelationSources,
 }
 
 /// Where the records of patients are.
@@ -87,6 +90,7 @@ impl Settings {
             filed: Arc::new(filed),
             // The demo listens on this machine alone.
             networks: Networks::loopback(),
+            relations: RelationSources::default(),
         }
     }
 }

@@ -120,6 +120,7 @@ impl App {
         patient: &PatientId,
         via: &Via,
     ) -> Result<Result<VisitList, LaunchRefusal>, Failure> {
+        self.renew_relations(&person.account.id, self.now()).await;
         if !self.is_related(&person.account, patient) {
             return Ok(Err(LaunchRefusal::Patient));
         }
@@ -155,6 +156,7 @@ impl App {
         at: At,
     ) -> Result<Planned, IdError> {
         let facts = self.live.staff_facts(account);
+        let (relationships, objections) = self.staff_relations(account, facts.relationships, at);
         let page = LAUNCH_PAGE.parse::<ClientId>()?;
         // `patient/` keeps the plan to the one patient, whomever else the person cares for.
         let scope = Scope::Resource(ResourceScope::new(
@@ -168,8 +170,8 @@ impl App {
         let mode = AccessMode::Operational {
             // Without a person there is no kind and no rule.
             kind,
-            relationships: &facts.relationships,
-            objections: &facts.objections,
+            relationships: &relationships,
+            objections: &objections,
         };
         let purpose = PurposeOfUse::Treatment;
         let environment = self.environment(self.network_of(network), at);

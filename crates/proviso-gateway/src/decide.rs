@@ -157,6 +157,9 @@ pub async fn decide_together(
 async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
     let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
         classified;
+    if let Some(account) = &caller.account {
+        gateway.app.renew_relations(account, trail.at).await;
+    }
     let planned = gateway.app.plan_recorded(&caller, trail.at);
     trail.asked_of(&planned);
     let view = match planned.plan {

@@ -80,6 +80,7 @@ impl<'a> Walk<'a> {
 
     async fn decide(&mut self) -> Result<(View, Permit), Refusal> {
         let (person, patient) = (&self.look.person.account.id, self.look.patient);
+        self.gateway.app.renew_relations(person, self.trail.at).await;
         let network = self.look.via.network.as_deref();
         let planned = self.gateway.app.plan_visits(person, patient, network, self.trail.at);
         let planned = planned.map_err(|_| Problem::Unavailable)?;

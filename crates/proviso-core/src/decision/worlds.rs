@@ -12,6 +12,10 @@ use crate::consent::provision::{
 };
 use crate::consent::{Capacity, ConsentStatus, ConsentVersion, Recipient};
 use crate::interaction::Interaction;
+use crate::org::{
+    Condition, OrgActionSet, OrgRules, Relation, RuleInForce, RuleTarget, RuleTargetSet, SetTest,
+    Test, standings_of,
+};
 use crate::scope::ScopeSet;
 
 /// Who signed in, as values.
@@ -112,6 +116,20 @@ impl World {
             }),
             Err(denial) => denial,
         }
+    }
+
+    /// Makes the policies what they are for the relationships of now.
+    pub(crate) fn ask_policies_again(&mut self) {
+        if self.policy.rules.is_none() {
+            return;
+        }
+        let shut = serde_json::to_string(&self.policy).unwrap().contains("never");
+        let kind = match &self.mode {
+            Mode::Operational { kind, .. } => *kind,
+            Mode::Directed { .. } | Mode::Own { .. } | Mode::PreAuthorized => ActorKind::System,
+        };
+        self.policy = OrgGround { filed: self.policy.filed, ..OrgGround::fixed(kind) };
+        self.policy = as_rules(self, shut);
     }
 
     pub(crate) fn permits(&self) -> bool {
@@ -556,14 +574,77 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
                     .collect(),
             },
         );
-    (raw, mended, filed_rule())
-        .prop_map(|(mut world, mended, filed)| {
+    (raw, mended, filed_rule(), 0_u8..16)
+        .prop_map(|(mut world, mended, filed, shape)| {
             world.policy.filed = filed;
             mend(&mut world, &mended);
             if let Mode::Operational { kind, .. } = &world.mode {
                 world.policy = OrgGround { filed: world.policy.filed, ..OrgGround::fixed(*kind) };
             }
+            let by_policy = matches!(world.mode, Mode::Operational { .. } | Mode::PreAuthorized);
+            if by_policy && shape < 8 {
+                world.policy = as_rules(&world, shape == 0);
+            }
             world
         })
         .boxed()
+}
+
+/// The fixed rules of a world, told as policies; `shut` ones let nobody in from here.
+fn as_rules(world: &World, shut: bool) -> OrgGround {
+    let (relationships, account) = match (&world.mode, &world.account) {
+        (Mode::Operational { relationships, .. }, Some(account)) => {
+            (relationships.as_slice(), account.clone())
+        }
+        _ => (&[] as &[Relationship], "acc_a1".parse().unwrap()),
+    };
+    let standings = standings_of(standings_among(&account, relationships, world.at));
+    let fixed = &world.policy;
+    let rules = match (&world.mode, fixed.staff) {
+        (Mode::Operational { .. }, None) => Vec::new(),
+        (Mode::Operational { .. }, Some(rule)) => {
+            let relation = Relation::of(rule.relationship);
+            let related = (0_u8..).zip(&standings).filter(|(_, own)| own.contains_key(&relation));
+            let related = Test::Standing(related.map(|(place, _)| place).collect());
+            let related = Condition { test: related, otherwise: Some(rule.lacking) };
+            told(Some(related), rule.basis, rule.purposes, rule.sensitive, shut)
+        }
+        _ => told(None, ReasonCode::PreAuthorized, fixed.services, SensitiveSet::EMPTY, shut),
+    };
+    let rules = OrgRules { standings, rules };
+    OrgGround { filed: fixed.filed, ..OrgGround::by_rules(fixed.version.clone(), rules) }
+}
+
+fn told(
+    related: Option<Condition>,
+    basis: ReasonCode,
+    purposes: PurposeSet,
+    sensitive: SensitiveSet,
+    shut: bool,
+) -> Vec<RuleInForce> {
+    let condition = |test, reason| Condition { test, otherwise: Some(reason) };
+    let mut asked: Vec<Condition> = related.into_iter().collect();
+    asked.push(condition(Test::Purpose(purposes), ReasonCode::PurposeNotAllowed));
+    if shut {
+        asked.push(condition(Test::Never, ReasonCode::EnvironmentNotAllowed));
+    }
+    let mut records = asked.clone();
+    let kinds = Test::Kinds(SetTest::Within, sensitive);
+    records.push(condition(kinds, ReasonCode::SensitiveKindNotShared));
+    if !sensitive.contains(SensitiveKind::Restricted) {
+        records.push(condition(Test::Labelled, ReasonCode::Unlabelled));
+    }
+    let rule = |name: &str, target, reason, when| RuleInForce {
+        name: name.parse().unwrap(),
+        effect: Effect::Permit,
+        reason,
+        actions: OrgActionSet::all(),
+        targets: RuleTargetSet::EMPTY.with(target),
+        when,
+        obligations: BTreeSet::new(),
+    };
+    alloc::vec![
+        rule("records", RuleTarget::Record, basis, records),
+        rule("directory", RuleTarget::Directory, ReasonCode::PublicDirectory, asked),
+    ]
 }

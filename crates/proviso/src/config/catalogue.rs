@@ -141,6 +141,17 @@ pub const KEYS: &[Key] = &[
         "The organisation's remote access, in the same form.",
     ),
     key(
+        "staff.relations_from",
+        Kind::Text,
+        Default::Text("schedule"),
+        "",
+        "Which records of our own store say how staff are related to patients, beside the relations on \
+         file here: any of `schedule`, `care-team`, `encounter`, `appointment`, `referral`, separated \
+         by commas, or `nothing`. They are read at most 60 seconds before they count. Whoever may \
+         write such a record says by it who may see whose chart. Only schedules are written by \
+         services alone; name another only where no person and no patient's app can write it.",
+    ),
+    key(
         "consent.combination",
         Kind::OneOf(&["deny-overrides", "latest-wins"]),
         Default::Text("deny-overrides"),

@@ -13,6 +13,7 @@ use catalogue::{Default, KEYS, Key, Kind};
 use proviso_app::filed::{FiledSettings, Zone};
 use proviso_app::labels::{RuleSet, RulesFile};
 use proviso_app::network::{AddressRange, Networks};
+use proviso_app::relations::{RelationSource, RelationSources};
 use proviso_app::settings::{RecordsAt, Registration, Settings};
 use proviso_core::consent::provision::{Combination, Who, WhoKind};
 use proviso_core::decision::FiledRule;
@@ -313,7 +314,29 @@ fn settings(values: &Values) -> Result<Settings, ConfigError> {
         },
         filed: Arc::new(filed),
         networks: networks(values)?,
+        relations: relations(values)?,
     })
+}
+
+/// Which records say how staff are related to patients.
+fn relations(values: &Values) -> Result<RelationSources, ConfigError> {
+    const KEY: &str = "staff.relations_from";
+    let listed = values.required(KEY)?;
+    if listed == "nothing" {
+        return Ok(RelationSources::NONE);
+    }
+    let words = listed.split([',', ' ']).filter(|word| !word.is_empty());
+    words
+        .map(|word| {
+            word.parse::<RelationSource>().map_err(|_| ConfigError::Invalid {
+                key: KEY,
+                problem: format!(
+                    "`{word}` is none of {}",
+                    RelationSource::ALL.iter().map(|own| own.code()).collect::<Vec<_>>().join(", ")
+                ),
+            })
+        })
+        .collect()
 }
 
 /// Which addresses are the organisation's own.
