@@ -25,6 +25,7 @@ use proviso_fhir::consent::{ConsentDate, Zone};
 use proviso_fhir::json::Node;
 
 use crate::App;
+use crate::aged::AGE_SECS_MAX;
 use crate::filed::{entries_naming, matching};
 use crate::records::{Record, RecordFault, Records};
 use crate::settings::RecordsAt;
@@ -246,6 +247,12 @@ fn patient_at(node: Node<'_>, path: &[&str]) -> Option<PatientId> {
 }
 
 impl Reading<'_> {
+    /// Whether a period goes on, or begins while what is read now still counts.
+    fn is_near(&self, period: Period) -> bool {
+        let begins = period.start.is_none_or(|start| start <= self.at.plus_secs(AGE_SECS_MAX));
+        begins && period.end.is_none_or(|end| self.at < end)
+    }
+
     fn has(&self, source: RelationSource) -> bool {
         self.app.settings.relations.has(source)
     }
@@ -257,8 +264,10 @@ impl Reading<'_> {
         for role in entries_naming(self.records, kind, "practitioner", person).await? {
             let root = role.doc.root();
             let active = root.get("active").is_some_and(|own| own.as_bool() == Some(true));
-            let period = period_of(root.get("period"), self.zone);
-            if active && period.is_some_and(|own| own.contains(self.at)) {
+            // One that is over before what is read now is forgotten is none for all that time.
+            let until = self.at.plus_secs(AGE_SECS_MAX);
+            let holds = |own: Period| own.contains(self.at) && own.contains(until);
+            if active && period_of(root.get("period"), self.zone).is_some_and(holds) {
                 names.push(format!("PractitionerRole/{}", role.id));
             }
         }
@@ -348,24 +357,23 @@ impl Reading<'_> {
     }
 
     async fn appointments(&self, name: &str) -> Result<Vec<Found>, RecordFault> {
-        let Some(today) = self.zone.day(self.at) else { return Ok(Vec::new()) };
         let named = format!("actor={name}");
         // Wider than the day here, whatever the zone; what counts is asked of each below.
         let from = format!("date=ge{}", self.at.plus_days(-2).to_rfc3339());
         let until = format!("date=le{}", self.at.plus_days(2).to_rfc3339());
         let parameters = [&*named, "status=booked,arrived,checked-in", &from, &until];
         let booked = matching(self.records, ResourceType::APPOINTMENT, &parameters).await?;
-        Ok(booked.iter().flat_map(|own| self.of_appointment(own, name, today)).collect())
+        Ok(booked.iter().flat_map(|own| self.of_appointment(own, name)).collect())
     }
 
-    fn of_appointment(&self, booked: &Record, name: &str, today: Period) -> Vec<Found> {
+    fn of_appointment(&self, booked: &Record, name: &str) -> Vec<Found> {
         let root = booked.doc.root();
         let start = root.string_at(&["start"]).and_then(|text| At::parse(&text));
-        if !has_status(root, &["booked", "arrived", "checked-in"])
-            || !start.is_some_and(|start| today.contains(start))
-        {
+        let day = start.and_then(|start| self.zone.day(start)).filter(|day| self.is_near(*day));
+        let (Some(day), true) = (day, has_status(root, &["booked", "arrived", "checked-in"]))
+        else {
             return Vec::new();
-        }
+        };
         let accepted = root.at(&["participant"]).any(|own| {
             own.string_at(&["actor", "reference"]).as_deref() == Some(name)
                 && own.string_at(&["status"]).as_deref() == Some("accepted")
@@ -378,7 +386,7 @@ impl Reading<'_> {
             .map(|patient| Found {
                 patient,
                 kind: RelationshipKind::Care,
-                period: today,
+                period: day,
                 source: RelationSource::Appointment,
             })
             .collect()
@@ -433,7 +441,7 @@ impl Reading<'_> {
                 };
                 // A duty without a beginning or an end is no duty that was planned.
                 let bounded = period.start.is_some() && period.end.is_some();
-                if !active || !bounded || !period.contains(self.at) {
+                if !active || !bounded || !self.is_near(period) {
                     continue;
                 }
                 let others: Vec<String> = root

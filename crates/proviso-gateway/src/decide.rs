@@ -165,7 +165,7 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
     let view = match planned.plan {
         Ok(plan) => {
             let hearing = gateway.app.hearing_for(&planned.request).await;
-            View::new(plan, gateway.app.labels(), hearing)
+            View::new(plan, gateway.app.labels(), hearing).with_beside(gateway.app.policies())
         }
         Err(denial) => {
             let needed = needed_scope(&caller, &interaction, resource_type);
@@ -220,7 +220,7 @@ pub(crate) async fn decide_visits(
     trail.asked_of(&planned);
     let hearing = gateway.app.hearing_for(&planned.request).await;
     let plan = planned.plan.map_err(|denial| denied(&denial))?;
-    let view = View::new(plan, gateway.app.labels(), hearing);
+    let view = View::new(plan, gateway.app.labels(), hearing).with_beside(gateway.app.policies());
     trail.planned(&view);
     if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
         trail.not_offered(interaction, ResourceType::ENCOUNTER);

@@ -434,6 +434,8 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show what a running server found of the set that it tries out beside the one in force.
+    Shadow(ShadowArgs),
     /// Answer one question, and tell how every policy that could apply stood to it.
     Explain {
         /// Folder of the set.
@@ -446,6 +448,17 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `policy shadow`.
+#[derive(Debug, Args)]
+pub struct ShadowArgs {
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `policy check` and `policy test`.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use proviso_app::App;
+use proviso_app::policy::ShadowReport;
 use proviso_app::via::Via;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,8 @@ pub enum Order {
     Decide(Asked),
     /// A look at sharing choices.
     Choices(Question),
+    /// What the policies that are tried out would have decided otherwise.
+    Shadow,
     /// A look at the roles of staff, or a change of one.
     Roles(RolesOrder),
 }
@@ -58,6 +61,8 @@ pub enum Outcome {
     Decided(Box<Told>),
     /// The sharing choices asked for.
     Choices(Vec<VersionRow>),
+    /// What the shadow has shown; nothing when no set is tried out.
+    Shadow(Option<ShadowReport>),
     /// The accounts of staff asked for or changed.
     Accounts(Vec<AccountRow>),
     /// It was not done; why.
@@ -124,6 +129,7 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
                 Ok(rows) => Outcome::Choices(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
+            Ok(Order::Shadow) => Outcome::Shadow(app.policies().shadow_report()),
             Ok(Order::Roles(order)) => match accounts::carry_out(app, &order).await {
                 Ok(rows) => Outcome::Accounts(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),

@@ -69,6 +69,6 @@ fn run(command: Command) -> anyhow::Result<Ending> {
         }
         Command::Config(command) => commands::config::run(&command),
         Command::Labels(command) => commands::labels::run(&command),
-        Command::Policy(command) => commands::policy::run(&command),
+        Command::Policy(command) => runtime.block_on(commands::policy::run(&command)),
     }
 }

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use proviso_core::account::ActorKind;
-use proviso_core::decision::{Effect, OrgGround};
+use proviso_core::decision::{AccessPlan, Effect, OrgGround, ResourceFacts};
 use proviso_core::id::{AccountId, ClientId};
+use proviso_core::interaction::Interaction;
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::org::{
     Environment, Mode, OrgAnswer, OrgPolicy, OrgQuestion, OrgRules, Related, RoleSet,
 };
 use proviso_store::{ReadError, Store};
 use quick_cache::sync::Cache;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::compile::PolicySet;
 use super::describe::describe_question;
@@ -43,7 +44,7 @@ fn told(findings: &[Finding]) -> String {
 }
 
 /// What differs between the live set and its shadow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowDifference {
     /// The question, without who asked.
     pub question: String,
@@ -56,7 +57,7 @@ pub struct ShadowDifference {
 }
 
 /// What the shadow has shown since it was set up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowReport {
     /// Which set.
     pub set: PolicySetId,
@@ -72,6 +73,12 @@ pub struct ShadowReport {
 #[derive(Debug)]
 struct Shadow {
     set: Arc<PolicySet>,
+    seen: Arc<Seen>,
+}
+
+/// What a shadow has shown.
+#[derive(Debug, Default)]
+struct Seen {
     asked: AtomicU64,
     different: AtomicU64,
     kept: Mutex<BTreeMap<String, ShadowDifference>>,
@@ -84,6 +91,41 @@ struct Sets {
     shadow: Option<Shadow>,
     /// What the live set comes to for those who asked before.
     grounds: Cache<GroundKey, Arc<OrgGround>>,
+    /// What the shadow comes to for them, by where the rules of the live set are in memory.
+    besides: Cache<usize, Arc<Beside>>,
+}
+
+/// The rules of the shadow for one who asks, beside those of the live set.
+#[derive(Debug)]
+pub struct Beside {
+    /// Held so that no other rules can come to lie in their place.
+    live: Arc<OrgRules>,
+    shadow: OrgRules,
+    who: OrgQuestion,
+    seen: Arc<Seen>,
+}
+
+impl Beside {
+    /// Notes what the shadow would have said of something that the live set was asked about.
+    pub fn note(&self, plan: &AccessPlan, interaction: &Interaction, facts: &ResourceFacts) {
+        let asked = plan.rules.as_ref();
+        let Some((question, live)) =
+            asked.and_then(|rules| rules.asked(plan.purpose, interaction, facts))
+        else {
+            return;
+        };
+        let related = live.standings.get(usize::from(question.standing)).cloned();
+        let (before, after) = (live.answer(&question), self.shadow.answer(&question));
+        self.seen.note(&before, &after, || {
+            describe_question(&OrgQuestion {
+                related: related.unwrap_or_default(),
+                purpose: question.purpose,
+                action: question.action,
+                resource: question.resource,
+                ..self.who.clone()
+            })
+        });
+    }
 }
 
 /// LIMIT: so many askers are remembered; each is a few hundred bytes.
@@ -113,21 +155,24 @@ pub(crate) struct StaffAsking {
 }
 
 impl GroundKey {
-    /// The rules of a set for the one who asks; none for patients, whose own way no policy of the
-    /// organisation restricts.
-    fn rules(&self, set: &PolicySet) -> Option<OrgRules> {
+    /// Who asks; nobody for patients, whose own way no policy of the organisation restricts.
+    fn who(&self) -> Option<OrgQuestion> {
         match self {
             Self::Staff(asking) => {
-                let StaffAsking { account, kind, roles, environment, ways } = &**asking;
+                let StaffAsking { account, kind, roles, environment, ways: _ } = &**asking;
                 let who = OrgQuestion::of_account(account.clone(), *kind, Mode::Operational);
-                let who =
-                    OrgQuestion { environment: environment.clone(), ..who.with_roles(*roles) };
-                Some(set.rules_for(&who, ways.iter().cloned()))
+                let environment = environment.clone();
+                Some(OrgQuestion { environment, ..who.with_roles(*roles) })
             }
-            Self::Service(client) => {
-                Some(set.rules_for(&OrgQuestion::of_service(client.clone()), []))
-            }
+            Self::Service(client) => Some(OrgQuestion::of_service(client.clone())),
             Self::Patient => None,
+        }
+    }
+
+    fn ways(&self) -> BTreeSet<Related> {
+        match self {
+            Self::Staff(asking) => asking.ways.clone(),
+            Self::Service(_) | Self::Patient => BTreeSet::new(),
         }
     }
 }
@@ -139,13 +184,29 @@ impl Sets {
         }
         let version = self.live.version().to_string();
         // What consents on file mean is the operator's to say, and added where it is asked for.
-        let ground = match key.rules(&self.live) {
-            Some(rules) => OrgGround::by_rules(version, rules),
+        let ground = match key.who() {
+            Some(who) => {
+                let rules = self.live.rules_for(&who, key.ways());
+                let ground = OrgGround::by_rules(version, rules);
+                self.put_beside(&ground, who, key.ways());
+                ground
+            }
             None => OrgGround::for_patients(version),
         };
         let ground = Arc::new(ground);
         self.grounds.insert(key, Arc::clone(&ground));
         ground
+    }
+
+    fn put_beside(&self, ground: &OrgGround, who: OrgQuestion, ways: BTreeSet<Related>) {
+        let (Some(shadow), Some(live)) = (&self.shadow, &ground.rules) else { return };
+        let beside = Beside {
+            live: Arc::clone(live),
+            shadow: shadow.set.rules_for(&who, ways),
+            who,
+            seen: Arc::clone(&shadow.seen),
+        };
+        self.besides.insert(Arc::as_ptr(live).addr(), Arc::new(beside));
     }
 }
 
@@ -210,6 +271,14 @@ impl Policies {
         self.sets.load().now.clone()
     }
 
+    /// What the shadow comes to for the one for whom a plan was made; `None` where there is no
+    /// shadow, or the plan is older than it.
+    pub fn beside(&self, plan: &AccessPlan) -> Option<Arc<Beside>> {
+        let live = plan.rules.as_ref()?.rules();
+        let beside = self.sets.load().besides.get(&Arc::as_ptr(live).addr())?;
+        Arc::ptr_eq(&beside.live, live).then_some(beside)
+    }
+
     /// What the shadow has shown.
     pub fn shadow_report(&self) -> Option<ShadowReport> {
         self.sets.load().shadow.as_ref().map(Shadow::report)
@@ -241,7 +310,8 @@ impl Sets {
                 Some(Shadow::new(set))
             }
         };
-        Ok(Self { now, live, shadow, grounds: Cache::new(MAX_GROUNDS) })
+        let (grounds, besides) = (Cache::new(MAX_GROUNDS), Cache::new(MAX_GROUNDS));
+        Ok(Self { now, live, shadow, grounds, besides })
     }
 }
 
@@ -260,40 +330,44 @@ pub(super) async fn stored(
 }
 
 impl Shadow {
-    const fn new(set: Arc<PolicySet>) -> Self {
-        Self {
-            set,
-            asked: AtomicU64::new(0),
-            different: AtomicU64::new(0),
-            kept: Mutex::new(BTreeMap::new()),
-        }
+    fn new(set: Arc<PolicySet>) -> Self {
+        Self { set, seen: Arc::default() }
     }
 
     fn compare(&self, question: &OrgQuestion, answer: &OrgAnswer) {
+        self.seen.note(answer, &self.set.answer(question), || describe_question(question));
+    }
+
+    fn report(&self) -> ShadowReport {
+        self.seen.report(self.set.id().clone())
+    }
+}
+
+impl Seen {
+    fn note(&self, live: &OrgAnswer, shadow: &OrgAnswer, question: impl FnOnce() -> String) {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let shadow = self.set.answer(question);
-        if shadow.effect == answer.effect && shadow.obligations == answer.obligations {
+        if shadow.effect == live.effect && shadow.obligations == live.obligations {
             return;
         }
         self.different.fetch_add(1, Ordering::Relaxed);
         // A poisoned lock means that another thread stopped half-way; counting goes on.
         let Ok(mut kept) = self.kept.lock() else { return };
-        let text = describe_question(question);
+        let text = question();
         if let Some(known) = kept.get_mut(&text) {
             known.times += 1;
         } else if kept.len() < MAX_KEPT {
-            let (live, shadow) = (answer.effect, shadow.effect);
+            let (live, shadow) = (live.effect, shadow.effect);
             let first = ShadowDifference { question: text.clone(), live, shadow, times: 1 };
             kept.insert(text, first);
         }
     }
 
-    fn report(&self) -> ShadowReport {
+    fn report(&self, set: PolicySetId) -> ShadowReport {
         let mut differences: Vec<ShadowDifference> =
             self.kept.lock().map(|kept| kept.values().cloned().collect()).unwrap_or_default();
         differences.sort_by_key(|own| std::cmp::Reverse(own.times));
         ShadowReport {
-            set: self.set.id().clone(),
+            set,
             asked: self.asked.load(Ordering::Relaxed),
             different: self.different.load(Ordering::Relaxed),
             differences,

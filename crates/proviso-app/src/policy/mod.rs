@@ -35,7 +35,7 @@ pub use evaluate::Explained;
 pub use facts::{related_to_all, related_to_any};
 pub use finding::{Finding, FindingCode, Place, Severity};
 pub(crate) use in_force::StaffAsking;
-pub use in_force::{LoadPoliciesError, Policies, ShadowDifference, ShadowReport};
+pub use in_force::{Beside, LoadPoliciesError, Policies, ShadowDifference, ShadowReport};
 pub use invariant::Invariant;
 pub use scenario::{Scenario, ScenarioError, read_question};
 

@@ -308,6 +308,11 @@ impl PlanRules {
         }
     }
 
+    /// The policies.
+    pub const fn rules(&self) -> &Arc<OrgRules> {
+        &self.rules
+    }
+
     /// The policies and how they were asked, for whoever compares them with others.
     pub fn asked(
         &self,

@@ -56,7 +56,9 @@ async fn ask(named: &cli::Installation, order: RolesOrder) -> anyhow::Result<Vec
         Err(taken) => match control::ask(&installation.data_dir, Order::Roles(order)).await? {
             Some(Outcome::Accounts(rows)) => Ok(rows),
             Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-            Some(Outcome::Active(_) | Outcome::Decided(_) | Outcome::Choices(_)) => {
+            Some(
+                Outcome::Active(_) | Outcome::Decided(_) | Outcome::Choices(_) | Outcome::Shadow(_),
+            ) => {
                 anyhow::bail!("the running server answered another order")
             }
             None => Err(taken),

@@ -77,7 +77,12 @@ async fn ask(named: &cli::Installation, question: Question) -> anyhow::Result<Ve
             match asked {
                 Some(Outcome::Choices(rows)) => Ok(rows),
                 Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(Outcome::Active(_) | Outcome::Decided(_) | Outcome::Accounts(_)) => {
+                Some(
+                    Outcome::Active(_)
+                    | Outcome::Decided(_)
+                    | Outcome::Accounts(_)
+                    | Outcome::Shadow(_),
+                ) => {
                     anyhow::bail!("the running server answered another order")
                 }
                 None => Err(taken),
