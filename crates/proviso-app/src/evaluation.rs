@@ -24,6 +24,7 @@ use proviso_core::id::{
     AccountId, ClientId, ConsentId, DecisionId, GrantId, PatientId, ResourceId,
 };
 use proviso_core::interaction::Interaction;
+use proviso_core::org::Network;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeSyntax};
@@ -31,9 +32,11 @@ use proviso_core::time::At;
 use proviso_oauth::record::Grant;
 
 use crate::App;
-use crate::access::{AskedBy, Planned, acting, ground_of, objections_for, with_objections};
+use crate::access::{
+    AskedBy, Grounds, Planned, acting, ground_of, objections_for, plan_recorded, with_objections,
+};
 use crate::authorize::own_patient;
-use crate::bearer::BearerError;
+use crate::bearer::{BearerError, scopes_now};
 use crate::caller::Caller;
 use crate::via::Via;
 
@@ -251,26 +254,7 @@ impl App {
         patients: &BTreeSet<PatientId>,
         at: At,
     ) -> Vec<Planned> {
-        let grants = match subject {
-            EvaluationSubject::Account(account) => {
-                let account = self.live.account(account);
-                return account
-                    .map(|account| self.ways_of_person(&account, purpose, patients, at))
-                    .unwrap_or_default();
-            }
-            EvaluationSubject::Grant(id) => self.live.grant(id).into_iter().collect(),
-            EvaluationSubject::App { client, account } => {
-                let mut grants = self.live.grants_of_client(client);
-                grants.retain(|grant| account.is_none() || grant.account == *account);
-                grants.truncate(WAYS_MAX);
-                grants
-            }
-        };
-        grants
-            .iter()
-            .filter(|grant| purpose.is_none_or(|purpose| grant.purpose == purpose))
-            .map(|grant| self.plan_recorded(&self.caller_of(grant), at))
-            .collect()
+        self.grounds().ways_in(subject, purpose, patients, at)
     }
 
     /// The people and apps of a kind, in the order of their ids, from after `after`.
@@ -365,9 +349,41 @@ impl App {
         let others = self.live.relationships(account).into_iter().map(|own| own.patient);
         own.into_iter().chain(others).collect()
     }
+}
+
+impl Grounds<'_> {
+    /// As [`App::ways_in`].
+    pub(crate) fn ways_in(
+        self,
+        subject: &EvaluationSubject,
+        purpose: Option<PurposeOfUse>,
+        patients: &BTreeSet<PatientId>,
+        at: At,
+    ) -> Vec<Planned> {
+        let grants = match subject {
+            EvaluationSubject::Account(account) => {
+                let account = self.live.account(account);
+                return account
+                    .map(|account| self.ways_of_person(&account, purpose, patients, at))
+                    .unwrap_or_default();
+            }
+            EvaluationSubject::Grant(id) => self.live.grant(id).into_iter().collect(),
+            EvaluationSubject::App { client, account } => {
+                let mut grants = self.live.grants_of_client(client);
+                grants.retain(|grant| account.is_none() || grant.account == *account);
+                grants.truncate(WAYS_MAX);
+                grants
+            }
+        };
+        grants
+            .iter()
+            .filter(|grant| purpose.is_none_or(|purpose| grant.purpose == purpose))
+            .map(|grant| plan_recorded(self, &self.caller_of(grant), at))
+            .collect()
+    }
 
     /// A caller as a token of the grant with all its scopes would make it.
-    fn caller_of(&self, grant: &Grant) -> Caller {
+    pub(crate) fn caller_of(self, grant: &Grant) -> Caller {
         let account = grant.account.as_ref().and_then(|id| self.live.account(id));
         let scope: Vec<String> = grant.scopes.iter().map(ToString::to_string).collect();
         Caller {
@@ -376,7 +392,7 @@ impl App {
             kind: account.map_or(ActorKind::System, |account| account.kind),
             // No token takes part; the name is that of no token that was ever issued.
             token: proviso_core::id::TokenId::generate(At::from_micros(0), [0; 10]),
-            scopes: self.scopes_now(&scope.join(" "), grant).into_vec(),
+            scopes: scopes_now(self.live, &scope.join(" "), grant).into_vec(),
             patient: grant.context.patient.clone(),
             consent: grant.consent().cloned(),
             purpose: grant.purpose,
@@ -388,7 +404,7 @@ impl App {
     }
 
     fn ways_of_person(
-        &self,
+        self,
         account: &Account,
         purpose: Option<PurposeOfUse>,
         patients: &BTreeSet<PatientId>,
@@ -406,12 +422,58 @@ impl App {
             | ActorKind::PrivacyOfficer
             | ActorKind::Administrator
             | ActorKind::SupportAgent
-            | ActorKind::System => vec![self.staff_way(account, &client, purpose, at)],
+            // Whoever asks about a person does not say from where that person would ask.
+            | ActorKind::System => vec![self.staff_way(account, &client, purpose, None, at)],
         }
     }
 
+    /// The way in of the patient, or of somebody who acts for them, if there is such an account.
+    pub(crate) fn way_of_own(
+        self,
+        account: &AccountId,
+        patient: &PatientId,
+        at: At,
+    ) -> Option<Planned> {
+        let client = NO_APP.parse::<ClientId>().ok()?;
+        let account = self.live.account(account)?;
+        Some(self.own_way(&account, &client, patient, None, at))
+    }
+
+    /// The ways in of somebody by their roles, from the organisation's own network: one for each
+    /// purpose for which they have any, or else the one for treatment.
+    pub(crate) fn ways_of_staff(self, account: &AccountId, at: At) -> Vec<Planned> {
+        let inside = Some(Network::Internal);
+        let (Ok(client), Some(account)) = (NO_APP.parse::<ClientId>(), self.live.account(account))
+        else {
+            return Vec::new();
+        };
+        let way = |purpose| self.staff_way(&account, &client, Some(purpose), inside, at);
+        let ways = PurposeOfUse::ALL.iter().map(|purpose| way(*purpose));
+        let mut ways: Vec<Planned> = ways.filter(|way| way.plan.is_ok()).collect();
+        if ways.is_empty() {
+            ways.push(way(PurposeOfUse::Treatment));
+        }
+        ways
+    }
+
+    /// Those whose roles alone open something of every patient, asked from inside.
+    pub(crate) fn staff_by_role(self, at: At) -> Vec<AccountId> {
+        let Ok(client) = NO_APP.parse::<ClientId>() else { return Vec::new() };
+        let reaches = |account: &AccountId| {
+            let Some(account) = self.live.account(account) else { return false };
+            let kind = account.kind;
+            let mode = AccessMode::Operational { kind, relationships: &[], objections: &[] };
+            let environment = self.environment(Some(Network::Internal), at);
+            let asking = AskedBy { account: Some(&account), client: &client, environment, at };
+            let policy = ground_of(self, mode, &asking);
+            kind.takes_roles()
+                && PurposeOfUse::ALL.iter().any(|purpose| policy.reaches_strangers(*purpose))
+        };
+        self.live.account_ids().into_iter().filter(reaches).collect()
+    }
+
     fn own_way(
-        &self,
+        self,
         account: &Account,
         client: &ClientId,
         patient: &PatientId,
@@ -441,10 +503,11 @@ impl App {
     }
 
     fn staff_way(
-        &self,
+        self,
         account: &Account,
         client: &ClientId,
         purpose: Option<PurposeOfUse>,
+        network: Option<Network>,
         at: At,
     ) -> Planned {
         let on_file = self.live.relationships(&account.id);
@@ -463,8 +526,7 @@ impl App {
             objections: &objections,
         };
         let purpose = purpose.unwrap_or(PurposeOfUse::Treatment);
-        // Whoever asks about a person does not say from where that person would ask.
-        let environment = self.environment(None, at);
+        let environment = self.environment(network, at);
         let asking = AskedBy { account: Some(account), client, environment, at };
         let policy = ground_of(self, mode, &asking);
         let everyone = objections_for(self, &policy, mode, purpose);

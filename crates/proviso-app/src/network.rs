@@ -6,6 +6,7 @@ use proviso_core::org::{Environment, Network};
 use proviso_core::time::At;
 
 use crate::App;
+use crate::access::Grounds;
 
 /// A range of addresses, such as `10.20.0.0/16`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,11 +104,13 @@ impl App {
     pub fn network_of(&self, address: Option<&str>) -> Option<Network> {
         self.settings.networks.of(address?.parse().ok()?)
     }
+}
 
+impl Grounds<'_> {
     /// From where and when something is asked. How strongly the person signed in and on which device
     /// is not known here, so a policy that asks for it permits nothing.
-    pub(crate) fn environment(&self, network: Option<Network>, at: At) -> Environment {
-        let (hour, weekday) = self.settings.filed.zone.hour_and_weekday(at).unzip();
+    pub(crate) fn environment(self, network: Option<Network>, at: At) -> Environment {
+        let (hour, weekday) = self.filed.zone.hour_and_weekday(at).unzip();
         Environment { network, hour, weekday, ..Environment::default() }
     }
 }

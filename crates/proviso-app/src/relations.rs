@@ -25,6 +25,7 @@ use proviso_fhir::consent::{ConsentDate, Zone};
 use proviso_fhir::json::Node;
 
 use crate::App;
+use crate::access::Grounds;
 use crate::aged::AGE_SECS_MAX;
 use crate::filed::{entries_naming, matching};
 use crate::records::{Record, RecordFault, Records};
@@ -142,31 +143,6 @@ impl App {
         }
     }
 
-    /// The relations of a person: those on file, and those that records were found to say.
-    pub(crate) fn relations_now(
-        &self,
-        account: &AccountId,
-        mut on_file: Vec<Relationship>,
-        at: At,
-    ) -> Vec<Relationship> {
-        if let Some(read) = self.relations.get(account, at) {
-            on_file.extend(read.iter().cloned());
-        }
-        on_file
-    }
-
-    /// The same with the objections of the patients.
-    pub(crate) fn staff_relations(
-        &self,
-        account: &AccountId,
-        on_file: Vec<Relationship>,
-        at: At,
-    ) -> (Vec<Relationship>, Vec<(PatientId, CategorySet)>) {
-        let relationships = self.relations_now(account, on_file, at);
-        let objections = self.live.objections_among(&relationships);
-        (relationships, objections)
-    }
-
     async fn read_relations(
         &self,
         account: &AccountId,
@@ -194,6 +170,33 @@ impl App {
             source: own.source.fact_source(),
         };
         Ok(found.into_iter().map(relationship).collect())
+    }
+}
+
+impl Grounds<'_> {
+    /// The relations of a person: those on file, and those that records were found to say.
+    pub(crate) fn relations_now(
+        self,
+        account: &AccountId,
+        mut on_file: Vec<Relationship>,
+        at: At,
+    ) -> Vec<Relationship> {
+        if let Some(read) = self.relations.get(account, at) {
+            on_file.extend(read.iter().cloned());
+        }
+        on_file
+    }
+
+    /// The same with the objections of the patients.
+    pub(crate) fn staff_relations(
+        self,
+        account: &AccountId,
+        on_file: Vec<Relationship>,
+        at: At,
+    ) -> (Vec<Relationship>, Vec<(PatientId, CategorySet)>) {
+        let relationships = self.relations_now(account, on_file, at);
+        let objections = self.live.objections_among(&relationships);
+        (relationships, objections)
     }
 }
 

@@ -156,7 +156,8 @@ impl App {
         at: At,
     ) -> Result<Planned, IdError> {
         let facts = self.live.staff_facts(account);
-        let (relationships, objections) = self.staff_relations(account, facts.relationships, at);
+        let (relationships, objections) =
+            self.grounds().staff_relations(account, facts.relationships, at);
         let page = LAUNCH_PAGE.parse::<ClientId>()?;
         // `patient/` keeps the plan to the one patient, whomever else the person cares for.
         let scope = Scope::Resource(ResourceScope::new(
@@ -174,10 +175,10 @@ impl App {
             objections: &objections,
         };
         let purpose = PurposeOfUse::Treatment;
-        let environment = self.environment(self.network_of(network), at);
+        let environment = self.grounds().environment(self.network_of(network), at);
         let asking = AskedBy { account: facts.account.as_deref(), client: &page, environment, at };
-        let policy = ground_of(self, mode, &asking);
-        let everyone = objections_for(self, &policy, mode, purpose);
+        let policy = ground_of(self.grounds(), mode, &asking);
+        let everyone = objections_for(self.grounds(), &policy, mode, purpose);
         let request = AccessRequest {
             policy: &policy,
             at,

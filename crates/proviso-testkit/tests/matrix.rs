@@ -283,7 +283,10 @@ async fn matrix() -> String {
             client: "glucose-coach".parse().unwrap(),
             account: Some(giver.clone()),
             roles: RoleSet::EMPTY,
-            mode: Box::new(move |_| AccessMode::PatientDirected { consent: Some(consent), person }),
+            mode: Box::new(move |_| AccessMode::PatientDirected {
+                consent: Some(consent.facts()),
+                person,
+            }),
             scopes: Some(scopes("patient/*.cruds")),
             in_context: true,
         };

@@ -13,10 +13,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use proviso_app::App;
 use proviso_app::policy::ShadowReport;
+use proviso_app::simulate::Simulated;
 use proviso_app::via::Via;
 use serde::{Deserialize, Serialize};
 
 use crate::question::{Asked, Told, decide};
+use crate::simulation::simulate;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -49,6 +51,8 @@ pub enum Order {
     Shadow,
     /// A look at the roles of staff, or a change of one.
     Roles(RolesOrder),
+    /// Who could see what, one page, in the words of the HTTP endpoint.
+    Simulate(serde_json::Value),
 }
 
 /// What came of it.
@@ -65,6 +69,8 @@ pub enum Outcome {
     Shadow(Option<ShadowReport>),
     /// The accounts of staff asked for or changed.
     Accounts(Vec<AccountRow>),
+    /// Who could see what.
+    Simulated(Box<Simulated>),
     /// It was not done; why.
     Failed(String),
 }
@@ -123,6 +129,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Decide(asked)) => match decide(app, &asked).await {
                 Ok(told) => Outcome::Decided(Box::new(told)),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Simulate(question)) => match simulate(app, &question).await {
+                Ok(simulated) => Outcome::Simulated(Box::new(simulated)),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Ok(Order::Choices(question)) => match choices::look(app, &question).await {

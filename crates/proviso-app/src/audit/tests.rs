@@ -46,7 +46,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         directory: Default::default(),
         relations: Default::default(),
         accounts: tokio::sync::Mutex::new(()),
-        live: Live::load(&store, &settings.filed).await.unwrap(),
+        live: Live::load(&store, &keys, &settings.filed).await.unwrap(),
         policies: crate::policy::Policies::load(&store).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
         entropy: Arc::new(entropy),
@@ -55,6 +55,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         settings,
         visits: crate::visits::VisitsPort::default(),
         evaluations: crate::evaluation::EvaluationsPort::default(),
+        simulations: crate::simulate::SimulationsPort::default(),
     }
 }
 

@@ -162,7 +162,7 @@ impl App {
             found.push((own, PatientRelation::Own));
         }
         let on_file = self.live.relationships(&account.id);
-        for relationship in self.relations_now(&account.id, on_file, at) {
+        for relationship in self.grounds().relations_now(&account.id, on_file, at) {
             let relation = match (account.kind, relationship.kind) {
                 (ActorKind::Patient | ActorKind::Proxy, RelationshipKind::Proxy) => {
                     PatientRelation::ActingFor

@@ -9,7 +9,7 @@ use proviso_core::consent::{Recipient, Standing};
 
 use super::activity::{Filter, feed, names};
 use super::people::acting_for;
-use super::person::Person;
+use super::person::{Person, Standing as Reader};
 use super::sentence::sentence;
 use super::{PatientVisit, PortalVisit};
 use crate::authorize::failed;
@@ -52,6 +52,8 @@ pub(crate) struct HomeFacts {
     pub(crate) people: u64,
     /// How many people act for the patient.
     pub(crate) proxies: u64,
+    /// How many consents on file are in use; `None` for those who may not know.
+    pub(crate) filed: Option<u64>,
     /// The latest sentences of the activity list.
     pub(crate) latest: Vec<String>,
 }
@@ -100,6 +102,15 @@ impl HomePage {
                 href: person.address("/portal/people"),
                 link: t.say("home-people-link"),
             });
+            cards.push(who_card(t, person));
+            if let Some(filed) = facts.filed {
+                cards.push(Card {
+                    title: t.say("home-filed"),
+                    lines: vec![t.count("home-filed-count", filed, &[])],
+                    href: person.address("/portal/choices"),
+                    link: t.say("home-filed-link"),
+                });
+            }
             let lines = if facts.latest.is_empty() {
                 vec![t.say("home-activity-none")]
             } else {
@@ -130,6 +141,15 @@ impl HomePage {
         }
         let title = t.with("home-title", &[("name", name)]);
         Self { frame: visit.frame(title, Section::Home), acting, people: choices, nobody, cards }
+    }
+}
+
+fn who_card(t: Texts, person: &Person) -> Card {
+    Card {
+        title: t.say("who-title"),
+        lines: vec![t.say("home-who-text")],
+        href: person.address("/portal/who"),
+        link: t.say("home-who-link"),
     }
 }
 
@@ -177,7 +197,15 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
     let feed = feed(state, patient_visit, &Filter::default(), "", LOOKED_AT).await?;
     let names = names(state, patient_visit, &feed.newest_first).await;
     let t = visit.texts();
+    let filed = match patient_visit.person.standing {
+        Reader::Own => {
+            let of = state.app.live().filed_in_use(&patient_visit.person.patient);
+            Some(count(of))
+        }
+        Reader::Proxy => None,
+    };
     Ok(HomeFacts {
+        filed,
         apps: count(apps.len()),
         people: count(people.len()),
         proxies: count(proxies.len()),

@@ -12,6 +12,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/0001_initial.sql")),
     ("0002_labels", include_str!("../../migrations/0002_labels.sql")),
     ("0003_policy_sets", include_str!("../../migrations/0003_policy_sets.sql")),
+    ("0006_consent_epochs", include_str!("../../migrations/0006_consent_epochs.sql")),
 ];
 
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OpenError> {

@@ -28,6 +28,7 @@ const EARLIER: &[&str] = &[
     include_str!("../../tests/fixtures/schema_0001.sql"),
     include_str!("../../tests/fixtures/schema_0002.sql"),
     include_str!("../../tests/fixtures/schema_0003.sql"),
+    include_str!("../../tests/fixtures/schema_0004.sql"),
 ];
 
 #[tokio::test]

@@ -57,7 +57,11 @@ async fn ask(named: &cli::Installation, order: RolesOrder) -> anyhow::Result<Vec
             Some(Outcome::Accounts(rows)) => Ok(rows),
             Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
             Some(
-                Outcome::Active(_) | Outcome::Decided(_) | Outcome::Choices(_) | Outcome::Shadow(_),
+                Outcome::Active(_)
+                | Outcome::Decided(_)
+                | Outcome::Choices(_)
+                | Outcome::Simulated(_)
+                | Outcome::Shadow(_),
             ) => {
                 anyhow::bail!("the running server answered another order")
             }

@@ -43,6 +43,7 @@ pub async fn run(arguments: &DecideArgs) -> anyhow::Result<Ending> {
                 Some(
                     Outcome::Active(_)
                     | Outcome::Choices(_)
+                    | Outcome::Simulated(_)
                     | Outcome::Accounts(_)
                     | Outcome::Shadow(_),
                 ) => {

@@ -36,6 +36,7 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
             Some(
                 Outcome::Decided(_)
                 | Outcome::Choices(_)
+                | Outcome::Simulated(_)
                 | Outcome::Accounts(_)
                 | Outcome::Shadow(_),
             ) => {

@@ -43,7 +43,11 @@ async fn shadow(arguments: &ShadowArgs) -> anyhow::Result<Ending> {
         Some(Outcome::Shadow(report)) => report,
         Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
         Some(
-            Outcome::Active(_) | Outcome::Decided(_) | Outcome::Choices(_) | Outcome::Accounts(_),
+            Outcome::Active(_)
+            | Outcome::Decided(_)
+            | Outcome::Choices(_)
+            | Outcome::Simulated(_)
+            | Outcome::Accounts(_),
         ) => anyhow::bail!("the running server answered another order"),
         None => {
             anyhow::bail!("no server runs here; what a set would decide is found while one runs")
