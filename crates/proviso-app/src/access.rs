@@ -5,25 +5,28 @@
 use std::sync::Arc;
 
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
-use proviso_core::category::PurposeOfUse;
+use proviso_core::category::{CategorySet, PurposeOfUse};
 use proviso_core::consent::ConsentFacts;
 use proviso_core::consent::index::IndexedConsent;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
+    standings_among,
 };
 use proviso_core::delegation::{Delegate, DelegationLink, judge};
 use proviso_core::id::{AccountId, ClientId, PatientId};
+use proviso_core::org::Environment;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
 use proviso_oauth::record::{ClientStatus, GrantBasis};
 
 use crate::App;
+use crate::aged::Aged;
 use crate::caller::Caller;
 use crate::filed::FiledSettings;
 use crate::live::{GrantFacts, Live};
-use crate::policy::Policies;
+use crate::policy::{Policies, StaffAsking};
 
 /// The name under which the portal itself asks.
 const PORTAL: &str = "portal";
@@ -37,12 +40,19 @@ pub(crate) struct Grounds<'a> {
     pub(crate) policies: &'a Policies,
     /// What the operator decided that consents on file mean.
     pub(crate) filed: &'a FiledSettings,
+    /// The relations to patients that records were found to say.
+    pub(crate) relations: &'a Aged<Arc<[Relationship]>>,
 }
 
 impl App {
     /// What is in force.
     pub(crate) fn grounds(&self) -> Grounds<'_> {
-        Grounds { live: &self.live, policies: &self.policies, filed: &self.settings.filed }
+        Grounds {
+            live: &self.live,
+            policies: &self.policies,
+            filed: &self.settings.filed,
+            relations: &self.relations,
+        }
     }
 
     /// The plan for a caller, from what is in force at an instant.
@@ -184,7 +194,7 @@ fn asked<T>(
     then: impl FnOnce(&AccessRequest<'_>) -> T,
 ) -> Result<T, Box<RecordedRequest>> {
     let facts = match grounds.live.facts_of(&caller.grant) {
-        Some(facts) if facts.grant.is_live(at) => facts,
+        Some(facts) if facts.grant.is_live(at) => with_relations(grounds, facts, at),
         // The grant has ended: a consent that ended with it says more than that.
         Some(_) | None => return Err(Box::new(ended(grounds, caller, at))),
     };
@@ -215,12 +225,15 @@ fn asked<T>(
         GrantBasis::Emergency { .. } => AccessMode::Emergency { declared: declared.as_ref() },
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
+    let asking = AskedBy::of_caller(grounds, caller, account.as_deref(), at);
     let policy = match (&declared, account) {
         (Some(declared), Some(account)) => {
             grounds.policies.ground_of_emergency(account, declared, at)
         }
-        (Some(_) | None, _) => ground_of(grounds, mode, grant.account.as_ref(), &caller.client),
+        (Some(_) | None, _) => ground_of(grounds, mode, &asking),
     };
+    let everyone = objections_for(grounds, &policy, mode, caller.purpose);
+    let mode = with_objections(mode, everyone.as_deref());
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -235,6 +248,22 @@ fn asked<T>(
         Ok(then(&request))
     } else {
         Err(Box::new(RecordedRequest::of(&request).stopped_by(refusals)))
+    }
+}
+
+/// The facts of a grant of staff, with the relations that records were found to say.
+fn with_relations(grounds: Grounds<'_>, facts: GrantFacts, at: At) -> GrantFacts {
+    match (&facts.grant.basis, &facts.grant.account) {
+        (GrantBasis::Operational, Some(account)) => {
+            let (relationships, objections) =
+                grounds.staff_relations(account, facts.relationships, at);
+            GrantFacts { relationships, objections, ..facts }
+        }
+        (GrantBasis::Operational, None)
+        | (
+            GrantBasis::Consent { .. } | GrantBasis::Emergency { .. } | GrantBasis::PreAuthorized,
+            _,
+        ) => facts,
     }
 }
 
@@ -262,7 +291,9 @@ fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
             | ActorKind::SupportAgent),
         ) => AccessMode::Operational { kind, relationships: &[], objections: &[] },
     };
-    let policy = ground_of(grounds, mode, caller.account.as_ref(), &caller.client);
+    let account = caller.account.as_ref().and_then(|id| grounds.live.account(id));
+    let asking = AskedBy::of_caller(grounds, caller, account.as_deref(), at);
+    let policy = ground_of(grounds, mode, &asking);
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -310,25 +341,50 @@ fn chain_stands(
     judge(consent.patient, &links, at).is_ok()
 }
 
+/// Who asks the organisation's policy, from where and when.
+pub(crate) struct AskedBy<'a> {
+    /// The person, if any.
+    pub(crate) account: Option<&'a Account>,
+    /// The app.
+    pub(crate) client: &'a ClientId,
+    /// From where.
+    pub(crate) environment: Environment,
+    /// When.
+    pub(crate) at: At,
+}
+
+impl<'a> AskedBy<'a> {
+    fn of_caller(
+        grounds: Grounds<'_>,
+        caller: &'a Caller,
+        account: Option<&'a Account>,
+        at: At,
+    ) -> Self {
+        let environment = grounds.environment(caller.network, at);
+        Self { account, client: &caller.client, environment, at }
+    }
+}
+
 /// What the organisation's policy in force comes to for a way of asking, and what the operator
 /// decided that consents on file mean for it.
 pub(crate) fn ground_of(
     grounds: Grounds<'_>,
     mode: AccessMode<'_>,
-    account: Option<&AccountId>,
-    client: &ClientId,
+    asking: &AskedBy<'_>,
 ) -> Arc<OrgGround> {
-    let (ground, filed) = match (mode, account) {
-        (AccessMode::Operational { .. }, Some(account)) => {
-            let account = grounds.live.account(account);
-            let ground = account.map_or_else(
-                || grounds.policies.ground_of_patient(),
-                |account| grounds.policies.ground_of_staff(&account),
-            );
-            (ground, grounds.filed.staff)
+    let (ground, filed) = match (mode, asking.account) {
+        (AccessMode::Operational { kind, relationships, .. }, Some(account)) => {
+            let staff = StaffAsking {
+                account: account.id.clone(),
+                kind,
+                roles: account.all_roles(),
+                environment: asking.environment.clone(),
+                ways: standings_among(&account.id, relationships, asking.at),
+            };
+            (grounds.policies.ground_of_staff(staff), grounds.filed.staff)
         }
         (AccessMode::PreAuthorized, _) => {
-            (grounds.policies.ground_of_service(client), grounds.filed.services)
+            (grounds.policies.ground_of_service(asking.client), grounds.filed.services)
         }
         // Staff access without a person has no rule, nor has an emergency that nobody declared;
         // the patients' own way needs none.
@@ -342,6 +398,36 @@ pub(crate) fn ground_of(
         return ground;
     }
     Arc::new(OrgGround { filed, ..OrgGround::clone(&ground) })
+}
+
+/// The objections of all patients, where somebody can reach patients to whom they are not related.
+pub(crate) fn objections_for(
+    grounds: Grounds<'_>,
+    policy: &OrgGround,
+    mode: AccessMode<'_>,
+    purpose: PurposeOfUse,
+) -> Option<Vec<(PatientId, CategorySet)>> {
+    let staff = matches!(mode, AccessMode::Operational { .. });
+    (staff && policy.reaches_strangers(purpose)).then(|| grounds.live.objections())
+}
+
+/// A way of asking with the objections of all patients in the place of those of some.
+pub(crate) fn with_objections<'a>(
+    mode: AccessMode<'a>,
+    everyone: Option<&'a [(PatientId, CategorySet)]>,
+) -> AccessMode<'a> {
+    match (mode, everyone) {
+        (AccessMode::Operational { kind, relationships, .. }, Some(objections)) => {
+            AccessMode::Operational { kind, relationships, objections }
+        }
+        (
+            AccessMode::Operational { .. }
+            | AccessMode::PatientDirected { .. }
+            | AccessMode::OwnRecord { .. }
+            | AccessMode::PreAuthorized,
+            _,
+        ) => mode,
+    }
 }
 
 fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {

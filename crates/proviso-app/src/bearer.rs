@@ -85,6 +85,7 @@ impl App {
             consent: grant.consent().cloned(),
             purpose: grant.purpose,
             fhir_user: grant.fhir_user.clone(),
+            network: None,
             expires_at: At::from_secs(claims.exp),
             grant: grant.id.clone(),
         })
@@ -110,6 +111,7 @@ impl App {
                 consent: grant.consent().cloned(),
                 purpose: grant.purpose,
                 fhir_user: None,
+                network: None,
                 expires_at: At::from_secs(claims.exp),
                 client: grant.client,
                 account: grant.account,

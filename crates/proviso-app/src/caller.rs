@@ -3,6 +3,7 @@
 use proviso_core::account::ActorKind;
 use proviso_core::category::PurposeOfUse;
 use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId, ResourceId, TokenId};
+use proviso_core::org::Network;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::Scope;
 use proviso_core::time::At;
@@ -30,6 +31,8 @@ pub struct Caller {
     pub purpose: PurposeOfUse,
     /// The FHIR resource that is the person.
     pub fhir_user: Option<(ResourceType, ResourceId)>,
+    /// From which network the request came; `None` when that is not known.
+    pub network: Option<Network>,
     /// When the token ends.
     pub expires_at: At,
 }

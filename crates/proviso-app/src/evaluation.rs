@@ -25,6 +25,7 @@ use proviso_core::id::{
     AccountId, ClientId, ConsentId, DecisionId, GrantId, PatientId, ResourceId,
 };
 use proviso_core::interaction::Interaction;
+use proviso_core::org::Network;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeSyntax};
@@ -32,7 +33,9 @@ use proviso_core::time::At;
 use proviso_oauth::record::Grant;
 
 use crate::App;
-use crate::access::{Grounds, Planned, acting, ground_of, plan_recorded};
+use crate::access::{
+    AskedBy, Grounds, Planned, acting, ground_of, objections_for, plan_recorded, with_objections,
+};
 use crate::authorize::own_patient;
 use crate::bearer::{BearerError, scopes_now};
 use crate::caller::Caller;
@@ -225,6 +228,24 @@ impl App {
         })
     }
 
+    /// Reads anew what records say of the people who could act as a subject.
+    pub async fn renew_subject(&self, subject: &EvaluationSubject, at: At) {
+        let person = |grant: Option<Arc<Grant>>| grant.and_then(|own| own.account.clone());
+        let people: BTreeSet<AccountId> = match subject {
+            EvaluationSubject::Account(account) => BTreeSet::from([account.clone()]),
+            EvaluationSubject::Grant(id) => person(self.live.grant(id)).into_iter().collect(),
+            EvaluationSubject::App { client, account } => {
+                let mut grants = self.live.grants_of_client(client);
+                grants.retain(|grant| account.is_none() || grant.account == *account);
+                grants.truncate(WAYS_MAX);
+                grants.into_iter().filter_map(|grant| person(Some(grant))).collect()
+            }
+        };
+        for account in people {
+            self.renew_relations(&account, at).await;
+        }
+    }
+
     /// Every way in which the subject could act now, each as a plan or a denial. A record is within
     /// reach when one of them permits it. `patients` are those that the record names.
     pub fn ways_in(
@@ -377,6 +398,7 @@ impl Grounds<'_> {
             consent: grant.consent().cloned(),
             purpose: grant.purpose,
             fhir_user: grant.fhir_user.clone(),
+            network: None,
             expires_at: grant.expires_at.unwrap_or(At::from_micros(i64::MAX)),
             grant: grant.id.clone(),
         }
@@ -401,8 +423,9 @@ impl Grounds<'_> {
             | ActorKind::PrivacyOfficer
             | ActorKind::Administrator
             | ActorKind::SupportAgent
+            // Whoever asks about a person does not say from where that person would ask.
             | ActorKind::System => {
-                let mut ways = vec![self.staff_way(account, &client, purpose, at)];
+                let mut ways = vec![self.staff_way(account, &client, purpose, None, at)];
                 // Asked for by name: what they declared for these patients counts as well.
                 if purpose == Some(PurposeOfUse::BreakGlass) {
                     let declared = patients
@@ -429,11 +452,37 @@ impl Grounds<'_> {
         Some(self.own_way(&account, &client, patient, None, at))
     }
 
-    /// The way in of somebody by their role, if there is such an account.
-    pub(crate) fn way_of_staff(self, account: &AccountId, at: At) -> Option<Planned> {
-        let client = NO_APP.parse::<ClientId>().ok()?;
-        let account = self.live.account(account)?;
-        Some(self.staff_way(&account, &client, None, at))
+    /// The ways in of somebody by their roles, from the organisation's own network: one for each
+    /// purpose for which they have any, or else the one for treatment.
+    pub(crate) fn ways_of_staff(self, account: &AccountId, at: At) -> Vec<Planned> {
+        let inside = Some(Network::Internal);
+        let (Ok(client), Some(account)) = (NO_APP.parse::<ClientId>(), self.live.account(account))
+        else {
+            return Vec::new();
+        };
+        let way = |purpose| self.staff_way(&account, &client, Some(purpose), inside, at);
+        let ways = PurposeOfUse::ALL.iter().map(|purpose| way(*purpose));
+        let mut ways: Vec<Planned> = ways.filter(|way| way.plan.is_ok()).collect();
+        if ways.is_empty() {
+            ways.push(way(PurposeOfUse::Treatment));
+        }
+        ways
+    }
+
+    /// Those whose roles alone open something of every patient, asked from inside.
+    pub(crate) fn staff_by_role(self, at: At) -> Vec<AccountId> {
+        let Ok(client) = NO_APP.parse::<ClientId>() else { return Vec::new() };
+        let reaches = |account: &AccountId| {
+            let Some(account) = self.live.account(account) else { return false };
+            let kind = account.kind;
+            let mode = AccessMode::Operational { kind, relationships: &[], objections: &[] };
+            let environment = self.environment(Some(Network::Internal), at);
+            let asking = AskedBy { account: Some(&account), client: &client, environment, at };
+            let policy = ground_of(self, mode, &asking);
+            kind.takes_roles()
+                && PurposeOfUse::ALL.iter().any(|purpose| policy.reaches_strangers(*purpose))
+        };
+        self.live.account_ids().into_iter().filter(reaches).collect()
     }
 
     fn own_way(
@@ -492,25 +541,32 @@ impl Grounds<'_> {
         account: &Account,
         client: &ClientId,
         purpose: Option<PurposeOfUse>,
+        network: Option<Network>,
         at: At,
     ) -> Planned {
-        let facts = self.live.staff_facts(&account.id);
+        let on_file = self.live.relationships(&account.id);
+        let (relationships, objections) = self.staff_relations(&account.id, on_file, at);
         let mode = AccessMode::Operational {
             kind: account.kind,
-            relationships: &facts.relationships,
-            objections: &facts.objections,
+            relationships: &relationships,
+            objections: &objections,
         };
-        let policy = ground_of(self, mode, Some(&account.id), client);
+        let purpose = purpose.unwrap_or(PurposeOfUse::Treatment);
+        let environment = self.environment(network, at);
+        let asking = AskedBy { account: Some(account), client, environment, at };
+        let policy = ground_of(self, mode, &asking);
+        let everyone = objections_for(self, &policy, mode, purpose);
         planned(
             &AccessRequest {
                 policy: &policy,
                 at,
                 client,
                 account: Some(&account.id),
-                mode,
+                mode: with_objections(mode, everyone.as_deref()),
+                // What their role lets them do, whatever an app would ask for.
                 scopes: Some(&[everything()]),
                 patient_in_context: None,
-                purpose: purpose.unwrap_or(PurposeOfUse::Treatment),
+                purpose,
             },
             account,
         )

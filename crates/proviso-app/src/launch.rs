@@ -100,6 +100,7 @@ impl App {
         if !registered {
             return Ok(Err(LaunchRefusal::App));
         }
+        self.renew_relations(&person.account.id, self.now()).await;
         let context = LaunchContext {
             patient: order.patient.clone(),
             encounter: order.encounter,

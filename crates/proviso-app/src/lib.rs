@@ -5,6 +5,7 @@
 //! clock, entropy and keys through ports; it knows nothing of HTTP.
 
 pub mod access;
+mod aged;
 pub mod audit;
 pub mod authorize;
 pub mod bearer;
@@ -20,6 +21,7 @@ pub mod keys;
 pub mod labels;
 pub mod launch;
 pub mod live;
+pub mod network;
 pub mod open;
 pub mod password;
 pub mod policy;
@@ -28,11 +30,13 @@ pub mod ports;
 pub mod proxies;
 pub mod receipt;
 pub mod records;
+pub mod relations;
 pub mod rotate;
 pub mod session;
 pub mod settings;
 pub mod sign_in;
 pub mod simulate;
+pub mod staff;
 mod throttle;
 pub mod token;
 pub mod userinfo;
@@ -60,7 +64,12 @@ pub struct App {
     pub(crate) audit: audit::Sealer,
     pub(crate) auth: clients::AuthMemory,
     pub(crate) around: Arc<records::Around>,
-    pub(crate) directory: filed::Directory,
+    /// What the directory said of people, for a while.
+    pub(crate) directory: aged::Aged<proviso_core::consent::provision::Identities>,
+    /// The relations to patients that records said people have, for a while.
+    pub(crate) relations: aged::Aged<Arc<[proviso_core::account::Relationship]>>,
+    /// Held by whoever changes an account, which is saved as a whole.
+    pub(crate) accounts: tokio::sync::Mutex<()>,
     pub(crate) live: Arc<Live>,
     pub(crate) policies: policy::Policies,
     pub(crate) settings: Settings,

@@ -117,7 +117,6 @@ pub(crate) struct GrantFacts {
 pub(crate) struct StaffFacts {
     pub(crate) account: Option<Arc<Account>>,
     pub(crate) relationships: Vec<Relationship>,
-    pub(crate) objections: Vec<(PatientId, CategorySet)>,
 }
 
 /// A change that a batch makes to live values.
@@ -401,12 +400,27 @@ impl Live {
     /// A person and everything that their role is judged by, as of one moment.
     pub(crate) fn staff_facts(&self, account: &AccountId) -> StaffFacts {
         self.read(|state| {
-            let relationships = state.relationships_of(account);
             Some(StaffFacts {
                 account: state.accounts.get(account).map(|own| Arc::clone(&own.value)),
-                objections: state.objections_among(&relationships),
-                relationships,
+                relationships: state.relationships_of(account),
             })
+        })
+        .unwrap_or_default()
+    }
+
+    /// The objections of the patients to whom somebody is related.
+    pub(crate) fn objections_among(
+        &self,
+        relationships: &[Relationship],
+    ) -> Vec<(PatientId, CategorySet)> {
+        self.read(|state| Some(state.objections_among(relationships))).unwrap_or_default()
+    }
+
+    /// The objections of all patients.
+    pub(crate) fn objections(&self) -> Vec<(PatientId, CategorySet)> {
+        self.read(|state| {
+            let all = state.objections.iter();
+            Some(all.map(|(patient, own)| (patient.clone(), own.value)).collect())
         })
         .unwrap_or_default()
     }

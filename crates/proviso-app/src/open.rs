@@ -9,7 +9,6 @@ use crate::App;
 use crate::audit::{AuditError, SealError, Sealer, install_signer};
 use crate::clients::AuthMemory;
 use crate::evaluation::EvaluationsPort;
-use crate::filed::Directory;
 use crate::keys::{Keys, KeysError, MasterKey};
 use crate::live::Live;
 use crate::policy::{LoadPoliciesError, Policies};
@@ -85,7 +84,9 @@ impl App {
             audit,
             auth,
             around,
-            directory: Directory::default(),
+            directory: Default::default(),
+            relations: Default::default(),
+            accounts: tokio::sync::Mutex::new(()),
             live,
             policies,
             settings,

@@ -8,6 +8,7 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::CategorySet;
 use proviso_core::id::{AccountId, PatientId};
 use proviso_core::mandate::{Jurisdiction, Mandate, MandateBasis};
+use proviso_core::org::FactSource;
 use proviso_core::time::{At, Period};
 use proviso_store::{Batch, Op};
 
@@ -122,6 +123,7 @@ impl App {
             kind: RelationshipKind::Proxy,
             period: reach.period,
             mandate: Some(mandate),
+            source: FactSource::Relationship,
         };
         self.put_proxy(by, relationship, "proxy-approve", via).await
     }

@@ -6,6 +6,8 @@ use proviso_core::id::TenantId;
 use proviso_fhir::label::RuleSet;
 
 use crate::filed::FiledSettings;
+use crate::network::Networks;
+use crate::relations::RelationSources;
 
 /// Settings that use cases depend on. Built once at start; everything in it has been checked.
 #[derive(Debug, Clone)]
@@ -34,6 +36,10 @@ pub struct Settings {
     pub records: RecordsAt,
     /// How consents on file are read and heard.
     pub filed: Arc<FiledSettings>,
+    /// Which addresses are the organisation's own.
+    pub networks: Networks,
+    /// Which records say how staff are related to patients.
+    pub relations: RelationSources,
 }
 
 /// Where the records of patients are.
@@ -82,6 +88,9 @@ impl Settings {
             labels: Arc::new(RuleSet::shipped()),
             records: RecordsAt::Here,
             filed: Arc::new(filed),
+            // The demo listens on this machine alone.
+            networks: Networks::loopback(),
+            relations: RelationSources::default(),
         }
     }
 }

@@ -65,6 +65,7 @@ impl App {
             status: None,
             query_shape: None,
             digest: None,
+            about: None,
             record: None,
         })
     }

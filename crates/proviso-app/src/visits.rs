@@ -25,7 +25,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::LaunchContext;
 
 use crate::App;
-use crate::access::{Planned, ground_of};
+use crate::access::{AskedBy, Planned, ground_of, objections_for, with_objections};
 use crate::failure::Failure;
 use crate::launch::LaunchRefusal;
 use crate::session::SignedIn;
@@ -120,6 +120,7 @@ impl App {
         patient: &PatientId,
         via: &Via,
     ) -> Result<Result<VisitList, LaunchRefusal>, Failure> {
+        self.renew_relations(&person.account.id, self.now()).await;
         if !self.is_related(&person.account, patient) {
             return Ok(Err(LaunchRefusal::Patient));
         }
@@ -151,9 +152,12 @@ impl App {
         &self,
         account: &AccountId,
         patient: &PatientId,
+        network: Option<&str>,
         at: At,
     ) -> Result<Planned, IdError> {
         let facts = self.live.staff_facts(account);
+        let (relationships, objections) =
+            self.grounds().staff_relations(account, facts.relationships, at);
         let page = LAUNCH_PAGE.parse::<ClientId>()?;
         // `patient/` keeps the plan to the one patient, whomever else the person cares for.
         let scope = Scope::Resource(ResourceScope::new(
@@ -167,19 +171,23 @@ impl App {
         let mode = AccessMode::Operational {
             // Without a person there is no kind and no rule.
             kind,
-            relationships: &facts.relationships,
-            objections: &facts.objections,
+            relationships: &relationships,
+            objections: &objections,
         };
-        let policy = ground_of(self.grounds(), mode, Some(account), &page);
+        let purpose = PurposeOfUse::Treatment;
+        let environment = self.grounds().environment(self.network_of(network), at);
+        let asking = AskedBy { account: facts.account.as_deref(), client: &page, environment, at };
+        let policy = ground_of(self.grounds(), mode, &asking);
+        let everyone = objections_for(self.grounds(), &policy, mode, purpose);
         let request = AccessRequest {
             policy: &policy,
             at,
             client: &page,
             account: Some(account),
-            mode,
+            mode: with_objections(mode, everyone.as_deref()),
             scopes: Some(&[scope]),
             patient_in_context: Some(patient),
-            purpose: PurposeOfUse::Treatment,
+            purpose,
         };
         let recorded = RecordedRequest::of(&request);
         if facts.account.as_ref().is_none_or(|own| own.status != AccountStatus::Active) {

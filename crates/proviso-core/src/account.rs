@@ -9,7 +9,7 @@ use crate::category::{CategorySet, SensitiveSet};
 use crate::decision::org_rules::proxy_sensitive;
 use crate::id::{AccountId, PatientId, SessionId};
 use crate::mandate::Mandate;
-use crate::org::RoleSet;
+use crate::org::{Age, FactSource, Provenance, Relation, Role, RoleSet};
 use crate::resource_type::ResourceType;
 use crate::time::{At, Period};
 
@@ -65,15 +65,50 @@ pub struct Account {
 }
 
 impl Account {
-    /// Every role that the person has.
+    /// Every role that the person has. A kind that takes none has none, whatever was stored.
     pub const fn all_roles(&self) -> RoleSet {
-        RoleSet::of_kind(self.kind).union(self.roles)
+        let given = if self.kind.takes_roles() { self.roles } else { RoleSet::EMPTY };
+        RoleSet::of_kind(self.kind).union(given)
     }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 const fn no_roles(roles: &RoleSet) -> bool {
     roles.is_empty()
+}
+
+impl ActorKind {
+    /// Whether accounts of this kind can be given roles. A patient, or whoever acts for one, asks by
+    /// a right of their own and has a second account for their work; a service has no person.
+    pub const fn takes_roles(self) -> bool {
+        match self {
+            Self::Clinician
+            | Self::Nurse
+            | Self::Staff
+            | Self::PrivacyOfficer
+            | Self::Administrator
+            | Self::SupportAgent => true,
+            Self::Patient | Self::Proxy | Self::System => false,
+        }
+    }
+}
+
+impl Role {
+    /// Whether a person can be given this role; the other one is that of services.
+    pub const fn is_for_people(self) -> bool {
+        match self {
+            Self::FrontDesk
+            | Self::Nurse
+            | Self::Clinician
+            | Self::EmergencyClinician
+            | Self::Billing
+            | Self::Researcher
+            | Self::PrivacyOfficer
+            | Self::Support
+            | Self::Administrator => true,
+            Self::Service => false,
+        }
+    }
 }
 
 impl core::fmt::Debug for Account {
@@ -131,6 +166,18 @@ pub struct Relationship {
     /// The approval behind it, for those who act for the patient; it can only shorten the period.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mandate: Option<Mandate>,
+    /// Where it is from: from our own books, or read from records a little while ago.
+    #[serde(default = "on_record", skip_serializing_if = "is_on_record")]
+    pub source: FactSource,
+}
+
+const fn on_record() -> FactSource {
+    FactSource::Relationship
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_on_record(source: &FactSource) -> bool {
+    *source == FactSource::Relationship
 }
 
 impl Relationship {
@@ -140,6 +187,24 @@ impl Relationship {
     pub fn limited(self) -> Self {
         let period = self.mandate.as_ref().map_or(self.period, |own| own.limit(self.period));
         Self { period, ..self }
+    }
+
+    /// The relation that it stands for while it is in force, and how old it is at most. What is read
+    /// from records is kept for less than a minute, and always counts as that old: an answer does
+    /// not depend on when it was read within that minute.
+    pub const fn relation(&self) -> (Relation, Provenance) {
+        let age = match self.source {
+            FactSource::Relationship | FactSource::Account | FactSource::Session => Age::Now,
+            FactSource::Scim
+            | FactSource::CareTeam
+            | FactSource::Encounter
+            | FactSource::Appointment
+            | FactSource::Schedule
+            | FactSource::PractitionerRole
+            | FactSource::Referral
+            | FactSource::ResearchSubject => Age::Minute,
+        };
+        (Relation::of(self.kind), Provenance { source: self.source, age })
     }
 
     /// The sensitive kinds that somebody who acts for the patient by it may see at an instant.
@@ -163,6 +228,12 @@ pub enum RelationshipKind {
     Shift,
     /// Acts for the patient as a whole, as a parent of a minor or a legal representative does.
     Proxy,
+    /// Covers for one who treats the patient.
+    Covering,
+    /// Was asked about the patient by referral.
+    Consult,
+    /// Works on the protocol in which the patient is enrolled.
+    Protocol,
 }
 
 /// Everything organisation rules know about one staff member or proxy at one instant.
@@ -170,4 +241,31 @@ pub enum RelationshipKind {
 pub struct Relationships {
     /// All relationships on record, whatever their period.
     pub all: Vec<Relationship>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORED_BEFORE_ROLES: &str = r#"{"id":"acc_one","username":"one","display_name":"One",
+        "kind":"clinician","fhir_user":null,"password_hash":null,"language":null,
+        "status":"active","created_at":0}"#;
+
+    #[test]
+    fn an_account_that_was_stored_without_roles_has_those_of_its_kind() {
+        let account: Account = serde_json::from_str(STORED_BEFORE_ROLES).unwrap();
+        assert_eq!(account.all_roles(), RoleSet::EMPTY.with(Role::Clinician));
+        let again = serde_json::to_value(&account).unwrap();
+        let before: serde_json::Value = serde_json::from_str(STORED_BEFORE_ROLES).unwrap();
+        assert_eq!(again, before, "and is written as it was");
+    }
+
+    #[test]
+    fn a_patient_has_no_role_whatever_was_stored() {
+        let mut account: Account = serde_json::from_str(STORED_BEFORE_ROLES).unwrap();
+        account.roles = RoleSet::EMPTY.with(Role::Billing);
+        assert!(account.all_roles().contains(Role::Billing));
+        account.kind = ActorKind::Patient;
+        assert_eq!(account.all_roles(), RoleSet::EMPTY);
+    }
 }

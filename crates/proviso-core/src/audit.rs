@@ -149,6 +149,9 @@ pub struct AuditEntry {
     /// The SHA-256 of the record of the decisions, hex.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub digest: Option<String>,
+    /// The account that was changed, where an administrator changed one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub about: Option<AccountId>,
     /// The decisions with what they were made from, so that they can be made again. Names what was
     /// withheld as well, hence is for officers alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]

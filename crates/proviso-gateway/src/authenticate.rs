@@ -5,7 +5,7 @@ use proviso_app::caller::Caller;
 use proviso_core::reason::ReasonCode;
 use proviso_core::time::At;
 
-use crate::door::{Received, too_often};
+use crate::door::{AskedFor, Received, too_often};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::query;
@@ -52,7 +52,13 @@ async fn caller(
         .ok_or(Problem::TokenMissing)?;
     let token = bearer(header.expose()).ok_or(Problem::TokenInvalid)?;
     match gateway.app.authenticate_bearer(token, received.at).await {
-        Ok(caller) => Ok(caller),
+        Ok(caller) => {
+            let address = match received.asked_for {
+                AskedFor::Itself => received.network.as_deref(),
+                AskedFor::Another => None,
+            };
+            Ok(Caller { network: gateway.app.network_of(address), ..caller })
+        }
         Err(error) => Err(refuse_bearer(gateway, received.at, token, error, trail).await),
     }
 }

@@ -160,12 +160,15 @@ pub async fn decide_together(
 async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
     let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
         classified;
+    if let Some(account) = &caller.account {
+        gateway.app.renew_relations(account, trail.at).await;
+    }
     let planned = gateway.app.plan_recorded(&caller, trail.at);
     trail.asked_of(&planned);
     let view = match planned.plan {
         Ok(plan) => {
             let hearing = gateway.app.hearing_for(&planned.request).await;
-            View::new(plan, gateway.app.labels(), hearing)
+            View::new(plan, gateway.app.labels(), hearing).with_beside(gateway.app.policies())
         }
         Err(denial) => {
             let needed = needed_scope(&caller, &interaction, resource_type);
@@ -228,7 +231,7 @@ pub(crate) async fn decide_visits(
     trail.asked_of(&planned);
     let hearing = gateway.app.hearing_for(&planned.request).await;
     let plan = planned.plan.map_err(|denial| denied(&denial))?;
-    let view = View::new(plan, gateway.app.labels(), hearing);
+    let view = View::new(plan, gateway.app.labels(), hearing).with_beside(gateway.app.policies());
     trail.planned(&view);
     if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
         trail.not_offered(interaction, ResourceType::ENCOUNTER);

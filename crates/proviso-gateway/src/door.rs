@@ -43,6 +43,18 @@ pub struct Received {
     pub(crate) body: Bytes,
     /// The peer's address, without port.
     pub(crate) network: Option<String>,
+    /// Whether the peer asks for somebody else, whose address is not known.
+    pub(crate) asked_for: AskedFor,
+}
+
+/// For whom a peer asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum AskedFor {
+    /// For itself: its address is that of whoever asks.
+    #[default]
+    Itself,
+    /// For another, as a proxy in front of another server does.
+    Another,
 }
 
 /// The only headers that mean anything here. A header sent twice is kept as [`Once::Twice`], so
@@ -125,6 +137,7 @@ pub(crate) async fn receive(
         method: head.method,
         body,
         network: address,
+        asked_for: head.extensions.get::<AskedFor>().copied().unwrap_or_default(),
     })
 }
 

@@ -130,6 +130,7 @@ async fn decide_one(
     let patients = stored.as_ref().map(patients_of).unwrap_or_default();
     // After the read: what ended meanwhile is not in force.
     let at = gateway.app.now();
+    gateway.app.renew_subject(&question.subject, at).await;
     let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, at);
     let offered = ways.iter().any(|way| {
         let plan = way.plan.as_ref();
@@ -288,6 +289,7 @@ async fn find(
         EvaluationSubject::Account(account) => gateway.app.patients_of_account(account),
         EvaluationSubject::App { .. } | EvaluationSubject::Grant(_) => BTreeSet::new(),
     };
+    gateway.app.renew_subject(&question.subject, trail.at).await;
     let ways = gateway.app.ways_in(&question.subject, question.purpose, &patients, trail.at);
     let (start, cursor) = match &question.token {
         None => (0, None),

@@ -21,6 +21,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
 
+use crate::door::AskedFor;
 use crate::gateway::Gateway;
 use crate::pipeline;
 use crate::respond::{NOTICE, X_REQUEST_ID};
@@ -107,6 +108,8 @@ fn read_as(request: &Request<Body>, asked: Option<String>) -> Option<Request<Bod
     if let Some(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
         read = read.extension(*peer);
     }
+    // The address is that of the proxy; where the person is, nobody told.
+    read = read.extension(AskedFor::Another);
     read.body(Body::empty()).ok()
 }
 

@@ -487,6 +487,7 @@ impl Trail {
             status: Some(status),
             query_shape: self.query_shape.clone(),
             digest,
+            about: None,
             record,
         })
     }

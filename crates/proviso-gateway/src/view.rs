@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proviso_app::filed::Hearing;
+use proviso_app::policy::{Beside, Policies};
 use proviso_core::category::{SensitiveKind, SensitiveSet};
 use proviso_core::decision::record::JudgedResource;
 use proviso_core::decision::{
@@ -28,6 +29,8 @@ pub(crate) struct View {
     labels: Arc<RuleSet>,
     /// The consents on file, as this request hears them.
     hearing: Arc<Hearing>,
+    /// Policies that are tried out beside those in force; they decide nothing.
+    beside: Option<Arc<Beside>>,
 }
 
 /// One resource, judged.
@@ -136,7 +139,13 @@ impl View {
     /// A plan that judges resources by what this rule set labels them, and by what consents on file
     /// say of them.
     pub(crate) fn new(plan: AccessPlan, labels: Arc<RuleSet>, hearing: Arc<Hearing>) -> Self {
-        Self { plan, labels, hearing }
+        Self { plan, labels, hearing, beside: None }
+    }
+
+    /// The same, noting what policies that are tried out would have said.
+    pub(crate) fn with_beside(self, policies: &Policies) -> Self {
+        let beside = policies.beside(&self.plan);
+        Self { beside, ..self }
     }
 
     pub(crate) fn hearing(&self) -> &Arc<Hearing> {
@@ -196,6 +205,9 @@ impl View {
             .cloned()
             .collect();
         let decision = self.plan.decide(interaction, &facts, &|filter| filters.contains(filter));
+        if let Some(beside) = &self.beside {
+            beside.note(&self.plan, interaction, &facts);
+        }
         let open_to_proxies = self.hearing.open_to_proxies(&facts.belonging);
         let interaction = interaction.clone();
         Judged { facts: Some(facts), decision, open_to_proxies, interaction, filters }

@@ -80,7 +80,9 @@ impl<'a> Walk<'a> {
 
     async fn decide(&mut self) -> Result<(View, Permit), Refusal> {
         let (person, patient) = (&self.look.person.account.id, self.look.patient);
-        let planned = self.gateway.app.plan_visits(person, patient, self.trail.at);
+        self.gateway.app.renew_relations(person, self.trail.at).await;
+        let network = self.look.via.network.as_deref();
+        let planned = self.gateway.app.plan_visits(person, patient, network, self.trail.at);
         let planned = planned.map_err(|_| Problem::Unavailable)?;
         let (view, permit) =
             decide_visits(self.gateway, planned, &self.interaction, &mut self.trail).await?;
@@ -168,7 +170,8 @@ impl<'a> Walk<'a> {
             plan.as_ref().is_some_and(|made| AccessPlan { at: made.at, ..now } == *made)
                 && trail.hearing().is_none_or(|hearing| hearing.stands())
         };
-        let planned = gateway.app.plan_visits(person, look.patient, now);
+        let network = look.via.network.as_deref();
+        let planned = gateway.app.plan_visits(person, look.patient, network, now);
         let reasons = match planned.map_err(|_| VisitsError::NoAnswer)?.plan {
             Ok(now) if same(now.clone()) => return Ok(Some(value)),
             // The patient has objected, or taken an objection back, here or on file.

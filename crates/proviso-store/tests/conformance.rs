@@ -434,6 +434,7 @@ async fn relationships_objections_keys_and_settings_are_kept() {
             kind,
             period: Period { start: None, end },
             mandate: None,
+            source: proviso_core::org::FactSource::Relationship,
         };
         let care = relationship(RelationshipKind::Care, None);
         let proxy = relationship(RelationshipKind::Proxy, Some(at(5)));

@@ -28,6 +28,7 @@ use proviso_core::consent::{
     part2_statements,
 };
 use proviso_core::id::{AccountId, ClientId, GrantId, PatientId, ResourceId, TokenId};
+use proviso_core::org::Role;
 use proviso_core::reason::Language;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
@@ -210,6 +211,7 @@ impl World {
             fhir_user: Some((ResourceType::PATIENT, patient.parse()?)),
             password_hash: None,
             language: None,
+            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };
@@ -245,6 +247,7 @@ impl World {
             fhir_user: None,
             password_hash: None,
             language: None,
+            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };
@@ -266,6 +269,7 @@ impl World {
                 kind: RelationshipKind::Care,
                 period: Period::ALWAYS,
                 mandate: None,
+                source: proviso_core::org::FactSource::Relationship,
             }));
         }
         self.app.commit(batch, self.entry(AuditKind::Administration)?).await?;
@@ -327,6 +331,56 @@ impl World {
         grant.id = format!("grt_{name}").parse()?;
         grant.purpose = PurposeOfUse::Treatment;
         self.put_grant(grant, scope).await
+    }
+
+    /// Somebody of the organisation with an account of a kind and these roles besides, who acts
+    /// through an app for a purpose. The person is a Practitioner of the same name.
+    ///
+    /// # Errors
+    /// When any of it cannot be stored.
+    pub async fn colleague(
+        &self,
+        name: &str,
+        (kind, roles): (ActorKind, &[Role]),
+        purpose: PurposeOfUse,
+        scope: &str,
+    ) -> anyhow::Result<String> {
+        let SignedIn { mut account, .. } = self.clinician(name, &[]).await?;
+        account.kind = kind;
+        account.roles = roles.iter().copied().collect();
+        account.fhir_user = Some((ResourceType::PRACTITIONER, name.parse()?));
+        let op = Op::PutAccount { account: account.clone(), expect: Presence::Any };
+        self.app.commit(Batch::new().with(op), self.entry(AuditKind::Administration)?).await?;
+        let client = self.register("chart-lens", purpose).await?;
+        let basis = GrantBasis::Operational;
+        let mut grant = grant(&client, Some(&account.id), basis, scopes(scope)?, None);
+        grant.id = format!("grt_{name}").parse()?;
+        grant.purpose = purpose;
+        self.put_grant(grant, scope).await
+    }
+
+    /// Puts a relation of somebody to a patient on file.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn relate(
+        &self,
+        name: &str,
+        patient: &str,
+        kind: RelationshipKind,
+        period: Period,
+    ) -> anyhow::Result<()> {
+        let relationship = Relationship {
+            account: format!("acc_{name}").parse()?,
+            patient: patient.parse()?,
+            kind,
+            period,
+            mandate: None,
+            source: proviso_core::org::FactSource::Relationship,
+        };
+        let batch = Batch::new().with(Op::PutRelationship(relationship));
+        self.app.commit(batch, self.entry(AuditKind::Administration)?).await?;
+        Ok(())
     }
 
     async fn put_grant(&self, grant: Grant, scope: &str) -> anyhow::Result<String> {

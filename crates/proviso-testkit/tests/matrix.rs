@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use proviso::demo::world::people::{self, Person};
 use proviso_app::policy::PolicySet;
-use proviso_core::account::{ActorKind, Relationship};
+use proviso_core::account::{ActorKind, Relationship, RelationshipKind};
 use proviso_core::category::{
     Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet,
 };
@@ -19,14 +19,14 @@ use proviso_core::consent::{
 };
 use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, FiledRule, Labels, OrgGround,
-    ResourceFacts, plan,
+    ResourceFacts, plan, standings_among,
 };
 use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::interaction::Interaction;
 use proviso_core::org::{
-    EmergencyReason, Mode, OrgPolicy as _, OrgQuestion, Role, emergency_ground, purposes_of,
-    staff_rule,
+    EmergencyReason, FactSource, Mode, Network, OrgPolicy as _, OrgQuestion, Role, RoleSet,
+    emergency_ground,
 };
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
@@ -96,40 +96,34 @@ fn listed<'a>(codes: impl Iterator<Item = &'a str>, all: usize) -> String {
 }
 
 /// What the policies that come with this release come to for a way of asking.
-fn ground(mode: AccessMode<'_>, account: Option<&AccountId>, client: &ClientId) -> OrgGround {
+fn ground(asking: &Asking<'_>, mode: AccessMode<'_>, at: At) -> OrgGround {
     static STARTER: LazyLock<Arc<PolicySet>> = LazyLock::new(|| PolicySet::starter().unwrap());
     let policy = &**STARTER;
-    let staff = match (mode, account) {
-        (AccessMode::Operational { kind, .. }, Some(account)) => {
-            staff_rule(policy, &OrgQuestion::of_account(account.clone(), kind, Mode::Operational))
+    let version = policy.policy_version();
+    let rules = match (mode, &asking.account) {
+        (AccessMode::Operational { kind, relationships, .. }, Some(account)) => {
+            let who = OrgQuestion::of_account(account.clone(), kind, Mode::Operational);
+            let mut who = who.with_roles(RoleSet::of_kind(kind).union(asking.roles));
+            who.environment.network = Some(Network::Internal);
+            policy.rules_for(&who, standings_among(account, relationships, at))
         }
-        _ => None,
-    };
-    let services = match mode {
-        AccessMode::PreAuthorized => purposes_of(policy, &OrgQuestion::of_service(client.clone())),
-        AccessMode::Operational { .. }
-        | AccessMode::PatientDirected { .. }
-        | AccessMode::Emergency { .. }
-        | AccessMode::OwnRecord { .. } => PurposeSet::EMPTY,
-    };
-    let emergency = match (mode, account) {
+        (AccessMode::PreAuthorized, _) => {
+            policy.rules_for(&OrgQuestion::of_service(asking.client.clone()), [])
+        }
         (AccessMode::Emergency { declared: Some(declared) }, Some(account)) => {
-            let who = account.clone();
-            let mut who = OrgQuestion::of_account(who, ActorKind::Clinician, Mode::Operational);
-            if let Some(roles) = &mut who.roles {
-                roles.value = roles.value.with(Role::EmergencyClinician);
-            }
-            Some(emergency_ground(policy, &who, declared, declared.declared_at))
+            let kind = ActorKind::Clinician;
+            let who = OrgQuestion::of_account(account.clone(), kind, Mode::Operational)
+                .with_roles(RoleSet::of_kind(kind).with(Role::EmergencyClinician));
+            let emergency = emergency_ground(policy, &who, declared, declared.declared_at);
+            return OrgGround {
+                emergency: Some(emergency),
+                filed: FiledRule::default(),
+                ..OrgGround::for_patients(version)
+            };
         }
-        _ => None,
+        _ => return OrgGround::for_patients(version),
     };
-    OrgGround {
-        version: policy.version().to_owned(),
-        staff,
-        services,
-        emergency,
-        filed: FiledRule::default(),
-    }
+    OrgGround::by_rules(version, rules)
 }
 
 /// One person or service, and one way in which they ask.
@@ -137,6 +131,8 @@ struct Asking<'a> {
     title: String,
     client: ClientId,
     account: Option<AccountId>,
+    /// Beside those of the kind of account.
+    roles: RoleSet,
     mode: Box<dyn Fn(&'a PatientId) -> AccessMode<'a> + 'a>,
     scopes: Option<Vec<Scope>>,
     in_context: bool,
@@ -150,7 +146,7 @@ impl<'a> Asking<'a> {
             let mut outcomes: BTreeMap<Vec<String>, Vec<&str>> = BTreeMap::new();
             for purpose in PurposeOfUse::ALL {
                 let mode = (self.mode)(patient);
-                let policy = ground(mode, self.account.as_ref(), &self.client);
+                let policy = ground(self, mode, at);
                 let request = AccessRequest {
                     policy: &policy,
                     at,
@@ -271,7 +267,8 @@ async fn matrix() -> String {
     let mut out = String::from(
         "The access matrix: for each way of asking, each patient and each purpose, what may be done\n\
          with which kinds of record, by scopes that reach everything. Kinds are told for records\n\
-         that are not sensitive; then the sensitive kinds that may be seen in some record.\n",
+         that are not sensitive; then the sensitive kinds that may be seen in some record.\n\
+         Staff ask from the organization's own network.\n",
     );
     for person in people::ALL {
         asking_of(person, &related[&account_id(person)]).section(at, &patients, &mut out);
@@ -299,10 +296,14 @@ async fn matrix() -> String {
         };
         asking.section(at, &patients, &mut out);
     }
+    for own in &colleagues(at) {
+        own.asking().section(at, &patients, &mut out);
+    }
     let service = Asking {
         title: "quality-study, a service".to_owned(),
         client: "quality-study".parse().unwrap(),
         account: None,
+        roles: RoleSet::EMPTY,
         mode: Box::new(|_| AccessMode::PreAuthorized),
         scopes: Some(scopes("system/*.cruds")),
         in_context: false,
@@ -319,6 +320,7 @@ async fn matrix() -> String {
             title: title.clone(),
             client: "glucose-coach".parse().unwrap(),
             account: Some(giver.clone()),
+            roles: RoleSet::EMPTY,
             mode: Box::new(move |_| AccessMode::PatientDirected {
                 consent: Some(consent.facts()),
                 person,
@@ -338,6 +340,7 @@ fn asking_of<'a>(person: &'a Person, related: &'a [Relationship]) -> Asking<'a> 
         title: format!("{} ({}), {how}", person.username, person.display_name),
         client: if staff { "chart-lens" } else { "portal" }.parse().unwrap(),
         account: Some(account_id(person)),
+        roles: RoleSet::EMPTY,
         mode: Box::new(move |patient: &'a PatientId| {
             if staff {
                 let kind = person.kind;
@@ -353,6 +356,89 @@ fn asking_of<'a>(person: &'a Person, related: &'a [Relationship]) -> Asking<'a> 
         scopes: staff.then(|| scopes("user/*.cruds")),
         in_context: true,
     }
+}
+
+/// Somebody with a role that nobody of the demo has, as of a clinic that uses it.
+struct Colleague {
+    title: &'static str,
+    kind: ActorKind,
+    roles: RoleSet,
+    related: Vec<Relationship>,
+}
+
+impl Colleague {
+    fn asking(&self) -> Asking<'_> {
+        Asking {
+            title: self.title.to_owned(),
+            client: "chart-lens".parse().unwrap(),
+            account: Some(colleague_id()),
+            roles: self.roles,
+            mode: Box::new(move |_| AccessMode::Operational {
+                kind: self.kind,
+                relationships: &self.related,
+                objections: &[],
+            }),
+            scopes: Some(scopes("user/*.cruds")),
+            in_context: true,
+        }
+    }
+}
+
+fn colleague_id() -> AccountId {
+    "acc_colleague".parse().unwrap()
+}
+
+/// Each of them is related to Maria, where the role asks for a relation at all.
+fn colleagues(at: At) -> Vec<Colleague> {
+    let related = |kind, source| Relationship {
+        account: colleague_id(),
+        patient: people::MARIA_PATIENT.parse().unwrap(),
+        kind,
+        period: Period { start: Some(at), end: Some(at.plus_secs(60)) },
+        mandate: None,
+        source,
+    };
+    let one = |title, kind, role: &[Role], related| Colleague {
+        title,
+        kind,
+        roles: role.iter().copied().collect(),
+        related,
+    };
+    vec![
+        one("a front desk, in the house", ActorKind::Staff, &[Role::FrontDesk], vec![]),
+        one("a billing office, in the house", ActorKind::Staff, &[Role::Billing], vec![]),
+        one(
+            "a clinician who covers for another",
+            ActorKind::Clinician,
+            &[],
+            vec![related(RelationshipKind::Covering, FactSource::Schedule)],
+        ),
+        one(
+            "a clinician consulted by referral",
+            ActorKind::Clinician,
+            &[],
+            vec![related(RelationshipKind::Consult, FactSource::Referral)],
+        ),
+        one(
+            "a clinician on the care team",
+            ActorKind::Clinician,
+            &[],
+            vec![related(RelationshipKind::Care, FactSource::CareTeam)],
+        ),
+        one(
+            "a researcher with a protocol, in the house",
+            ActorKind::Staff,
+            &[Role::Researcher],
+            vec![related(RelationshipKind::Protocol, FactSource::Relationship)],
+        ),
+        one(
+            "a researcher without a protocol, in the house",
+            ActorKind::Staff,
+            &[Role::Researcher],
+            vec![],
+        ),
+        one("staff without a role", ActorKind::Staff, &[], vec![]),
+    ]
 }
 
 #[tokio::test]

@@ -151,6 +151,7 @@ impl Family {
             fhir_user: Some((ResourceType::RELATED_PERSON, "wei".parse().unwrap())),
             password_hash: None,
             language: None,
+            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };
@@ -160,6 +161,7 @@ impl Family {
             kind: RelationshipKind::Proxy,
             period: Period { start: Some(NOW), end: Some(NOW.plus_days(900)) },
             mandate: None,
+            source: proviso_core::org::FactSource::Relationship,
         };
         let mut batch = Batch::new()
             .with(Op::PutAccount { account: wei, expect: Presence::Any })

@@ -66,6 +66,9 @@ pub enum Command {
     /// another person than the one who declared the emergency.
     #[command(subcommand)]
     Emergency(EmergencyCommand),
+    /// Look after the roles of staff.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Look after signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -461,6 +464,48 @@ pub struct ConsentSubject {
     pub consent: Option<String>,
 }
 
+/// About the roles of staff.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// List the accounts of staff with their roles.
+    List(AccountsArgs),
+    /// Give somebody a role, beside those that come with the kind of account.
+    ///
+    /// The change is in the audit log, and in force for the next request of that person.
+    Give(RoleArgs),
+    /// Take a role from somebody.
+    Take(RoleArgs),
+}
+
+/// Arguments of `account list`.
+#[derive(Debug, Args)]
+pub struct AccountsArgs {
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `account give` and `account take`.
+#[derive(Debug, Args)]
+pub struct RoleArgs {
+    /// Whose, by user name or id.
+    #[arg(value_name = "NAME")]
+    pub account: String,
+    /// The role: front-desk, nurse, clinician, emergency-clinician, billing, researcher,
+    /// privacy-officer, support or administrator.
+    #[arg(value_name = "ROLE")]
+    pub role: String,
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// About signing keys.
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
@@ -573,6 +618,8 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show what a running server found of the set that it tries out beside the one in force.
+    Shadow(ShadowArgs),
     /// Answer one question, and tell how every policy that could apply stood to it.
     Explain {
         /// Folder of the set.
@@ -585,6 +632,17 @@ pub enum PolicyCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Arguments of `policy shadow`.
+#[derive(Debug, Args)]
+pub struct ShadowArgs {
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `policy check` and `policy test`.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use proviso_app::App;
+use proviso_app::policy::ShadowReport;
 use proviso_app::simulate::Simulated;
 use proviso_app::via::Via;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::accounts::{self, AccountRow, RolesOrder};
 use crate::choices::{self, Question, VersionRow};
 use crate::emergencies;
 
@@ -46,6 +48,10 @@ pub enum Order {
     Decide(Asked),
     /// A look at sharing choices.
     Choices(Question),
+    /// What the policies that are tried out would have decided otherwise.
+    Shadow,
+    /// A look at the roles of staff, or a change of one.
+    Roles(RolesOrder),
     /// Who could see what, one page, in the words of the HTTP endpoint.
     Simulate(serde_json::Value),
     /// A look at emergencies, or a verdict on one.
@@ -62,6 +68,10 @@ pub enum Outcome {
     Decided(Box<Told>),
     /// The sharing choices asked for.
     Choices(Vec<VersionRow>),
+    /// What the shadow has shown; nothing when no set is tried out.
+    Shadow(Option<ShadowReport>),
+    /// The accounts of staff asked for or changed.
+    Accounts(Vec<AccountRow>),
     /// Who could see what.
     Simulated(Box<Simulated>),
     /// The emergencies asked for.
@@ -136,6 +146,11 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Emergencies(order)) => match emergencies::carry_out(app, &order).await {
                 Ok(rows) => Outcome::Emergencies(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Shadow) => Outcome::Shadow(app.policies().shadow_report()),
+            Ok(Order::Roles(order)) => match accounts::carry_out(app, &order).await {
+                Ok(rows) => Outcome::Accounts(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Err(_) => Outcome::Failed("no such order".to_owned()),

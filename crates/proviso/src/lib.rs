@@ -1,5 +1,6 @@
 //! Wiring: configuration, keys, listeners, the demo world and the subcommands of the binary.
 
+pub mod accounts;
 pub mod choices;
 pub mod cli;
 pub mod commands;

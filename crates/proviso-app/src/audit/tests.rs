@@ -44,6 +44,8 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         auth: AuthMemory::new(),
         around: Arc::default(),
         directory: crate::filed::Directory::default(),
+        relations: Default::default(),
+        accounts: tokio::sync::Mutex::new(()),
         live: Live::load(&store, &keys, &settings.filed, At::from_secs(0)).await.unwrap(),
         policies: crate::policy::Policies::load(&store).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
@@ -102,6 +104,7 @@ fn entry(number: u64) -> AuditEntry {
         status: Some(200),
         query_shape: None,
         digest: None,
+        about: None,
         record: None,
     }
 }

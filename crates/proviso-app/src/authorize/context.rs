@@ -165,6 +165,7 @@ impl App {
     /// # Errors
     /// When the store fails.
     pub async fn candidates(&self, account: &Account) -> Result<Vec<PatientCandidate>, Failure> {
+        self.renew_relations(&account.id, self.now()).await;
         let mut found = self.relations_of(account);
         found.truncate(CANDIDATES_MAX);
         let accounts = self.store.accounts().await?;
@@ -183,14 +184,19 @@ impl App {
         if let Some(own) = own_patient(account) {
             found.push((own, PatientRelation::Own));
         }
-        for relationship in self.live.relationships(&account.id) {
+        let on_file = self.live.relationships(&account.id);
+        for relationship in self.grounds().relations_now(&account.id, on_file, at) {
             let relation = match (account.kind, relationship.kind) {
                 (ActorKind::Patient | ActorKind::Proxy, RelationshipKind::Proxy) => {
                     PatientRelation::ActingFor
                 }
                 (
                     ActorKind::Clinician | ActorKind::Nurse | ActorKind::Staff,
-                    RelationshipKind::Care | RelationshipKind::Shift,
+                    RelationshipKind::Care
+                    | RelationshipKind::Shift
+                    | RelationshipKind::Covering
+                    | RelationshipKind::Consult
+                    | RelationshipKind::Protocol,
                 ) => PatientRelation::InCare,
                 _ => continue,
             };

@@ -114,6 +114,9 @@ impl App {
             Ok(request) => request,
             Err(why) => return Ok(Decided::Step(Step::Refused { why, return_link: None })),
         };
+        if let Some(person) = signed_in {
+            self.renew_relations(&person.account.id, self.now()).await;
+        }
         let stage = match (signed_in, &request.stage) {
             (Some(person), AuthorizationStage::PatientPicked { account, context, .. })
                 if *account == person.account.id

@@ -252,6 +252,7 @@ impl App {
                 if *account == person.account.id =>
             {
                 // What tied the person to the patient may have ended since.
+                self.renew_relations(&person.account.id, self.now()).await;
                 if self.context_stands(&person.account, context) {
                     Settled::Context(context.clone())
                 } else {

@@ -49,6 +49,7 @@ fn account(name: &str, kind: ActorKind, patient: Option<&str>) -> Account {
         fhir_user: patient.map(|id| (ResourceType::PATIENT, id.parse().unwrap())),
         password_hash: None,
         language: None,
+        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: NOON,
     }
@@ -86,6 +87,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Relatio
         kind,
         period: Period { start: Some(NOON), end: Some(NOON.plus_days(10)) },
         mandate: None,
+        source: proviso_core::org::FactSource::Relationship,
     }
 }
 
@@ -260,6 +262,7 @@ fn caller_of(grant: &Grant, kind: ActorKind, consent: Option<ConsentId>) -> Call
         consent,
         purpose: grant.purpose,
         fhir_user: None,
+        network: None,
         expires_at: grant.created_at.plus_secs(300),
     }
 }
@@ -585,10 +588,14 @@ async fn the_epoch_counts_what_can_change_a_decision() {
     assert_eq!(world.app.live().epoch(), shared);
     world.stop("maria", &caller).await.unwrap();
     assert!(shared < world.app.live().epoch());
-    let reloaded =
-        Live::load(world.app.store(), &world.app.keys, &world.app.settings().filed, world.app.now())
-            .await
-            .unwrap();
+    let reloaded = Live::load(
+        world.app.store(),
+        &world.app.keys,
+        &world.app.settings().filed,
+        world.app.now(),
+    )
+    .await
+    .unwrap();
     assert_eq!(reloaded.epoch(), world.app.live().epoch());
 }
 

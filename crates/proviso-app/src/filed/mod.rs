@@ -35,7 +35,7 @@ pub use shown::FiledDocument;
 pub use warning::{DialectWarning, warnings};
 
 pub(crate) use picture::with_pictures;
-pub(crate) use standing::Directory;
+pub(crate) use standing::{entries_naming, matching};
 
 /// Names the encoding, so that a later one can never yield the name of this one.
 const DOMAIN: &[u8] = b"proviso filed consent, encoding 1";

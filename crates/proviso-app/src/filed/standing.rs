@@ -4,8 +4,7 @@
 //! What the directory of our own store says is taken; what it could not be asked is unknown, and the
 //! unknown never permits.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeSet;
 
 use proviso_core::consent::provision::{Identifier, Identities, Who, WhoKind};
 use proviso_core::decision::record::{RecordedMode, RecordedRequest};
@@ -21,12 +20,8 @@ use crate::App;
 use crate::records::{Reading, Record, RecordFault, Records, WholeStore};
 use crate::settings::RecordsAt;
 
-/// For how long what the directory said of a person is taken, in seconds.
-pub(crate) const STANDING_AGE_SECS: i64 = 60;
 /// LIMIT: entries of the directory looked at for one person and one type.
 const ENTRIES_MAX: usize = 2_000;
-/// LIMIT: people remembered at once.
-const PEOPLE_MAX: usize = 4_096;
 
 /// What is read of the directory for a person, and how an entry names them.
 const ENTRIES: [(ResourceType, &str); 3] = [
@@ -38,28 +33,6 @@ const ENTRIES: [(ResourceType, &str); 3] = [
 /// Kinds that only the directory can tell of a person.
 const BY_DIRECTORY: [WhoKind; 4] =
     [WhoKind::PractitionerRole, WhoKind::Organization, WhoKind::CareTeam, WhoKind::Group];
-
-/// What the directory said of people, for a while.
-#[derive(Debug, Default)]
-pub(crate) struct Directory(Mutex<HashMap<AccountId, (At, Identities)>>);
-
-impl Directory {
-    fn get(&self, account: &AccountId, at: At) -> Option<Identities> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, identities) = known.get(account)?;
-        // A clock that was set back makes it old, not eternal.
-        let fresh = *since <= at && at < since.plus_secs(STANDING_AGE_SECS);
-        fresh.then(|| identities.clone())
-    }
-
-    fn put(&self, account: &AccountId, at: At, identities: &Identities) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= PEOPLE_MAX {
-            known.clear();
-        }
-        known.insert(account.clone(), (at, identities.clone()));
-    }
-}
 
 impl App {
     /// Everyone that the one who asks is known to be.
@@ -132,7 +105,7 @@ impl App {
                 self.add_entry(&record, &person, at, &mut found);
             }
         }
-        self.directory.put(account, at, &found);
+        self.directory.put(account, at, found.clone());
         Some(found)
     }
 
@@ -200,14 +173,23 @@ fn identifier(system: &str, value: &str) -> Who {
     Who::Identifier(Identifier { system: system.to_owned(), value: value.to_owned() })
 }
 
-async fn entries_naming(
+pub(crate) async fn entries_naming(
     records: &Records,
     kind: ResourceType,
     parameter: &str,
     person: &str,
 ) -> Result<Vec<Record>, RecordFault> {
     let raw = format!("{parameter}={person}");
-    let query = Query::parse(&records.context(), SearchScope::Type(kind), &[&raw])?;
+    matching(records, kind, &[&raw]).await
+}
+
+/// Every record of a type that matches, whoever asks.
+pub(crate) async fn matching(
+    records: &Records,
+    kind: ResourceType,
+    parameters: &[&str],
+) -> Result<Vec<Record>, RecordFault> {
+    let query = Query::parse(&records.context(), SearchScope::Type(kind), parameters)?;
     let as_of = records.latest_seq().await?;
     records.matches(&query, as_of, ENTRIES_MAX, &WholeStore).await
 }

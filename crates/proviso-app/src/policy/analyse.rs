@@ -66,6 +66,12 @@ impl PolicySet {
             findings.extend(self.run(scenario));
         }
         self.uncovered(&mut findings);
+        for rule in self.unplannable() {
+            let text = "looks at the record in a way that cannot be worked out ahead; compare \
+                        `resource.type`, `resource.categories` and `resource.kinds` with lists of \
+                        words, one operator at a time";
+            findings.push(Finding::new(FindingCode::Unplannable, Some(&rule.place), text));
+        }
         let Some(domain) = Domain::new(&self.names()) else {
             let text = "names too many types, departments, places or numbers to be checked";
             findings.push(Finding::new(FindingCode::TooWide, None, text));

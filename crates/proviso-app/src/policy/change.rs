@@ -10,7 +10,7 @@ use proviso_core::category::PurposeOfUse;
 use proviso_core::org::lifecycle::{
     PoliciesInForce, PolicySetId, PolicySetRecord, PolicyStepError,
 };
-use proviso_core::org::{Environment, Governance, Mode, OrgAction, OrgQuestion, OrgResource};
+use proviso_core::org::{Environment, Governance, OrgAction, OrgQuestion, OrgResource};
 use proviso_core::reason::ReasonCode;
 use proviso_store::{Batch, Op, Precondition, StoredPolicySet};
 
@@ -250,8 +250,7 @@ impl App {
         action: OrgAction,
         word: &'static str,
     ) -> Result<(), ChangePoliciesError> {
-        let ground =
-            OrgQuestion::of_account(who.account.id.clone(), who.account.kind, Mode::Operational);
+        let ground = OrgQuestion::of_staff(who.account);
         let answer = self.policies.answer(&OrgQuestion {
             purpose: PurposeOfUse::Operations,
             action,

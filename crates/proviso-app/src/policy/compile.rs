@@ -242,6 +242,11 @@ fn conditions(json: &serde_json::Value) -> (Vec<serde_json::Value>, Vec<serde_js
         .partition(|part| dims_of(part) == [Dim::Mode])
 }
 
+/// The conditions of a policy beside those on the mode, in their order.
+pub(super) fn open_conditions(json: &serde_json::Value) -> Vec<serde_json::Value> {
+    conditions(json).1
+}
+
 fn otherwise(
     conditions: Vec<serde_json::Value>,
     codes: Option<&str>,

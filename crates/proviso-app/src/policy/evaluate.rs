@@ -17,6 +17,7 @@ use proviso_core::reason::ReasonCode;
 use quick_cache::sync::Cache;
 
 use super::ask::roles_held;
+use super::atom::single;
 use super::compile::{PolicySet, Rule};
 
 /// LIMIT: answers remembered per set. One is some hundred bytes; the least used go first.
@@ -49,6 +50,8 @@ pub(super) struct Engine {
     authorizer: Authorizer,
     answers: Cache<OrgKey, Arc<OrgAnswer>>,
     slices: Cache<SliceKey, Arc<Slice>>,
+    /// Parts of policies by themselves, by their text.
+    parts: Cache<String, Arc<cedar_policy::PolicySet>>,
 }
 
 impl Engine {
@@ -57,7 +60,19 @@ impl Engine {
             authorizer: Authorizer::new(),
             answers: Cache::new(MAX_ANSWERS),
             slices: Cache::new(MAX_SLICES),
+            parts: Cache::new(MAX_SLICES),
         }
+    }
+
+    /// A part of a policy as a set by itself; `None` when it is no condition.
+    pub(super) fn part(&self, part: &serde_json::Value) -> Option<Arc<cedar_policy::PolicySet>> {
+        let text = part.to_string();
+        if let Some(known) = self.parts.get(&text) {
+            return Some(known);
+        }
+        let made = Arc::new(single(part.clone()).ok()?);
+        self.parts.insert(text, Arc::clone(&made));
+        Some(made)
     }
 }
 

@@ -80,6 +80,7 @@ mod tests {
             fhir_user: fhir_user.map(|id| (ResourceType::PATIENT, id.parse().unwrap())),
             password_hash: None,
             language: None,
+            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: At::from_secs(0),
         }
@@ -92,6 +93,7 @@ mod tests {
             kind,
             period: Period { start: Some(At::from_secs(10)), end: Some(At::from_secs(20)) },
             mandate: None,
+            source: proviso_core::org::FactSource::Relationship,
         }
     }
 

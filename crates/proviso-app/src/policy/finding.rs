@@ -64,6 +64,8 @@ pub enum FindingCode {
     CanFail,
     /// A policy looks at too many facts at once to be checked.
     TooWide,
+    /// A policy looks at a record in a way of which no plan can be made.
+    Unplannable,
     /// An invariant does not hold.
     InvariantBroken,
 }
@@ -83,6 +85,7 @@ impl FindingCode {
             | Self::AlwaysOverridden
             | Self::CanFail
             | Self::TooWide
+            | Self::Unplannable
             | Self::InvariantBroken => Severity::Error,
             Self::UntestedLimit | Self::AddsNothing | Self::ForbidsNothing => Severity::Warning,
         }

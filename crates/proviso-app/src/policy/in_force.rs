@@ -1,24 +1,25 @@
 //! The policies in force in memory: the set that decides, and the one evaluated beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use proviso_core::account::{Account, ActorKind};
 use proviso_core::category::PurposeSet;
-use proviso_core::decision::{Effect, FiledRule, OrgGround};
+use proviso_core::decision::{AccessPlan, Effect, FiledRule, OrgGround, ResourceFacts};
 use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{AccountId, ClientId};
+use proviso_core::interaction::Interaction;
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::org::{
-    EmergencyReason, FactSource, Mode, OrgAnswer, OrgPolicy, OrgQuestion, Provenance, RoleSet,
-    Sourced, emergency_ground, purposes_of, staff_rule,
+    EmergencyReason, Environment, Mode, OrgAnswer, OrgPolicy, OrgQuestion, OrgRules, Related,
+    RoleSet, emergency_ground,
 };
 use proviso_core::time::At;
 use proviso_store::{ReadError, Store};
 use quick_cache::sync::Cache;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::compile::PolicySet;
 use super::describe::describe_question;
@@ -47,7 +48,7 @@ fn told(findings: &[Finding]) -> String {
 }
 
 /// What differs between the live set and its shadow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowDifference {
     /// The question, without who asked.
     pub question: String,
@@ -60,7 +61,7 @@ pub struct ShadowDifference {
 }
 
 /// What the shadow has shown since it was set up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowReport {
     /// Which set.
     pub set: PolicySetId,
@@ -76,6 +77,12 @@ pub struct ShadowReport {
 #[derive(Debug)]
 struct Shadow {
     set: Arc<PolicySet>,
+    seen: Arc<Seen>,
+}
+
+/// What a shadow has shown.
+#[derive(Debug, Default)]
+struct Seen {
     asked: AtomicU64,
     different: AtomicU64,
     kept: Mutex<BTreeMap<String, ShadowDifference>>,
@@ -90,6 +97,41 @@ struct Sets {
     grounds: Cache<GroundKey, Arc<OrgGround>>,
     /// What it says of emergencies that were asked about before.
     emergencies: Cache<EmergencyKey, Arc<OrgGround>>,
+    /// What the shadow comes to for them, by where the rules of the live set are in memory.
+    besides: Cache<usize, Arc<Beside>>,
+}
+
+/// The rules of the shadow for one who asks, beside those of the live set.
+#[derive(Debug)]
+pub struct Beside {
+    /// Held so that no other rules can come to lie in their place.
+    live: Arc<OrgRules>,
+    shadow: OrgRules,
+    who: OrgQuestion,
+    seen: Arc<Seen>,
+}
+
+impl Beside {
+    /// Notes what the shadow would have said of something that the live set was asked about.
+    pub fn note(&self, plan: &AccessPlan, interaction: &Interaction, facts: &ResourceFacts) {
+        let asked = plan.rules.as_ref();
+        let Some((question, live)) =
+            asked.and_then(|rules| rules.asked(plan.purpose, interaction, facts))
+        else {
+            return;
+        };
+        let related = live.standings.get(usize::from(question.standing)).cloned();
+        let (before, after) = (live.answer(&question), self.shadow.answer(&question));
+        self.seen.note(&before, &after, || {
+            describe_question(&OrgQuestion {
+                related: related.unwrap_or_default(),
+                purpose: question.purpose,
+                action: question.action,
+                resource: question.resource,
+                ..self.who.clone()
+            })
+        });
+    }
 }
 
 /// LIMIT: so many askers are remembered; each is a few hundred bytes.
@@ -109,16 +151,15 @@ impl Staff {
     }
 
     fn question(&self) -> OrgQuestion {
-        let roles = Sourced { value: self.roles, provenance: Provenance::now(FactSource::Account) };
-        let own = OrgQuestion::of_account(self.account.clone(), self.kind, Mode::Operational);
-        OrgQuestion { roles: Some(roles), ..own }
+        OrgQuestion::of_account(self.account.clone(), self.kind, Mode::Operational)
+            .with_roles(self.roles)
     }
 }
 
 /// For whom a set is asked what it comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum GroundKey {
-    Staff(Staff),
+    Staff(Box<StaffAsking>),
     Service(ClientId),
     Patient,
 }
@@ -131,27 +172,60 @@ struct EmergencyKey {
     asked: (EmergencyReason, u8, bool),
 }
 
+/// A member of staff, as far as policies may tell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct StaffAsking {
+    /// Who.
+    pub(crate) account: AccountId,
+    /// The kind of account.
+    pub(crate) kind: ActorKind,
+    /// Every role.
+    pub(crate) roles: RoleSet,
+    /// From where and when.
+    pub(crate) environment: Environment,
+    /// In which ways they are related to patients.
+    pub(crate) ways: BTreeSet<Related>,
+}
+
+impl GroundKey {
+    /// Who asks; nobody for patients, whose own way no policy of the organisation restricts.
+    fn who(&self) -> Option<OrgQuestion> {
+        match self {
+            Self::Staff(asking) => {
+                let StaffAsking { account, kind, roles, environment, ways: _ } = &**asking;
+                let who = OrgQuestion::of_account(account.clone(), *kind, Mode::Operational);
+                let environment = environment.clone();
+                Some(OrgQuestion { environment, ..who.with_roles(*roles) })
+            }
+            Self::Service(client) => Some(OrgQuestion::of_service(client.clone())),
+            Self::Patient => None,
+        }
+    }
+
+    fn ways(&self) -> BTreeSet<Related> {
+        match self {
+            Self::Staff(asking) => asking.ways.clone(),
+            Self::Service(_) | Self::Patient => BTreeSet::new(),
+        }
+    }
+}
+
 impl Sets {
     fn ground(&self, key: GroundKey) -> Arc<OrgGround> {
         if let Some(known) = self.grounds.get(&key) {
             return known;
         }
-        let policy = &*self.live;
-        let mut ground = OrgGround {
-            version: policy.version().to_string(),
-            staff: None,
-            services: PurposeSet::EMPTY,
-            emergency: None,
-            // What consents on file mean is the operator's to say, and added where it is asked for.
-            filed: FiledRule::default(),
-        };
-        match &key {
-            GroundKey::Staff(staff) => ground.staff = staff_rule(policy, &staff.question()),
-            GroundKey::Service(client) => {
-                ground.services = purposes_of(policy, &OrgQuestion::of_service(client.clone()));
+        let version = self.live.version().to_string();
+        // What consents on file mean is the operator's to say, and added where it is asked for.
+        let ground = match key.who() {
+            Some(who) => {
+                let rules = self.live.rules_for(&who, key.ways());
+                let ground = OrgGround::by_rules(version, rules);
+                self.put_beside(&ground, who, key.ways());
+                ground
             }
-            GroundKey::Patient => {}
-        }
+            None => OrgGround::for_patients(version),
+        };
         let ground = Arc::new(ground);
         self.grounds.insert(key, Arc::clone(&ground));
         ground
@@ -172,9 +246,21 @@ impl Sets {
             services: PurposeSet::EMPTY,
             emergency: Some(emergency_ground(policy, &key.staff.question(), facts, at)),
             filed: FiledRule::default(),
+            rules: None,
         });
         self.emergencies.insert(key, Arc::clone(&ground));
         ground
+    }
+
+    fn put_beside(&self, ground: &OrgGround, who: OrgQuestion, ways: BTreeSet<Related>) {
+        let (Some(shadow), Some(live)) = (&self.shadow, &ground.rules) else { return };
+        let beside = Beside {
+            live: Arc::clone(live),
+            shadow: shadow.set.rules_for(&who, ways),
+            who,
+            seen: Arc::clone(&shadow.seen),
+        };
+        self.besides.insert(Arc::as_ptr(live).addr(), Arc::new(beside));
     }
 }
 
@@ -215,8 +301,8 @@ impl Policies {
     }
 
     /// What the live set comes to for a member of staff.
-    pub(crate) fn ground_of_staff(&self, account: &Account) -> Arc<OrgGround> {
-        self.sets.load().ground(GroundKey::Staff(Staff::of(account)))
+    pub(crate) fn ground_of_staff(&self, asking: StaffAsking) -> Arc<OrgGround> {
+        self.sets.load().ground(GroundKey::Staff(Box::new(asking)))
     }
 
     /// What the live set says of an emergency that a member of staff declared.
@@ -247,6 +333,14 @@ impl Policies {
     /// Which sets are in force.
     pub fn now(&self) -> PoliciesInForce {
         self.sets.load().now.clone()
+    }
+
+    /// What the shadow comes to for the one for whom a plan was made; `None` where there is no
+    /// shadow, or the plan is older than it.
+    pub fn beside(&self, plan: &AccessPlan) -> Option<Arc<Beside>> {
+        let live = plan.rules.as_ref()?.rules();
+        let beside = self.sets.load().besides.get(&Arc::as_ptr(live).addr())?;
+        Arc::ptr_eq(&beside.live, live).then_some(beside)
     }
 
     /// What the shadow has shown.
@@ -286,6 +380,7 @@ impl Sets {
             shadow,
             grounds: Cache::new(MAX_GROUNDS),
             emergencies: Cache::new(MAX_GROUNDS),
+            besides: Cache::new(MAX_GROUNDS),
         })
     }
 }
@@ -305,40 +400,44 @@ pub(super) async fn stored(
 }
 
 impl Shadow {
-    const fn new(set: Arc<PolicySet>) -> Self {
-        Self {
-            set,
-            asked: AtomicU64::new(0),
-            different: AtomicU64::new(0),
-            kept: Mutex::new(BTreeMap::new()),
-        }
+    fn new(set: Arc<PolicySet>) -> Self {
+        Self { set, seen: Arc::default() }
     }
 
     fn compare(&self, question: &OrgQuestion, answer: &OrgAnswer) {
+        self.seen.note(answer, &self.set.answer(question), || describe_question(question));
+    }
+
+    fn report(&self) -> ShadowReport {
+        self.seen.report(self.set.id().clone())
+    }
+}
+
+impl Seen {
+    fn note(&self, live: &OrgAnswer, shadow: &OrgAnswer, question: impl FnOnce() -> String) {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let shadow = self.set.answer(question);
-        if shadow.effect == answer.effect && shadow.obligations == answer.obligations {
+        if shadow.effect == live.effect && shadow.obligations == live.obligations {
             return;
         }
         self.different.fetch_add(1, Ordering::Relaxed);
         // A poisoned lock means that another thread stopped half-way; counting goes on.
         let Ok(mut kept) = self.kept.lock() else { return };
-        let text = describe_question(question);
+        let text = question();
         if let Some(known) = kept.get_mut(&text) {
             known.times += 1;
         } else if kept.len() < MAX_KEPT {
-            let (live, shadow) = (answer.effect, shadow.effect);
+            let (live, shadow) = (live.effect, shadow.effect);
             let first = ShadowDifference { question: text.clone(), live, shadow, times: 1 };
             kept.insert(text, first);
         }
     }
 
-    fn report(&self) -> ShadowReport {
+    fn report(&self, set: PolicySetId) -> ShadowReport {
         let mut differences: Vec<ShadowDifference> =
             self.kept.lock().map(|kept| kept.values().cloned().collect()).unwrap_or_default();
         differences.sort_by_key(|own| std::cmp::Reverse(own.times));
         ShadowReport {
-            set: self.set.id().clone(),
+            set,
             asked: self.asked.load(Ordering::Relaxed),
             different: self.different.load(Ordering::Relaxed),
             differences,

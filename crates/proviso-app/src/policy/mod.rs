@@ -19,6 +19,7 @@ mod facts;
 mod finding;
 mod in_force;
 mod invariant;
+mod residual;
 mod scenario;
 mod solve;
 mod split;
@@ -33,7 +34,8 @@ pub use documents::{Documents, DocumentsError, SCHEMA, TextFile};
 pub use evaluate::Explained;
 pub use facts::{related_to_all, related_to_any};
 pub use finding::{Finding, FindingCode, Place, Severity};
-pub use in_force::{LoadPoliciesError, Policies, ShadowDifference, ShadowReport};
+pub(crate) use in_force::StaffAsking;
+pub use in_force::{Beside, LoadPoliciesError, Policies, ShadowDifference, ShadowReport};
 pub use invariant::Invariant;
 pub use scenario::{Scenario, ScenarioError, read_question};
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SubjectFilter, Viewer};
 use crate::App;
-use crate::access::{Grounds, Planned, ground_of, plan_recorded};
+use crate::access::{AskedBy, Grounds, Planned, ground_of, plan_recorded};
 use crate::caller::Caller;
 use crate::evaluation::EvaluationSubject;
 use crate::live::{About, Live};
@@ -128,7 +128,9 @@ impl SubjectFilter {
 }
 
 /// Everybody who could have a way to the records of a patient.
-fn subjects(about: &About) -> Vec<PossibleSubject> {
+///
+/// `by_role` are those whose role alone opens something of every patient.
+fn subjects(about: &About, by_role: &[AccountId]) -> Vec<PossibleSubject> {
     let mut found: Vec<PossibleSubject> = Vec::new();
     let mut add = |who: PossibleSubject| match found.iter_mut().find(|own| own.is_same(&who)) {
         Some(own) => {
@@ -145,9 +147,16 @@ fn subjects(about: &About) -> Vec<PossibleSubject> {
             // The patient has a way of their own, whatever else is on record.
             RelationshipKind::Proxy if about.own.contains(&own.account) => continue,
             RelationshipKind::Proxy => SubjectStanding::Proxy,
-            RelationshipKind::Care | RelationshipKind::Shift => SubjectStanding::Staff,
+            RelationshipKind::Care
+            | RelationshipKind::Shift
+            | RelationshipKind::Covering
+            | RelationshipKind::Consult
+            | RelationshipKind::Protocol => SubjectStanding::Staff,
         };
         add(PossibleSubject::new(standing, None, Some(&own.account)));
+    }
+    for account in by_role {
+        add(PossibleSubject::new(SubjectStanding::Staff, None, Some(account)));
     }
     for consent in &about.consents {
         let facts = consent.facts();
@@ -190,7 +199,7 @@ impl Grounds<'_> {
                 ways.extend(self.way_of_own(account, patient, at));
             }
             (SubjectStanding::Staff, _, Some(account)) => {
-                ways.extend(self.way_of_staff(account, at));
+                ways.extend(self.ways_of_staff(account, at));
             }
             (SubjectStanding::App | SubjectStanding::StaffApp, Some(client), _) => {
                 let by_choice = who.standing == SubjectStanding::App;
@@ -264,6 +273,7 @@ impl Grounds<'_> {
             consent: Some(facts.consent.clone()),
             purpose: purpose.or_else(|| facts.purposes.iter().next())?,
             fhir_user: None,
+            network: None,
             expires_at: never,
             grant: GrantId::generate(never, [0; 10]),
         })
@@ -272,7 +282,9 @@ impl Grounds<'_> {
     /// What a service may do by its agreement: it can have a token for it whenever it asks.
     fn way_of_service(self, service: &Client, at: At) -> Planned {
         let mode = AccessMode::PreAuthorized;
-        let policy = ground_of(self, mode, None, &service.id);
+        let environment = self.environment(None, at);
+        let asking = AskedBy { account: None, client: &service.id, environment, at };
+        let policy = ground_of(self, mode, &asking);
         let request = AccessRequest {
             policy: &policy,
             at,
@@ -300,7 +312,7 @@ impl Grounds<'_> {
             let ways = self.ways_of(&who, &about, patient, at);
             (who, ways)
         };
-        Some(subjects(&about).into_iter().map(ways).collect())
+        Some(subjects(&about, &self.staff_by_role(at)).into_iter().map(ways).collect())
     }
 }
 

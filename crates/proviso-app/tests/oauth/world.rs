@@ -79,6 +79,7 @@ fn account(name: &str, kind: ActorKind, fhir_user: Option<&str>, password: &str)
         }),
         password_hash: Some(password.to_owned()),
         language: None,
+        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: NOW,
     }
@@ -91,6 +92,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Op {
         kind,
         period: Period { start: None, end: Some(NOW.plus_days(30)) },
         mandate: None,
+        source: proviso_core::org::FactSource::Relationship,
     })
 }
 

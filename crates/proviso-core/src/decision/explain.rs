@@ -90,7 +90,7 @@ pub fn explain(
         return tree(steps, None, None, version);
     };
     plan.traced(interaction, facts, filter_matches, &mut steps);
-    tree(steps, Some(plan.basis_for(facts)), plan.consent, version)
+    tree(steps, Some(plan.basis_for(interaction, facts)), plan.consent, version)
 }
 
 impl AccessPlan {
@@ -103,7 +103,8 @@ impl AccessPlan {
     ) -> Explanation {
         let mut steps: Vec<Step> = Vec::new();
         self.traced(interaction, facts, filter_matches, &mut steps);
-        tree(steps, Some(self.basis_for(facts)), self.consent.clone(), &self.policy_version)
+        let basis = self.basis_for(interaction, facts);
+        tree(steps, Some(basis), self.consent.clone(), &self.policy_version)
     }
 }
 
@@ -180,12 +181,14 @@ const fn depends_on_record(step: &Step) -> bool {
         | Check::EmergencyInForce
         | Check::EmergencyStepUp
         | Check::EmergencyRuleLets
+        | Check::PolicyLetsAsk
         | Check::ConsentNamesParties
         | Check::ConsentInForce => false,
         // No scope for the type is a fact about the token; a scope whose filter or patient did not
         // match is one about the record.
         Check::ScopeReaches => !matches!(step.refused, Some(ReasonCode::ScopeMissing)),
         Check::EveryPatientReached
+        | Check::PolicyPermits
         | Check::NoObjection
         | Check::FiledConsentsAllow
         | Check::CategoryIncluded

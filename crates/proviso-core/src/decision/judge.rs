@@ -65,14 +65,17 @@ impl AccessPlan {
         let mut refusals: Vec<ReasonCode> = Vec::new();
         self.traced(interaction, facts, filter_matches, &mut refusals);
         if refusals.is_empty() {
-            Decision::permit(self.basis_for(facts))
+            Decision::permit(self.basis_for(interaction, facts))
         } else {
             Decision::deny(refusals)
         }
     }
 
     /// The ground of a permit for a resource.
-    pub(super) const fn basis_for(&self, facts: &ResourceFacts) -> ReasonCode {
+    pub(super) fn basis_for(&self, interaction: &Interaction, facts: &ResourceFacts) -> ReasonCode {
+        if let Some(rules) = &self.rules {
+            return rules.basis(self.purpose, interaction, facts).unwrap_or(self.basis);
+        }
         match facts.belonging {
             Belonging::Directory => ReasonCode::PublicDirectory,
             Belonging::Patients(_) | Belonging::Unknown => self.basis,
@@ -103,7 +106,9 @@ impl AccessPlan {
                 let known = is_directory(facts.resource_type);
                 let refused = if known { None } else { Some(ReasonCode::FactMissing) };
                 trace.check(Check::EveryPatientReached, refused, || Detail::Nothing);
-                if !known {
+                if known {
+                    self.judge_policy(interaction, facts, None, trace);
+                } else {
                     self.judge_content(facts, trace);
                 }
             }
@@ -115,10 +120,12 @@ impl AccessPlan {
             // TRUST: a consent that names a sensitive kind tells of it, and whoever keeps the
             // registry has to see it. What it withholds does not withhold the consent itself.
             Belonging::Patients(patients) if facts.resource_type == ResourceType::CONSENT => {
-                self.judge_reach(patients, trace);
+                let reach = self.judge_reach(patients, trace);
+                self.judge_policy(interaction, facts, reach, trace);
             }
             Belonging::Patients(patients) => {
-                self.judge_reach(patients, trace);
+                let reach = self.judge_reach(patients, trace);
+                self.judge_policy(interaction, facts, reach, trace);
                 self.judge_objections(patients, facts, trace);
                 self.judge_filed(patients, facts, trace);
                 self.judge_content(facts, trace);
@@ -230,7 +237,11 @@ impl AccessPlan {
         }
     }
 
-    fn judge_reach(&self, patients: &BTreeSet<PatientId>, trace: &mut impl Trace) {
+    fn judge_reach(
+        &self,
+        patients: &BTreeSet<PatientId>,
+        trace: &mut impl Trace,
+    ) -> Option<ReasonCode> {
         let refused = if patients.is_empty() {
             Some(ReasonCode::FactMissing)
         } else {
@@ -253,6 +264,29 @@ impl AccessPlan {
                 PatientReach::Any => patients.clone(),
             },
         });
+        refused
+    }
+
+    /// What the organisation's policies say of this record, where they are asked for each. A reason
+    /// that was given already is not given again.
+    fn judge_policy(
+        &self,
+        interaction: &Interaction,
+        facts: &ResourceFacts,
+        given: Option<ReasonCode>,
+        trace: &mut impl Trace,
+    ) {
+        let Some(rules) = &self.rules else { return };
+        let detail = || rules.detail(self.purpose, interaction, facts);
+        if rules.basis(self.purpose, interaction, facts).is_some() {
+            trace.check(Check::PolicyPermits, None, detail);
+            return;
+        }
+        for reason in rules.refusals(self.purpose, interaction, facts) {
+            if Some(reason) != given {
+                trace.check(Check::PolicyPermits, Some(reason), detail);
+            }
+        }
     }
 
     fn judge_objections(
@@ -313,12 +347,9 @@ impl AccessPlan {
     }
 
     fn judge_content(&self, facts: &ResourceFacts, trace: &mut impl Trace) {
-        let covered = covers(self.categories, facts.resource_type, facts.categories);
-        let refused = if covered { None } else { Some(ReasonCode::CategoryNotShared) };
-        trace.check(Check::CategoryIncluded, refused, || Detail::Categories {
-            record: believed(facts.resource_type, facts.categories),
-            included: self.categories,
-        });
+        if self.rules.is_none() {
+            self.judge_category(facts, trace);
+        }
         // The clinical time of the data, never the time at which it was stored. A record without
         // one might be from any time, so it lies in no bounded period.
         let dated = self.data_period.is_unbounded()
@@ -328,6 +359,21 @@ impl AccessPlan {
             record: facts.clinical_period,
             included: self.data_period,
         });
+        if self.rules.is_none() {
+            self.judge_labels(facts, trace);
+        }
+    }
+
+    fn judge_category(&self, facts: &ResourceFacts, trace: &mut impl Trace) {
+        let covered = covers(self.categories, facts.resource_type, facts.categories);
+        let refused = if covered { None } else { Some(ReasonCode::CategoryNotShared) };
+        trace.check(Check::CategoryIncluded, refused, || Detail::Categories {
+            record: believed(facts.resource_type, facts.categories),
+            included: self.categories,
+        });
+    }
+
+    fn judge_labels(&self, facts: &ResourceFacts, trace: &mut impl Trace) {
         let refused = match facts.labels {
             Labels::Known(kinds) if kinds.is_subset_of(self.sensitive) => None,
             Labels::Known(_) => Some(ReasonCode::SensitiveKindNotShared),

@@ -163,6 +163,8 @@ proptest! {
         if let Mode::Operational { relationships, .. } = &mut related.mode {
             relationships.push(extra);
         }
+        // Policies are asked about the ways of being related that there are.
+        related.ask_policies_again();
         prop_assert!(implies(world.permits(), related.permits()), "relationships");
 
         let mut scoped = world.clone();

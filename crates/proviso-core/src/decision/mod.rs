@@ -12,6 +12,7 @@ mod filed;
 mod judge;
 pub mod org_rules;
 mod plan;
+mod policy;
 pub mod record;
 mod trace;
 
@@ -28,6 +29,7 @@ pub use filed::{
 };
 pub use org_rules::{EmergencyGround, EmergencyRule, OrgGround};
 pub use plan::plan;
+pub use policy::{PlanRules, standings_among};
 pub use trace::{Check, Detail, Layer, Step};
 
 use crate::account::{ActorKind, Relationship};
@@ -194,6 +196,9 @@ pub struct AccessPlan {
     /// The emergency it rests on, with how far the organisation's policy lets it reach.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub emergency: Option<(EmergencyId, EmergencyRule)>,
+    /// The organisation's policies, where they are asked about each record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rules: Option<PlanRules>,
 }
 
 /// Permit or deny, as the enforcement point sees it.

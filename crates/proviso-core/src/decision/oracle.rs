@@ -184,8 +184,9 @@ fn mode_allows(world: &World) -> bool {
             declared.as_ref().is_some_and(|own| emergency_allows(world, own))
         }
         Mode::PreAuthorized => {
-            ["TREAT", "COC", "HPAYMT", "HOPERAT", "PUBHLTH", "HRESCH"]
-                .contains(&world.purpose.code())
+            !shut(world)
+                && ["TREAT", "COC", "HPAYMT", "HOPERAT", "PUBHLTH", "HRESCH"]
+                    .contains(&world.purpose.code())
                 && (directory(world)
                     || only_about(world, |_| true)
                         && (world.facts.resource_type.as_str() == "Consent"
@@ -193,6 +194,12 @@ fn mode_allows(world: &World) -> bool {
                                 && filed_allow(world, world.policy.filed == FiledRule::Required)))
         }
     }
+}
+
+/// Whether the organisation's policies let nobody in from here.
+fn shut(world: &World) -> bool {
+    let text = serde_json::to_string(&world.policy).unwrap();
+    text.contains("never")
 }
 
 /// What stays hidden from somebody who acts for the patient.
@@ -398,7 +405,8 @@ fn operational_allows(
                     || known_kinds(world).is_empty() && !what.is_empty())
         })
     };
-    ["TREAT", "COC"].contains(&world.purpose.code())
+    !shut(world)
+        && ["TREAT", "COC"].contains(&world.purpose.code())
         && world.context.as_ref().map_or(any_patient, related)
         && (directory(world)
             || only_about(world, |own| related(own) && !objected(own))
@@ -428,9 +436,12 @@ fn random_worlds_permit_on_every_basis_and_refuse_for_every_reason() {
         seen.extend(decision.reasons);
     }
     assert!(permits > 400, "only {permits} worlds permit: the comparison would see one side");
-    // A disabled account or app never gets as far as a decision, and this decision function does
-    // not give the reasons of policies.
-    let elsewhere = |code: &ReasonCode| *code == ReasonCode::AccountDisabled || code.is_of_policy();
+    // A disabled account or app never gets as far as a decision; of the reasons that policies alone
+    // give, these worlds have one.
+    let elsewhere = |code: &ReasonCode| {
+        *code == ReasonCode::AccountDisabled
+            || code.is_of_policy() && *code != ReasonCode::EnvironmentNotAllowed
+    };
     for reason in ReasonCode::ALL.iter().filter(|code| !elsewhere(code)) {
         assert!(seen.contains(reason), "{} never occurred", reason.code());
     }

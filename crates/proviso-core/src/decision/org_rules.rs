@@ -16,13 +16,14 @@
 use alloc::borrow::ToOwned as _;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{FiledRule, Labels};
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
-use crate::org::PolicyName;
+use crate::org::{OrgRules, PolicyName};
 use crate::reason::ReasonCode;
 
 /// The name and version of this set, as plans and the log carry it.
@@ -61,6 +62,28 @@ pub struct OrgGround {
     /// Whether consents on file restrict what this policy permits, or are required besides.
     #[serde(skip_serializing_if = "FiledRule::is_default", default)]
     pub filed: FiledRule,
+    /// The policies themselves, as they stand for the one who asks. Where they are here they decide,
+    /// and the summaries above are empty; records of earlier releases have the summaries alone.
+    #[serde(skip_serializing_if = "Option::is_none", default, with = "shared")]
+    pub rules: Option<Arc<OrgRules>>,
+}
+
+/// A value that many hold, written as the value.
+mod shared {
+    use super::{Arc, Deserialize, Serialize};
+
+    pub(super) fn serialize<T: Serialize, S: serde::Serializer>(
+        value: &Option<Arc<T>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_deref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<T>>, D::Error> {
+        Ok(Option::<T>::deserialize(deserializer)?.map(Arc::new))
+    }
 }
 
 /// What a policy says of one declared emergency, at one instant.
@@ -110,6 +133,36 @@ impl EmergencyRule {
 }
 
 impl OrgGround {
+    /// What policies come to for one who asks: the policies themselves.
+    pub fn by_rules(version: String, rules: OrgRules) -> Self {
+        Self {
+            version,
+            staff: None,
+            services: PurposeSet::EMPTY,
+            emergency: None,
+            filed: FiledRule::default(),
+            rules: Some(Arc::new(rules)),
+        }
+    }
+
+    /// What policies come to where patients ask, or apps that they chose: nothing of the
+    /// organisation's restricts it.
+    pub const fn for_patients(version: String) -> Self {
+        Self {
+            version,
+            staff: None,
+            services: PurposeSet::EMPTY,
+            emergency: None,
+            filed: FiledRule::Restricts,
+            rules: None,
+        }
+    }
+
+    /// Whether records of patients to whom the one who asks is not related can be had.
+    pub fn reaches_strangers(&self, purpose: PurposeOfUse) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.hopeless(0, purpose).is_empty())
+    }
+
     /// What the fixed rules of this file come to for a kind of actor.
     pub fn fixed(kind: ActorKind) -> Self {
         Self {
@@ -118,6 +171,7 @@ impl OrgGround {
             services: PRE_AUTHORIZED_PURPOSES,
             emergency: None,
             filed: FiledRule::default(),
+            rules: None,
         }
     }
 }

@@ -3,10 +3,11 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::policy::by_rules;
 use super::trace::{Check, Detail, Trace};
 use super::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, EmergencyGround, EmergencyRule,
-    FiledRule, PatientReach, org_rules,
+    FiledRule, PatientReach, PlanRules, org_rules,
 };
 use crate::account::{ActorKind, Relationship, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
@@ -18,17 +19,18 @@ use crate::scope::{ResourceScope, Scope, ScopeContext, ScopeSet};
 use crate::time::{At, Period};
 
 /// What a mode allows at most, before scopes.
-struct Ground {
-    reach: PatientReach,
-    categories: CategorySet,
-    sensitive: SensitiveSet,
-    data_period: Period,
-    consent: Option<(ConsentId, ConsentVersionId)>,
-    objections: Vec<(PatientId, CategorySet)>,
-    filed: FiledRule,
-    basis: ReasonCode,
-    lacking: Option<ReasonCode>,
-    emergency: Option<(EmergencyId, EmergencyRule)>,
+pub(super) struct Ground {
+    pub(super) reach: PatientReach,
+    pub(super) categories: CategorySet,
+    pub(super) sensitive: SensitiveSet,
+    pub(super) data_period: Period,
+    pub(super) consent: Option<(ConsentId, ConsentVersionId)>,
+    pub(super) objections: Vec<(PatientId, CategorySet)>,
+    pub(super) filed: FiledRule,
+    pub(super) basis: ReasonCode,
+    pub(super) lacking: Option<ReasonCode>,
+    pub(super) emergency: Option<(EmergencyId, EmergencyRule)>,
+    pub(super) rules: Option<PlanRules>,
 }
 
 /// Makes the plan for a request, or denies it as a whole.
@@ -69,7 +71,10 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
             operational(request, kind, relationships, objections, trace)
         }
         AccessMode::Emergency { declared } => emergency(request, declared, trace),
-        AccessMode::PreAuthorized => Some(pre_authorized(request, trace)),
+        AccessMode::PreAuthorized => match &request.policy.rules {
+            Some(rules) => by_rules(request, rules, ActorKind::System, &[], &[], trace),
+            None => Some(pre_authorized(request, trace)),
+        },
     };
     let ground = ground.filter(|_| !trace.refused)?;
     let patient_in_context = patient_in_context(request).cloned();
@@ -87,6 +92,7 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         filed: ground.filed,
         basis: ground.basis,
         lacking: ground.lacking,
+        rules: ground.rules,
         policy_version: request.policy.version.clone(),
         emergency: ground.emergency,
     })
@@ -236,6 +242,7 @@ fn patient_directed(
         basis: ReasonCode::ConsentInForce,
         lacking: Some(ReasonCode::NoConsent),
         emergency: None,
+        rules: None,
     }
 }
 
@@ -309,6 +316,7 @@ fn own_record(
         basis,
         lacking: None,
         emergency: None,
+        rules: None,
     }
 }
 
@@ -360,6 +368,9 @@ fn operational(
     objections: &[(PatientId, CategorySet)],
     trace: &mut impl Trace,
 ) -> Option<Ground> {
+    if let Some(rules) = &request.policy.rules {
+        return by_rules(request, rules, kind, relationships, objections, trace);
+    }
     let Some(rule) = request.policy.staff else {
         let reason = Some(ReasonCode::RoleWithoutClinicalData);
         trace.check(Check::RoleHasClinicalData, reason, || Detail::Role(kind));
@@ -395,6 +406,7 @@ fn operational(
         basis: rule.basis,
         lacking: Some(rule.lacking),
         emergency: None,
+        rules: None,
     })
 }
 
@@ -450,6 +462,7 @@ fn emergency(
         basis: rule.basis,
         lacking: Some(ReasonCode::EmergencyNotOpen),
         emergency: Some((declared.id.clone(), rule.clone())),
+        rules: None,
     })
 }
 
@@ -466,5 +479,6 @@ fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground
         basis: ReasonCode::PreAuthorized,
         lacking: None,
         emergency: None,
+        rules: None,
     }
 }

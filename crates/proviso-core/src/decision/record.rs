@@ -8,13 +8,16 @@
 //! Resources are grouped: those that are alike in everything but id and date are written once.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::explain::{Explanation, explain, explain_gate, explain_plan};
+use super::policy::related_at;
 use super::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Decision, Effect, FiledAnswers,
     FiledAtHand, FiledRequest, FiledVersion, Labels, OrgGround, ResourceFacts, plan,
@@ -26,6 +29,7 @@ use crate::emergency::EmergencyFacts;
 use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
 use crate::interaction::Interaction;
 use crate::mandate::MandateBasis;
+use crate::org::Related;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{Scope, ScopeFilter};
@@ -33,9 +37,13 @@ use crate::time::{At, Period};
 
 /// The name and version of the decision function. Counts up with every change that could make an
 /// earlier record come out otherwise.
-pub const ENGINE: &str = "decision/2";
+pub const ENGINE: &str = "decision/3";
 
-/// The version before: consents were records like others, and none were on file. It decided
+/// The version before: the organisation's policies were summed up before records were looked at.
+/// What it summed up is in its records, and decides as it did.
+const ENGINE_BEFORE_RULES: &str = "decision/2";
+
+/// The version before that: consents were records like others, and none were on file. It decided
 /// everything else alike.
 const ENGINE_BEFORE_CONSENTS: &str = "decision/1";
 
@@ -417,14 +425,23 @@ impl DecisionRecord {
         self.judged.iter().map(|group| group.members.len()).sum()
     }
 
-    /// Leaves out relationships and objections about patients that none of the resources names. A
-    /// person's list of patients is long, and none of the others had a part in the decisions.
+    /// Leaves out relationships and objections about patients that none of the resources names, and
+    /// policies that had no part in it. A person's list of patients is long, and none of the others
+    /// had a part in the decisions.
     ///
     /// INVARIANT: the decisions come out as before. Whether there is any relationship in force at
-    /// all is one of the checks, so one is kept.
+    /// all is one of the checks, so one of each kind is kept.
     pub fn trim(&mut self) {
+        self.trim_people();
+        self.trim_rules();
+    }
+
+    fn trim_people(&mut self) {
         let context = self.request.patient_in_context.clone();
         let needed = self.request.policy.staff.map(|rule| rule.relationship);
+        let by_rules = self.request.policy.rules.is_some();
+        let at = self.request.at;
+        let account = self.request.account.clone();
         let RecordedMode::Operational { relationships, objections, .. } = &mut self.request.mode
         else {
             return;
@@ -437,21 +454,59 @@ impl DecisionRecord {
                     Belonging::Directory | Belonging::Unknown => false,
                 })
         };
-        let at = self.request.at;
-        let account = self.request.account.as_ref();
-        let witness = relationships
-            .iter()
-            .find(|own| {
+        let account = account.as_ref();
+        if by_rules {
+            let ways = account.map(|own| one_of_each_way(own, relationships, at));
+            let ways = ways.unwrap_or_default();
+            relationships.retain(|own| has_part(&own.patient) || ways.contains(&own.patient));
+        } else {
+            let witness = relationships.iter().find(|own| {
                 Some(own.kind) == needed && Some(&own.account) == account && own.period.contains(at)
-            })
-            .cloned();
-        relationships.retain(|own| has_part(&own.patient));
-        if let Some(witness) = witness
-            && !relationships.contains(&witness)
-        {
-            relationships.push(witness);
+            });
+            let witness = witness.cloned();
+            relationships.retain(|own| has_part(&own.patient));
+            if let Some(witness) = witness
+                && !relationships.contains(&witness)
+            {
+                relationships.push(witness);
+            }
         }
         objections.retain(|(patient, _)| has_part(patient));
+    }
+
+    /// Leaves out one policy after the other, unless something comes out otherwise without it.
+    fn trim_rules(&mut self) {
+        let Some(rules) = self.request.policy.rules.clone() else { return };
+        let mut kept = (*rules).clone();
+        let mut place = kept.rules.len();
+        while place > 0 {
+            place -= 1;
+            let mut fewer = kept.clone();
+            fewer.rules.remove(place);
+            let mut request = self.request.clone();
+            request.policy.rules = Some(Arc::new(fewer.clone()));
+            if self.comes_out_by(&request) {
+                kept = fewer;
+            }
+        }
+        self.request.policy.rules = Some(Arc::new(kept));
+    }
+
+    /// Whether everything that was decided comes out alike for this request.
+    fn comes_out_by(&self, request: &RecordedRequest) -> bool {
+        let plan = match request.plan(None) {
+            Err(denial) => return denial.reasons == self.denied,
+            Ok(_) if !self.denied.is_empty() => return false,
+            Ok(plan) => plan,
+        };
+        self.judged.iter().all(|group| {
+            let member = group.members.first();
+            let Some((id, period)) = member else { return true };
+            let facts = group.facts(id.as_ref(), *period);
+            let decision =
+                plan.decide(&group.interaction, &facts, &|filter| group.filters.contains(filter));
+            decision.effect == group.effect && decision.reasons == group.reasons
+        })
     }
 
     /// Makes every decision again.
@@ -514,10 +569,13 @@ impl DecisionRecord {
         let by_parent = match &self.request.mode {
             RecordedMode::PatientDirected { person, .. }
             | RecordedMode::OwnRecord { person, .. } => person.is_parent(),
-            RecordedMode::Operational { .. } | RecordedMode::PreAuthorized => false,
+            RecordedMode::Operational { .. }
+            | RecordedMode::Emergency { .. }
+            | RecordedMode::PreAuthorized => false,
         };
         let before = self.engine == ENGINE_BEFORE_CONSENTS;
-        self.engine == ENGINE || before && !by_parent && !about_consents()
+        [ENGINE, ENGINE_BEFORE_RULES].contains(&self.engine.as_str())
+            || before && !by_parent && !about_consents()
     }
 
     /// What consents on file say of a group, asked again.
@@ -571,6 +629,17 @@ impl DecisionRecord {
     pub fn digest(&self) -> Result<String, serde_json::Error> {
         Ok(hex(&Sha256::digest(self.to_bytes()?)))
     }
+}
+
+/// For each way of being related that occurs, the first patient to whom somebody is related so.
+fn one_of_each_way(
+    account: &AccountId,
+    relationships: &[Relationship],
+    at: At,
+) -> BTreeSet<PatientId> {
+    let mut known: BTreeSet<Related> = BTreeSet::new();
+    let related = related_at(Some(account), relationships, at).into_iter();
+    related.filter(|(_, way)| known.insert(way.clone())).map(|(patient, _)| patient).collect()
 }
 
 #[cfg(test)]

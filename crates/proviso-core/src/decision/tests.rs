@@ -249,6 +249,7 @@ fn relationship(account: &str, patient: &str, kind: RelationshipKind) -> Relatio
         kind,
         period: Period { start: Some(NOON), end: Some(NOON.plus_days(1)) },
         mandate: None,
+        source: crate::org::FactSource::Relationship,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::consent::ConsentStatus;
 use crate::emergency::EmergencyFacts;
 use crate::id::{ConsentId, ConsentVersionId, PatientId};
 use crate::interaction::Interaction;
-use crate::org::PolicyName;
+use crate::org::{OrgAction, PolicyName, Relation};
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::Scope;
@@ -73,6 +73,10 @@ pub enum Check {
     EmergencyStepUp,
     /// The organisation's policy lets somebody in who declared such an emergency.
     EmergencyRuleLets,
+    /// Some policy of the organisation could let this person have some record.
+    PolicyLetsAsk,
+    /// The organisation's policies permit this, with this record.
+    PolicyPermits,
     /// The sharing choice names this app and this person.
     ConsentNamesParties,
     /// The sharing choice is in force.
@@ -107,6 +111,8 @@ impl Check {
         Self::EmergencyInForce,
         Self::EmergencyStepUp,
         Self::EmergencyRuleLets,
+        Self::PolicyLetsAsk,
+        Self::PolicyPermits,
         Self::ConsentNamesParties,
         Self::ConsentInForce,
         Self::EveryPatientReached,
@@ -127,9 +133,11 @@ impl Check {
             | Self::ProxyInForce
             | Self::EmergencyInForce
             | Self::EmergencyStepUp => Layer::Gate,
-            Self::RoleHasClinicalData | Self::RelationshipInForce | Self::EmergencyRuleLets => {
-                Layer::Organisation
-            }
+            Self::RoleHasClinicalData
+            | Self::RelationshipInForce
+            | Self::EmergencyRuleLets
+            | Self::PolicyLetsAsk
+            | Self::PolicyPermits => Layer::Organisation,
             Self::PurposeNamed
             | Self::ConsentNamesParties
             | Self::ConsentInForce
@@ -177,6 +185,21 @@ pub enum Detail {
     Emergency(Option<EmergencyFacts>),
     /// The policies that let somebody in, by name.
     Policies(BTreeSet<PolicyName>),
+    /// How the person is related to the patients, and what was to be done.
+    Related(Vec<Relation>),
+    /// What the policies were asked, and those that decided.
+    Policy {
+        /// How the person is related to every patient on the record.
+        related: Vec<Relation>,
+        /// What was to be done.
+        action: Option<OrgAction>,
+        /// The kinds of record.
+        categories: CategorySet,
+        /// Its labels.
+        labels: Labels,
+        /// The policies that permitted or forbade it; none when no permit applied.
+        by: BTreeSet<PolicyName>,
+    },
     /// The version of the sharing choice, how it stands, and when it holds.
     Consent {
         /// The choice.

@@ -14,7 +14,10 @@ use crate::consent::{Capacity, ConsentStatus, ConsentVersion, NamedConsent, Reci
 use crate::emergency::STEP_UP_SECS_MAX;
 use crate::interaction::Interaction;
 use crate::mandate::{Mandate, MandateBasis};
-use crate::org::EmergencyReason;
+use crate::org::{
+    Condition, EmergencyReason, OrgActionSet, OrgRules, Relation, RuleInForce, RuleTarget,
+    RuleTargetSet, SetTest, Test, standings_of,
+};
 use crate::scope::ScopeSet;
 
 /// Who signed in, as values.
@@ -125,6 +128,24 @@ impl World {
         }
     }
 
+    /// Makes the policies what they are for the relationships of now.
+    pub(crate) fn ask_policies_again(&mut self) {
+        if self.policy.rules.is_none() {
+            return;
+        }
+        let shut = serde_json::to_string(&self.policy).unwrap().contains("never");
+        let kind = match &self.mode {
+            Mode::Operational { kind, .. } => *kind,
+            // The rules are those of staff and services; an emergency has a ground of its own.
+            Mode::Directed { .. }
+            | Mode::Own { .. }
+            | Mode::Emergency { .. }
+            | Mode::PreAuthorized => ActorKind::System,
+        };
+        self.policy = OrgGround { filed: self.policy.filed, ..OrgGround::fixed(kind) };
+        self.policy = as_rules(self, shut);
+    }
+
     pub(crate) fn permits(&self) -> bool {
         self.decide().is_permit()
     }
@@ -221,6 +242,7 @@ pub(crate) fn relationship() -> BoxedStrategy<Relationship> {
             kind,
             period,
             mandate,
+            source: crate::org::FactSource::Relationship,
         })
         .boxed()
 }
@@ -587,6 +609,7 @@ fn mend(world: &mut World, mended: &[bool]) {
                         kind,
                         period: Period::ALWAYS,
                         mandate: None,
+                        source: crate::org::FactSource::Relationship,
                     });
                 }
             }
@@ -652,8 +675,8 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
                     .collect(),
             },
         );
-    (raw, mended, filed_rule())
-        .prop_map(|(mut world, mended, filed)| {
+    (raw, mended, filed_rule(), 0_u8..16)
+        .prop_map(|(mut world, mended, filed, shape)| {
             world.policy.filed = filed;
             mend(&mut world, &mended);
             if let Mode::Operational { kind, .. } = &world.mode {
@@ -661,7 +684,70 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
             } else if !matches!(world.mode, Mode::Emergency { .. }) {
                 world.policy.emergency = None;
             }
+            let by_policy = matches!(world.mode, Mode::Operational { .. } | Mode::PreAuthorized);
+            if by_policy && shape < 8 {
+                world.policy = as_rules(&world, shape == 0);
+            }
             world
         })
         .boxed()
+}
+
+/// The fixed rules of a world, told as policies; `shut` ones let nobody in from here.
+fn as_rules(world: &World, shut: bool) -> OrgGround {
+    let (relationships, account) = match (&world.mode, &world.account) {
+        (Mode::Operational { relationships, .. }, Some(account)) => {
+            (relationships.as_slice(), account.clone())
+        }
+        _ => (&[] as &[Relationship], "acc_a1".parse().unwrap()),
+    };
+    let standings = standings_of(standings_among(&account, relationships, world.at));
+    let fixed = &world.policy;
+    let rules = match (&world.mode, fixed.staff) {
+        (Mode::Operational { .. }, None) => Vec::new(),
+        (Mode::Operational { .. }, Some(rule)) => {
+            let relation = Relation::of(rule.relationship);
+            let related = (0_u8..).zip(&standings).filter(|(_, own)| own.contains_key(&relation));
+            let related = Test::Standing(related.map(|(place, _)| place).collect());
+            let related = Condition { test: related, otherwise: Some(rule.lacking) };
+            told(Some(related), rule.basis, rule.purposes, rule.sensitive, shut)
+        }
+        _ => told(None, ReasonCode::PreAuthorized, fixed.services, SensitiveSet::EMPTY, shut),
+    };
+    let rules = OrgRules { standings, rules };
+    OrgGround { filed: fixed.filed, ..OrgGround::by_rules(fixed.version.clone(), rules) }
+}
+
+fn told(
+    related: Option<Condition>,
+    basis: ReasonCode,
+    purposes: PurposeSet,
+    sensitive: SensitiveSet,
+    shut: bool,
+) -> Vec<RuleInForce> {
+    let condition = |test, reason| Condition { test, otherwise: Some(reason) };
+    let mut asked: Vec<Condition> = related.into_iter().collect();
+    asked.push(condition(Test::Purpose(purposes), ReasonCode::PurposeNotAllowed));
+    if shut {
+        asked.push(condition(Test::Never, ReasonCode::EnvironmentNotAllowed));
+    }
+    let mut records = asked.clone();
+    let kinds = Test::Kinds(SetTest::Within, sensitive);
+    records.push(condition(kinds, ReasonCode::SensitiveKindNotShared));
+    if !sensitive.contains(SensitiveKind::Restricted) {
+        records.push(condition(Test::Labelled, ReasonCode::Unlabelled));
+    }
+    let rule = |name: &str, target, reason, when| RuleInForce {
+        name: name.parse().unwrap(),
+        effect: Effect::Permit,
+        reason,
+        actions: OrgActionSet::all(),
+        targets: RuleTargetSet::EMPTY.with(target),
+        when,
+        obligations: BTreeSet::new(),
+    };
+    alloc::vec![
+        rule("records", RuleTarget::Record, basis, records),
+        rule("directory", RuleTarget::Directory, ReasonCode::PublicDirectory, asked),
+    ]
 }

@@ -9,6 +9,7 @@ mod compiled;
 mod key;
 pub mod lifecycle;
 mod question;
+mod rules;
 mod rules_one;
 mod words;
 
@@ -19,6 +20,10 @@ pub use question::{
     Department, Emergency, Environment, MAX_EMERGENCY_MINUTES, OrgQuestion, OrgResource,
     OrgSubject, PatientMatch, Place, PolicyName, Provenance, RecordKind, Related, Sourced,
     TenantMatch, TokenReach,
+};
+pub use rules::{
+    Condition, OrgRules, RuleInForce, RuleQuestion, RuleTarget, RuleTargetSet, STANDINGS_MAX,
+    SetTest, Test, Truth, in_common, in_either, standings_of,
 };
 pub use rules_one::RulesOne;
 pub use words::{

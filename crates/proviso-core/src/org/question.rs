@@ -13,7 +13,7 @@ use super::words::{
     Age, AuthLevel, Device, EmergencyReason, FactSource, Governance, Mode, Network, OrgAction,
     Relation, RoleSet,
 };
-use crate::account::ActorKind;
+use crate::account::{Account, ActorKind};
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use crate::decision::Labels;
 use crate::id::{AccountId, ClientId, IdError};
@@ -242,6 +242,19 @@ impl OrgQuestion {
     /// ground from which callers state what they know.
     pub fn of_account(account: AccountId, kind: ActorKind, mode: Mode) -> Self {
         Self::new(OrgSubject::Account(account), kind, mode)
+    }
+
+    /// A question about a member of staff, with every role of the account.
+    pub fn of_staff(account: &Account) -> Self {
+        let ground = Self::of_account(account.id.clone(), account.kind, Mode::Operational);
+        ground.with_roles(account.all_roles())
+    }
+
+    /// The same with these roles, as the account has them now.
+    #[must_use]
+    pub fn with_roles(self, value: RoleSet) -> Self {
+        let provenance = Provenance::now(FactSource::Account);
+        Self { roles: Some(Sourced { value, provenance }), ..self }
     }
 
     /// A question about a service.

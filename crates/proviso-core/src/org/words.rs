@@ -327,6 +327,9 @@ impl Relation {
             RelationshipKind::Care => Self::Care,
             RelationshipKind::Shift => Self::Shift,
             RelationshipKind::Proxy => Self::Proxy,
+            RelationshipKind::Covering => Self::Covering,
+            RelationshipKind::Consult => Self::Consult,
+            RelationshipKind::Protocol => Self::Protocol,
         }
     }
 }

@@ -6,7 +6,7 @@
 use alloc::string::{String, ToString};
 
 use jiff::tz::{Offset, TimeZone};
-use proviso_core::time::At;
+use proviso_core::time::{At, Period};
 
 use crate::facts::days;
 use crate::spec::Primitive;
@@ -35,6 +35,24 @@ impl Zone {
             return Offset::from_seconds(seconds).ok().map(|offset| Self(TimeZone::fixed(offset)));
         }
         TimeZone::posix(text).ok().map(Self)
+    }
+
+    /// The hour (0 to 23) and the day of the week (Monday is 1, Sunday is 7) at an instant; `None`
+    /// for an instant that no calendar has.
+    pub fn hour_and_weekday(&self, at: At) -> Option<(u8, u8)> {
+        let stamp = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
+        let here = stamp.to_zoned(self.0.clone());
+        let hour = u8::try_from(here.hour()).ok()?;
+        let weekday = u8::try_from(here.weekday().to_monday_one_offset()).ok()?;
+        Some((hour, weekday))
+    }
+
+    /// The day that an instant is in: from its first instant until before that of the next.
+    pub fn day(&self, at: At) -> Option<Period> {
+        let stamp = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
+        let day = stamp.to_zoned(self.0.clone()).date();
+        let next = day.tomorrow().ok()?;
+        Some(Period { start: Some(self.midnight(day)?), end: Some(self.midnight(next)?) })
     }
 
     pub(crate) fn midnight(&self, date: jiff::civil::Date) -> Option<At> {

@@ -92,6 +92,9 @@ codes!(RelationshipKind, relationship_code, relationship_from_code, {
     Care = "care",
     Shift = "shift",
     Proxy = "proxy",
+    Covering = "covering",
+    Consult = "consult",
+    Protocol = "protocol",
 });
 
 /// A value as the text of its `body` column.
@@ -134,7 +137,11 @@ mod tests {
     fn every_code_is_the_one_of_the_value_itself() {
         check(kind_code, kind_from_code, &["access", "sign-in", "token-revocation", "import"]);
         check(outcome_code, outcome_from_code, &["success", "denied", "failure", "error"]);
-        check(relationship_code, relationship_from_code, &["care", "shift", "proxy"]);
+        check(
+            relationship_code,
+            relationship_from_code,
+            &["care", "shift", "proxy", "covering", "consult", "protocol"],
+        );
     }
 
     #[test]

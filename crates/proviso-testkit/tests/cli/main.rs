@@ -1,6 +1,7 @@
 //! The command line as a stranger and a script meet it: the built binary, its words, its exit
 //! codes, its files.
 
+mod account;
 mod configured;
 mod consent;
 mod decide;

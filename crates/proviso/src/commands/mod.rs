@@ -1,5 +1,6 @@
 //! The subcommands, one module each.
 
+pub mod account;
 pub mod config;
 pub mod consent;
 pub mod decide;

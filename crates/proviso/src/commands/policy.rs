@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use proviso_app::policy::{
     Change, Difference, Documents, Explained, Finding, PolicySet, Report, SCHEMA, Severity,
-    compare, describe_answer, describe_question, read_question,
+    ShadowDifference, ShadowReport, compare, describe_answer, describe_question, read_question,
 };
 use proviso_core::decision::Effect;
 use proviso_core::org::{OrgAnswer, OrgQuestion};
@@ -13,14 +13,16 @@ use proviso_core::reason::ReasonCode;
 use serde_json::json;
 
 use super::Ending;
-use crate::cli::PolicyCommand;
+use crate::cli::{PolicyCommand, ShadowArgs};
 use crate::console::{self, Mark};
+use crate::control::{self, Order, Outcome};
+use crate::installation::Installation;
 
 /// Runs it.
 ///
 /// # Errors
 /// When a folder or file cannot be read; what is wrong with a set is a finding.
-pub fn run(command: &PolicyCommand) -> anyhow::Result<Ending> {
+pub async fn run(command: &PolicyCommand) -> anyhow::Result<Ending> {
     match command {
         PolicyCommand::New { folder } => new(folder),
         PolicyCommand::Check(arguments) => {
@@ -30,8 +32,41 @@ pub fn run(command: &PolicyCommand) -> anyhow::Result<Ending> {
             report(&arguments.folder, arguments.json, PolicySet::test)
         }
         PolicyCommand::Diff { before, after, json } => diff(before, after, *json),
+        PolicyCommand::Shadow(arguments) => shadow(arguments).await,
         PolicyCommand::Explain { folder, question, json } => explain(folder, question, *json),
     }
+}
+
+async fn shadow(arguments: &ShadowArgs) -> anyhow::Result<Ending> {
+    let installation = Installation::named_by(&arguments.installation)?;
+    let report = match control::ask(&installation.data_dir, Order::Shadow).await? {
+        Some(Outcome::Shadow(report)) => report,
+        Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
+        Some(
+            Outcome::Active(_)
+            | Outcome::Decided(_)
+            | Outcome::Choices(_)
+            | Outcome::Simulated(_)
+            | Outcome::Accounts(_),
+        ) => anyhow::bail!("the running server answered another order"),
+        None => {
+            anyhow::bail!("no server runs here; what a set would decide is found while one runs")
+        }
+    };
+    if arguments.json {
+        console::line(&serde_json::to_string(&report)?);
+        return Ok(Ending::Done);
+    }
+    let Some(ShadowReport { set, asked, different, differences }) = report else {
+        console::line("no set is tried out");
+        return Ok(Ending::Done);
+    };
+    console::line(&format!("set {set}: asked {asked} times, {different} times otherwise"));
+    for ShadowDifference { question, live, shadow, times } in differences {
+        let (now, then) = (word(live), word(shadow));
+        console::line(&format!("{times:>7}  {now} -> {then}  {question}"));
+    }
+    Ok(Ending::Done)
 }
 
 fn new(folder: &Path) -> anyhow::Result<Ending> {

@@ -125,6 +125,33 @@ pub const KEYS: &[Key] = &[
          with: `Z`, an offset such as `-05:00`, or a POSIX rule such as `EST5EDT,M3.2.0,M11.1.0`.",
     ),
     key(
+        "network.internal",
+        Kind::Text,
+        Default::Absent,
+        "",
+        "The organisation's own network: addresses or ranges such as `10.20.0.0/16`, separated by \
+         commas. The address that a connection comes from counts, no header; never name a proxy \
+         here. Where no network is named, policies that ask for one permit nothing.",
+    ),
+    key(
+        "network.remote",
+        Kind::Text,
+        Default::Absent,
+        "",
+        "The organisation's remote access, in the same form.",
+    ),
+    key(
+        "staff.relations_from",
+        Kind::Text,
+        Default::Text("schedule"),
+        "",
+        "Which records of our own store say how staff are related to patients, beside the relations on \
+         file here: any of `schedule`, `care-team`, `encounter`, `appointment`, `referral`, separated \
+         by commas, or `nothing`. They are read at most 60 seconds before they count. Whoever may \
+         write such a record says by it who may see whose chart. Only schedules are written by \
+         services alone; name another only where no person and no patient's app can write it.",
+    ),
+    key(
         "consent.combination",
         Kind::OneOf(&["deny-overrides", "latest-wins"]),
         Default::Text("deny-overrides"),

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use catalogue::{Default, KEYS, Key, Kind};
 use proviso_app::filed::{FiledSettings, Zone};
 use proviso_app::labels::{RuleSet, RulesFile};
+use proviso_app::network::{AddressRange, Networks};
+use proviso_app::relations::{RelationSource, RelationSources};
 use proviso_app::settings::{RecordsAt, Registration, Settings};
 use proviso_core::consent::provision::{Combination, Who, WhoKind};
 use proviso_core::decision::FiledRule;
@@ -311,7 +313,46 @@ fn settings(values: &Values) -> Result<Settings, ConfigError> {
             Some(_) => RecordsAt::Upstream,
         },
         filed: Arc::new(filed),
+        networks: networks(values)?,
+        relations: relations(values)?,
     })
+}
+
+/// Which records say how staff are related to patients.
+fn relations(values: &Values) -> Result<RelationSources, ConfigError> {
+    const KEY: &str = "staff.relations_from";
+    let listed = values.required(KEY)?;
+    if listed == "nothing" {
+        return Ok(RelationSources::NONE);
+    }
+    let words = listed.split([',', ' ']).filter(|word| !word.is_empty());
+    words
+        .map(|word| {
+            word.parse::<RelationSource>().map_err(|_| ConfigError::Invalid {
+                key: KEY,
+                problem: format!(
+                    "`{word}` is none of {}",
+                    RelationSource::ALL.iter().map(|own| own.code()).collect::<Vec<_>>().join(", ")
+                ),
+            })
+        })
+        .collect()
+}
+
+/// Which addresses are the organisation's own.
+fn networks(values: &Values) -> Result<Networks, ConfigError> {
+    let ranges = |key: &'static str| {
+        let listed = values.text(key).unwrap_or_default();
+        let words = listed.split([',', ' ']).filter(|word| !word.is_empty());
+        let ranges = words.map(|word| {
+            AddressRange::parse(word).ok_or_else(|| ConfigError::Invalid {
+                key,
+                problem: format!("`{word}` is no address or range such as `10.20.0.0/16`"),
+            })
+        });
+        ranges.collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Networks { internal: ranges("network.internal")?, remote: ranges("network.remote")? })
 }
 
 /// How consents on file are read and heard.

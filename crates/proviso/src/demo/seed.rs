@@ -152,6 +152,7 @@ fn account(person: &Person, hash: String, at: At) -> anyhow::Result<Account> {
         fhir_user,
         password_hash: Some(hash),
         language: None,
+        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: at,
     })
@@ -166,6 +167,7 @@ fn relationships(at: At) -> anyhow::Result<Vec<Relationship>> {
             kind,
             period: Period { start: Some(midnight(from)?), end: until.map(midnight).transpose()? },
             mandate: None,
+            source: proviso_core::org::FactSource::Relationship,
         })
     };
     let since = jiff::civil::date(2018, 1, 1);
@@ -222,6 +224,7 @@ async fn start_shift(app: &Arc<App>) -> anyhow::Result<()> {
         kind: RelationshipKind::Shift,
         period: Period { start: Some(at), end: Some(at.plus_secs(SHIFT_SECS)) },
         mandate: None,
+        source: proviso_core::org::FactSource::Relationship,
     };
     let mut entry = app.draft_entry(
         &Via::default(),

@@ -12,6 +12,8 @@ use proviso_core::org::{Environment, OrgResource, RecordKind};
 use proviso_core::time::At;
 use proviso_store::{Batch, Op, OpenOptions, Presence, Store, StoredPolicySet};
 
+use proviso_core::decision::Effect;
+
 use super::*;
 use crate::App;
 use crate::audit::AuditSearch;
@@ -36,6 +38,7 @@ fn account(name: &str, kind: ActorKind) -> Account {
         fhir_user: None,
         password_hash: None,
         language: None,
+        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: At::from_secs(1),
     }
@@ -71,7 +74,11 @@ impl World {
 
     /// A set that is approved already.
     async fn approved(&self) -> PolicySetRecord {
-        let (documents, at) = (stricter(), At::from_secs(5));
+        self.approved_of(stricter()).await
+    }
+
+    async fn approved_of(&self, documents: Documents) -> PolicySetRecord {
+        let at = At::from_secs(5);
         let by = "acc_admin".parse().unwrap();
         let record = PolicySetRecord::propose(documents.id(), "tighter".to_owned(), by, at);
         let decided = record.clone().approve("acc_priya".parse().unwrap(), at).unwrap();
@@ -207,6 +214,90 @@ async fn a_shadow_decides_nothing_and_tells_what_it_would_have_decided() {
     assert!(app.policies().shadow_report().is_none());
     let twice = app.shadow_policies(world.by(&admin), None).await;
     assert!(matches!(twice, Err(ChangePoliciesError::Step(PolicyStepError::NothingChanges))));
+}
+
+/// The starter set in which nurses look and change nothing.
+fn looking() -> Documents {
+    let mut documents = Documents::starter();
+    let file = &mut documents.policies[2];
+    let from = "principal in Role::\"nurse\",\n    action,";
+    assert!(file.text.contains(from));
+    let to = "principal in Role::\"nurse\",\n    action in Action::\"view\",";
+    file.text = file.text.replace(from, to);
+    documents
+}
+
+#[tokio::test]
+async fn what_a_set_on_trial_would_decide_otherwise_is_found_where_records_are_decided() {
+    use proviso_core::account::{Relationship, RelationshipKind};
+    use proviso_core::decision::{
+        AccessMode, AccessRequest, Belonging, Labels, ResourceFacts, plan, standings_among,
+    };
+    use proviso_core::interaction::Interaction;
+    let world = World::new().await;
+    let admin = account("admin", ActorKind::Administrator);
+    let set = world.approved_of(looking()).await;
+    let nurse = account("nurse", ActorKind::Nurse);
+    let at = At::from_secs(9);
+    let shift = [Relationship {
+        account: nurse.id.clone(),
+        patient: "james".parse().unwrap(),
+        kind: RelationshipKind::Shift,
+        period: proviso_core::time::Period::ALWAYS,
+        mandate: None,
+        source: FactSource::Relationship,
+    }];
+    let plan_now = || {
+        let policy = world.app.policies().ground_of_staff(StaffAsking {
+            account: nurse.id.clone(),
+            kind: nurse.kind,
+            roles: nurse.all_roles(),
+            environment: Environment::default(),
+            ways: standings_among(&nurse.id, &shift, at),
+        });
+        plan(&AccessRequest {
+            policy: &policy,
+            at,
+            client: &"chart-lens".parse().unwrap(),
+            account: Some(&nurse.id),
+            mode: AccessMode::Operational {
+                kind: nurse.kind,
+                relationships: &shift,
+                objections: &[],
+            },
+            scopes: Some(&["user/*.cruds".parse().unwrap()]),
+            patient_in_context: None,
+            purpose: PurposeOfUse::Treatment,
+        })
+        .unwrap()
+    };
+    let before = plan_now();
+    assert!(world.app.policies().beside(&before).is_none(), "nothing is tried out");
+    world.app.shadow_policies(world.by(&admin), Some(&set.id)).await.unwrap();
+    assert!(world.app.policies().beside(&before).is_none(), "the plan is older");
+    let plan = plan_now();
+    let beside = world.app.policies().beside(&plan).unwrap();
+    let facts = ResourceFacts {
+        resource_type: ResourceType::OBSERVATION,
+        id: None,
+        belonging: Belonging::Patients(["james".parse().unwrap()].into()),
+        categories: proviso_core::category::CategorySet::EMPTY.with(Category::Vitals),
+        labels: Labels::Known(proviso_core::category::SensitiveSet::EMPTY),
+        clinical_period: None,
+        filed: None,
+    };
+    for interaction in [Interaction::Read, Interaction::Create, Interaction::Create] {
+        // The live set decides, whatever the other would say.
+        assert!(plan.decide(&interaction, &facts, &|_| true).is_permit());
+        beside.note(&plan, &interaction, &facts);
+    }
+    let report = world.app.policies().shadow_report().unwrap();
+    assert_eq!((report.asked, report.different), (3, 2));
+    let [difference] = report.differences.as_slice() else { panic!("{report:?}") };
+    assert_eq!(difference.times, 2);
+    assert_eq!((difference.live, difference.shadow), (Effect::Permit, Effect::Deny));
+    assert!(difference.question.contains("create"), "{}", difference.question);
+    assert!(!difference.question.contains("acc_"), "names nobody");
 }
 
 #[tokio::test]

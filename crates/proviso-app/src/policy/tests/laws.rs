@@ -193,8 +193,7 @@ fn the_starter_set_differs_from_the_fixed_rules_where_it_is_meant_to() {
                 | ActorKind::SupportAgent => Mode::Operational,
             }),
         );
-        // What the new roles need: the office, a managed device, a step-up, an open emergency.
-        point.set(Dim::Device, 1);
+        // What the new roles need: the office, a step-up, an open emergency.
         point.set(Dim::Auth, 3);
         point.set(Dim::Emergency, 3);
         for relation in fresh(&domain) {

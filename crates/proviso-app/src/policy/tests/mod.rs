@@ -2,6 +2,7 @@
 
 mod change;
 mod laws;
+mod residual;
 mod wrong;
 
 use proviso_core::account::ActorKind;
@@ -10,6 +11,7 @@ use proviso_core::org::{
     AuthLevel, Device, EmergencyReason, FactSource, Governance, Mode, Network, OrgAction,
     OrgPolicy as _, OrgQuestion, Role, kind_code,
 };
+use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 
 use super::domain::Domain;

@@ -46,6 +46,7 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         withheld: 0,
         purpose: None,
         consent: None,
+        emergency: None,
         policy_version: Some("rules".into()),
         decision: None,
         reasons: vec![ReasonCode::ConsentInForce],
@@ -58,6 +59,7 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         status: Some(200),
         query_shape: None,
         digest: None,
+        about: None,
         record: None,
     }
 }

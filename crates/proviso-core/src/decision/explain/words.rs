@@ -76,6 +76,8 @@ impl Check {
             Self::EmergencyRuleLets => {
                 "The organization's rule for emergencies lets this person in."
             }
+            Self::PolicyLetsAsk => "The organization's policies let this person ask.",
+            Self::PolicyPermits => "The organization's policies permit it for this record.",
             Self::ConsentNamesParties => "The sharing choice names this app and this person.",
             Self::ConsentInForce => "The sharing choice is in force.",
             Self::EveryPatientReached => "Every patient named on the record is within reach.",
@@ -103,6 +105,12 @@ impl Check {
             Self::EmergencyStepUp => "La persona demostró quién es justo antes de declararla.",
             Self::EmergencyRuleLets => {
                 "La regla de la organización para emergencias da acceso a esta persona."
+            }
+            Self::PolicyLetsAsk => {
+                "Las políticas de la organización permiten que esta persona pida."
+            }
+            Self::PolicyPermits => {
+                "Las políticas de la organización lo permiten para este registro."
             }
             Self::ConsentNamesParties => {
                 "La decisión de compartir nombra esta aplicación y esta persona."
@@ -134,6 +142,8 @@ impl Check {
                 "the person had proved who they are just before declaring the emergency"
             }
             Self::EmergencyRuleLets => "the organization's rule for emergencies let this person in",
+            Self::PolicyLetsAsk => "a policy of the organization let this person ask",
+            Self::PolicyPermits => "a policy of the organization permitted it for this record",
             Self::ConsentNamesParties => "a sharing choice named this app and this person",
             Self::ConsentInForce => "the sharing choice were in force",
             Self::EveryPatientReached => "every patient named on the record were within reach",
@@ -163,6 +173,12 @@ impl Check {
             }
             Self::EmergencyRuleLets => {
                 "la regla de la organización para emergencias diera acceso a esta persona"
+            }
+            Self::PolicyLetsAsk => {
+                "una política de la organización permitiera que esta persona pida"
+            }
+            Self::PolicyPermits => {
+                "una política de la organización lo permitiera para este registro"
             }
             Self::ConsentNamesParties => {
                 "una decisión de compartir nombrara esta aplicación y esta persona"
