@@ -405,12 +405,8 @@ impl Grounds<'_> {
                 let mut ways = vec![self.staff_way(account, &client, purpose, at)];
                 // Asked for by name: what they declared for these patients counts as well.
                 if purpose == Some(PurposeOfUse::BreakGlass) {
-                    let declared = patients
-                        .iter()
-                        .filter_map(|patient| self.live.emergency_of(&account.id, patient, at));
-                    ways.extend(
-                        declared.map(|own| self.emergency_way(account, &client, &own.facts(), at)),
-                    );
+                    let declared = |patient| self.way_of_emergency(&account.id, patient, at);
+                    ways.extend(patients.iter().filter_map(declared));
                 }
                 ways
             }
@@ -434,6 +430,19 @@ impl Grounds<'_> {
         let client = NO_APP.parse::<ClientId>().ok()?;
         let account = self.live.account(account)?;
         Some(self.staff_way(&account, &client, None, at))
+    }
+
+    /// The way in of somebody by the emergency access they declared for a patient, while it is open.
+    pub(crate) fn way_of_emergency(
+        self,
+        account: &AccountId,
+        patient: &PatientId,
+        at: At,
+    ) -> Option<Planned> {
+        let client = NO_APP.parse::<ClientId>().ok()?;
+        let account = self.live.account(account)?;
+        let declared = self.live.emergency_of(&account.id, patient, at)?;
+        Some(self.emergency_way(&account, &client, &declared.facts(), at))
     }
 
     fn own_way(
@@ -467,7 +476,7 @@ impl Grounds<'_> {
     }
 
     fn emergency_way(
-        &self,
+        self,
         account: &Account,
         client: &ClientId,
         declared: &EmergencyFacts,

@@ -585,10 +585,14 @@ async fn the_epoch_counts_what_can_change_a_decision() {
     assert_eq!(world.app.live().epoch(), shared);
     world.stop("maria", &caller).await.unwrap();
     assert!(shared < world.app.live().epoch());
-    let reloaded =
-        Live::load(world.app.store(), &world.app.keys, &world.app.settings().filed, world.app.now())
-            .await
-            .unwrap();
+    let reloaded = Live::load(
+        world.app.store(),
+        &world.app.keys,
+        &world.app.settings().filed,
+        world.app.now(),
+    )
+    .await
+    .unwrap();
     assert_eq!(reloaded.epoch(), world.app.live().epoch());
 }
 

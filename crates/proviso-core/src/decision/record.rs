@@ -514,7 +514,9 @@ impl DecisionRecord {
         let by_parent = match &self.request.mode {
             RecordedMode::PatientDirected { person, .. }
             | RecordedMode::OwnRecord { person, .. } => person.is_parent(),
-            RecordedMode::Operational { .. } | RecordedMode::PreAuthorized => false,
+            RecordedMode::Operational { .. }
+            | RecordedMode::Emergency { .. }
+            | RecordedMode::PreAuthorized => false,
         };
         let before = self.engine == ENGINE_BEFORE_CONSENTS;
         self.engine == ENGINE || before && !by_parent && !about_consents()

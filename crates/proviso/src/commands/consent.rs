@@ -83,7 +83,12 @@ pub(super) async fn ask(
             match asked {
                 Some(Outcome::Choices(rows)) => Ok(rows),
                 Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(Outcome::Active(_) | Outcome::Decided(_) | Outcome::Simulated(_) | Outcome::Emergencies(_)) => {
+                Some(
+                    Outcome::Active(_)
+                    | Outcome::Decided(_)
+                    | Outcome::Simulated(_)
+                    | Outcome::Emergencies(_),
+                ) => {
                     anyhow::bail!("the running server answered another order")
                 }
                 None => Err(taken),

@@ -180,7 +180,12 @@ async fn ask(named: &cli::Installation, question: Value) -> anyhow::Result<Simul
     every_page(question, async |page| match control::ask(folder, Order::Simulate(page)).await? {
         Some(Outcome::Simulated(simulated)) => Ok(*simulated),
         Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-        Some(Outcome::Active(_) | Outcome::Choices(_) | Outcome::Decided(_)) => {
+        Some(
+            Outcome::Active(_)
+            | Outcome::Choices(_)
+            | Outcome::Decided(_)
+            | Outcome::Emergencies(_),
+        ) => {
             anyhow::bail!("the running server answered another order")
         }
         None => Err(taken.take().unwrap_or_else(|| anyhow::anyhow!("the server has stopped"))),
