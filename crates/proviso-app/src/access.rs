@@ -228,7 +228,8 @@ fn asked<T>(
     let asking = AskedBy::of_caller(grounds, caller, account.as_deref(), at);
     let policy = match (&declared, account) {
         (Some(declared), Some(account)) => {
-            grounds.policies.ground_of_emergency(account, declared, at)
+            let environment = asking.environment.clone();
+            grounds.policies.ground_of_emergency(account, environment, declared, at)
         }
         (Some(_) | None, _) => ground_of(grounds, mode, &asking),
     };
@@ -422,6 +423,7 @@ pub(crate) fn with_objections<'a>(
         }
         (
             AccessMode::Operational { .. }
+            | AccessMode::Emergency { .. }
             | AccessMode::PatientDirected { .. }
             | AccessMode::OwnRecord { .. }
             | AccessMode::PreAuthorized,

@@ -428,12 +428,8 @@ impl Grounds<'_> {
                 let mut ways = vec![self.staff_way(account, &client, purpose, None, at)];
                 // Asked for by name: what they declared for these patients counts as well.
                 if purpose == Some(PurposeOfUse::BreakGlass) {
-                    let declared = patients
-                        .iter()
-                        .filter_map(|patient| self.live.emergency_of(&account.id, patient, at));
-                    ways.extend(
-                        declared.map(|own| self.emergency_way(account, &client, &own.facts(), at)),
-                    );
+                    let declared = |patient| self.way_of_emergency(&account.id, patient, None, at);
+                    ways.extend(patients.iter().filter_map(declared));
                 }
                 ways
             }
@@ -485,6 +481,20 @@ impl Grounds<'_> {
         self.live.account_ids().into_iter().filter(reaches).collect()
     }
 
+    /// The way in of somebody by the emergency access they declared for a patient, while it is open.
+    pub(crate) fn way_of_emergency(
+        self,
+        account: &AccountId,
+        patient: &PatientId,
+        network: Option<Network>,
+        at: At,
+    ) -> Option<Planned> {
+        let client = NO_APP.parse::<ClientId>().ok()?;
+        let account = self.live.account(account)?;
+        let declared = self.live.emergency_of(&account.id, patient, at)?;
+        Some(self.emergency_way(&account, &client, &declared.facts(), network, at))
+    }
+
     fn own_way(
         self,
         account: &Account,
@@ -516,13 +526,15 @@ impl Grounds<'_> {
     }
 
     fn emergency_way(
-        &self,
+        self,
         account: &Account,
         client: &ClientId,
         declared: &EmergencyFacts,
+        network: Option<Network>,
         at: At,
     ) -> Planned {
-        let policy = self.policies.ground_of_emergency(account, declared, at);
+        let environment = self.environment(network, at);
+        let policy = self.policies.ground_of_emergency(account, environment, declared, at);
         let request = AccessRequest {
             policy: &policy,
             at,

@@ -551,6 +551,7 @@ impl State {
             proxies_of: HashMap::new(),
             objections: HashMap::new(),
             files: Files::default(),
+            emergencies: HashMap::new(),
             changes: 0,
             newest: None,
         }

@@ -138,7 +138,7 @@ async fn answer(
 ) -> Response {
     let visit = member.visit();
     let account = &member.signed_in.account;
-    let reasons = state.app.emergency_reasons(account);
+    let reasons = state.app.emergency_reasons(account, &member.visitor.via);
     if menu_of(account.kind) != Menu::Launch || reasons.is_empty() {
         return ErrorPage::Forbidden.page(visit);
     }
@@ -256,7 +256,7 @@ pub(crate) async fn act(
     let visit = member.visit();
     let account = &member.signed_in.account;
     // Who may declare none any more can still end what is open.
-    let none = state.app.emergency_reasons(account).is_empty()
+    let none = state.app.emergency_reasons(account, &member.visitor.via).is_empty()
         && state.app.open_emergencies(account).is_empty();
     if menu_of(account.kind) != Menu::Launch || none {
         return ErrorPage::Forbidden.page(visit);

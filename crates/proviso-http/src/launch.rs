@@ -252,7 +252,8 @@ async fn answer(
         apps.iter().flat_map(|app| &app.launch_uris).map(String::as_str),
     );
     let problems_shown = in_words(visit, problems);
-    let may = !state.app.emergency_reasons(&member.signed_in.account).is_empty();
+    let (account, via) = (&member.signed_in.account, &member.visitor.via);
+    let may = !state.app.emergency_reasons(account, via).is_empty();
     let emergency = may.then_some("/emergency");
     let view = LaunchPage::new(visit, &apps, &patients, chosen, emergency, problems_shown);
     page(status_of(problems), &view, &targets)

@@ -184,6 +184,7 @@ impl Stage {
         let purpose = match basis {
             GrantBasis::Operational => PurposeOfUse::Treatment,
             GrantBasis::Consent { .. } => PurposeOfUse::PatientRequest,
+            GrantBasis::Emergency { .. } => PurposeOfUse::BreakGlass,
             GrantBasis::PreAuthorized => {
                 self.world.app.live().client(&client.parse().unwrap()).unwrap().purpose
             }

@@ -10,6 +10,7 @@ use proviso_core::account::{
 };
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{Category, SensitiveKind, SensitiveSet};
+use proviso_core::org::RoleSet;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::Period;
 use proviso_http::{Demonstration, HttpState};
@@ -127,6 +128,7 @@ impl Family {
             kind: ActorKind::Proxy,
             fhir_user: Some((ResourceType::RELATED_PERSON, "wei".parse().unwrap())),
             password_hash: None,
+            roles: RoleSet::EMPTY,
             language: None,
             status: AccountStatus::Active,
             created_at: NOW,

@@ -80,6 +80,17 @@ pub enum Outcome {
     Failed(String),
 }
 
+impl Outcome {
+    /// Why this is not what was ordered: it was not done, or something else was.
+    pub fn unexpected(self) -> anyhow::Error {
+        if let Self::Failed(why) = self {
+            anyhow::anyhow!(why)
+        } else {
+            anyhow::anyhow!("the running server answered another order")
+        }
+    }
+}
+
 /// Listens for orders until the server stops; the task ends once the socket is gone. The caller holds the lock of the folder, so a socket
 /// that is there was left behind by a server that ended without tidying up.
 ///

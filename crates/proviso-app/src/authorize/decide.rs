@@ -383,7 +383,8 @@ impl App {
         let asked = &request.requested.scopes;
         let renewed =
             asked.iter().any(|scope| matches!(scope, Scope::OnlineAccess | Scope::OfflineAccess));
-        let granted = settle_scopes(asked.clone(), context, person, OfflineAccess::Refused);
+        let granted =
+            settle_scopes(asked.clone(), context, &person.account, OfflineAccess::Refused);
         let renewal = if renewed {
             Renewal::WhileSignedIn { session: person.session.id.clone() }
         } else {

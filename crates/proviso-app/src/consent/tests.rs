@@ -49,7 +49,6 @@ fn account(name: &str, kind: ActorKind, patient: Option<&str>) -> Account {
         fhir_user: patient.map(|id| (ResourceType::PATIENT, id.parse().unwrap())),
         password_hash: None,
         language: None,
-        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: NOON,
     }

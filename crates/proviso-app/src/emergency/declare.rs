@@ -149,9 +149,9 @@ impl App {
         via: &Via,
     ) -> Result<Result<Emergency, DeclareRefusal>, Failure> {
         let account = &person.account;
-        let reasons = self.emergency_reasons(account);
+        let reasons = self.emergency_reasons(account, via);
         if reasons.is_empty() {
-            let refused = self.emergency_refusals(account, EmergencyReason::LifeThreat);
+            let refused = self.emergency_refusals(account, EmergencyReason::LifeThreat, via);
             let why = refused.unwrap_or_else(|| BTreeSet::from([ReasonCode::PolicyForbids]));
             let told: Vec<ReasonCode> = why.iter().copied().collect();
             return self
@@ -226,7 +226,7 @@ impl App {
         describe(&mut entry, &emergency);
         entry.account = Some(person.account.id.clone());
         entry.session = Some(person.session.id.clone());
-        entry.policy_version = Some(self.policies.ground_of_staff(&person.account).version.clone());
+        entry.policy_version = Some(self.policies.ground_of_patient().version.clone());
         let batch = Batch::new()
             .with(Op::PutEmergencyVersion(emergency.clone()))
             .with(Op::PutReviewVersion(Review::open(&emergency)));

@@ -45,9 +45,9 @@ pub enum EndRefusal {
 impl App {
     /// The reasons for which a person could declare an emergency now, by what the policy in force
     /// says; none for one who may not.
-    pub fn emergency_reasons(&self, account: &Account) -> Vec<EmergencyReason> {
+    pub fn emergency_reasons(&self, account: &Account, via: &Via) -> Vec<EmergencyReason> {
         let allowed =
-            |reason: &EmergencyReason| self.emergency_refusals(account, *reason).is_none();
+            |reason: &EmergencyReason| self.emergency_refusals(account, *reason, via).is_none();
         EmergencyReason::ALL.iter().copied().filter(allowed).collect()
     }
 
@@ -56,6 +56,7 @@ impl App {
         &self,
         account: &Account,
         reason: EmergencyReason,
+        via: &Via,
     ) -> Option<BTreeSet<ReasonCode>> {
         use proviso_core::decision::EmergencyGround;
         if account.status != AccountStatus::Active {
@@ -65,7 +66,9 @@ impl App {
         let Some(facts) = declare::as_if(account, reason, at) else {
             return Some(BTreeSet::from([ReasonCode::FactMissing]));
         };
-        match &self.policies.ground_of_emergency(account, &facts, at).emergency {
+        let network = self.network_of(via.network.as_deref());
+        let environment = self.grounds().environment(network, at);
+        match &self.policies.ground_of_emergency(account, environment, &facts, at).emergency {
             Some(EmergencyGround::Lets(_)) => None,
             Some(EmergencyGround::Refuses(reasons)) => Some(reasons.clone()),
             None => Some(BTreeSet::from([ReasonCode::FactMissing])),

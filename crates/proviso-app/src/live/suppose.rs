@@ -8,6 +8,7 @@ use std::sync::RwLock;
 
 use proviso_core::account::Relationship;
 use proviso_core::consent::index::{ConsentIndex, IndexedConsent};
+use proviso_core::emergency::Emergency;
 use proviso_core::id::{AccountId, ConsentId, GrantId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::{Client, Grant, GrantBasis, GrantType};
@@ -24,9 +25,11 @@ pub(crate) struct About {
     pub(crate) relationships: Vec<Relationship>,
     /// The latest version of every choice about the patient's records, those that ended included.
     pub(crate) consents: Vec<IndexedConsent>,
-    /// Connections that rest on one of them, and those by which somebody related to the patient
-    /// acts within a role.
+    /// Connections that rest on one of them or on an emergency, and those by which somebody related
+    /// to the patient acts within a role.
     pub(crate) grants: Vec<Arc<Grant>>,
+    /// Emergencies declared for the patient that are not long over.
+    pub(crate) emergencies: Vec<Arc<Emergency>>,
     /// Services that act for themselves.
     pub(crate) services: Vec<Arc<Client>>,
     /// Their connections.
@@ -86,6 +89,12 @@ impl State {
                 .map(|own| own.value.clone().limited())
                 .collect(),
             consents: self.consents.of_patient(patient),
+            emergencies: self
+                .emergencies
+                .values()
+                .filter(|own| own.declaration.patient == *patient)
+                .cloned()
+                .collect(),
             services: self
                 .clients
                 .values()
@@ -108,8 +117,15 @@ impl State {
                 {
                     about.grants.push(Arc::clone(grant));
                 }
+                GrantBasis::Emergency { emergency }
+                    if about.emergencies.iter().any(|own| own.declaration.id == *emergency) =>
+                {
+                    about.grants.push(Arc::clone(grant));
+                }
                 GrantBasis::PreAuthorized => about.service_grants.push(Arc::clone(grant)),
-                GrantBasis::Consent { .. } | GrantBasis::Operational => {}
+                GrantBasis::Consent { .. }
+                | GrantBasis::Operational
+                | GrantBasis::Emergency { .. } => {}
             }
         }
         about.own.sort();
@@ -126,7 +142,9 @@ impl State {
         let mut excerpt = Self { clients: self.clients.clone(), ..Self::with(consents) };
         let givers = about.consents.iter().map(|consent| consent.facts().given_by);
         let related = about.relationships.iter().map(|own| &own.account);
-        let people: HashSet<&AccountId> = about.own.iter().chain(related).chain(givers).collect();
+        let declared = about.emergencies.iter().map(|own| &own.declaration.by);
+        let people: HashSet<&AccountId> =
+            about.own.iter().chain(related).chain(givers).chain(declared).collect();
         for id in people {
             if let Some(account) = self.accounts.get(id) {
                 excerpt.accounts.insert(id.clone(), account.clone());
@@ -146,6 +164,10 @@ impl State {
                 // It answers nothing in what is supposed.
                 tracing::error!(%error, "a consent cannot be held in memory");
             }
+        }
+        for emergency in &about.emergencies {
+            let id = emergency.declaration.id.clone();
+            excerpt.emergencies.insert(id, Arc::clone(emergency));
         }
         for grant in about.grants.iter().chain(&about.service_grants) {
             let epoch = self.grants.get(&grant.id).map_or(0, |stamped| stamped.epoch);

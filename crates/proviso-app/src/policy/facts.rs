@@ -80,7 +80,6 @@ mod tests {
             fhir_user: fhir_user.map(|id| (ResourceType::PATIENT, id.parse().unwrap())),
             password_hash: None,
             language: None,
-            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: At::from_secs(0),
         }

@@ -164,11 +164,12 @@ enum GroundKey {
     Patient,
 }
 
-/// For which emergency a set is asked: everything of it that a policy is told, the reason, the age
-/// in minutes and whether there was a step-up.
+/// For which emergency a set is asked: everything of it that a policy is told, from where and when it
+/// is used, the reason, the age in minutes and whether there was a step-up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct EmergencyKey {
     staff: Staff,
+    environment: Environment,
     asked: (EmergencyReason, u8, bool),
 }
 
@@ -233,18 +234,25 @@ impl Sets {
 
     /// The same for an emergency: what is asked is made of the declaration and the instant, and the
     /// answer changes with nothing else.
-    fn emergency_ground(&self, staff: Staff, facts: &EmergencyFacts, at: At) -> Arc<OrgGround> {
+    fn emergency_ground(
+        &self,
+        staff: Staff,
+        environment: Environment,
+        facts: &EmergencyFacts,
+        at: At,
+    ) -> Arc<OrgGround> {
         let asked = (facts.reason, facts.minutes(at), facts.stepped_up());
-        let key = EmergencyKey { staff, asked };
+        let key = EmergencyKey { staff, environment, asked };
         if let Some(known) = self.emergencies.get(&key) {
             return known;
         }
         let policy = &*self.live;
+        let who = OrgQuestion { environment: key.environment.clone(), ..key.staff.question() };
         let ground = Arc::new(OrgGround {
             version: policy.version().to_string(),
             staff: None,
             services: PurposeSet::EMPTY,
-            emergency: Some(emergency_ground(policy, &key.staff.question(), facts, at)),
+            emergency: Some(emergency_ground(policy, &who, facts, at)),
             filed: FiledRule::default(),
             rules: None,
         });
@@ -309,10 +317,11 @@ impl Policies {
     pub(crate) fn ground_of_emergency(
         &self,
         account: &Account,
+        environment: Environment,
         facts: &EmergencyFacts,
         at: At,
     ) -> Arc<OrgGround> {
-        self.sets.load().emergency_ground(Staff::of(account), facts, at)
+        self.sets.load().emergency_ground(Staff::of(account), environment, facts, at)
     }
 
     /// What the live set comes to for a service.

@@ -7,7 +7,9 @@ use proviso_core::category::PurposeOfUse;
 use proviso_core::consent::{Capacity, ConsentFacts, Recipient};
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{AccessMode, AccessPlan, AccessRequest, Decision, plan};
+use proviso_core::emergency::Standing;
 use proviso_core::id::{AccountId, ClientId, ConsentId, GrantId, PatientId, TokenId};
+use proviso_core::org::Network;
 use proviso_core::reason::ReasonCode;
 use proviso_core::time::At;
 use proviso_oauth::record::{Client, ClientStatus, GrantBasis};
@@ -130,7 +132,7 @@ impl SubjectFilter {
 /// Everybody who could have a way to the records of a patient.
 ///
 /// `by_role` are those whose role alone opens something of every patient.
-fn subjects(about: &About, by_role: &[AccountId]) -> Vec<PossibleSubject> {
+fn subjects(about: &About, by_role: &[AccountId], at: At) -> Vec<PossibleSubject> {
     let mut found: Vec<PossibleSubject> = Vec::new();
     let mut add = |who: PossibleSubject| match found.iter_mut().find(|own| own.is_same(&who)) {
         Some(own) => {
@@ -168,8 +170,12 @@ fn subjects(about: &About, by_role: &[AccountId]) -> Vec<PossibleSubject> {
             add(who);
         }
     }
+    let open = about.emergencies.iter().filter(|own| own.standing(at) == Standing::InForce);
+    for emergency in open {
+        add(PossibleSubject::new(SubjectStanding::Staff, None, Some(&emergency.declaration.by)));
+    }
     for grant in &about.grants {
-        if grant.basis == GrantBasis::Operational {
+        if matches!(grant.basis, GrantBasis::Operational | GrantBasis::Emergency { .. }) {
             let (client, account) = (Some(&grant.client), grant.account.as_ref());
             add(PossibleSubject::new(SubjectStanding::StaffApp, client, account));
         }
@@ -200,6 +206,7 @@ impl Grounds<'_> {
             }
             (SubjectStanding::Staff, _, Some(account)) => {
                 ways.extend(self.ways_of_staff(account, at));
+                ways.extend(self.way_of_emergency(account, patient, Some(Network::Internal), at));
             }
             (SubjectStanding::App | SubjectStanding::StaffApp, Some(client), _) => {
                 let by_choice = who.standing == SubjectStanding::App;
@@ -312,7 +319,7 @@ impl Grounds<'_> {
             let ways = self.ways_of(&who, &about, patient, at);
             (who, ways)
         };
-        Some(subjects(&about, &self.staff_by_role(at)).into_iter().map(ways).collect())
+        Some(subjects(&about, &self.staff_by_role(at), at).into_iter().map(ways).collect())
     }
 }
 

@@ -76,7 +76,6 @@ pub fn account(name: &str) -> Account {
         fhir_user: Some((ResourceType::PATIENT, "maria".parse().unwrap())),
         password_hash: Some("$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".to_owned()),
         language: Some("en".to_owned()),
-        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: at(0),
     }

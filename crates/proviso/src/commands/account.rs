@@ -55,16 +55,7 @@ async fn ask(named: &cli::Installation, order: RolesOrder) -> anyhow::Result<Vec
         // only, so it makes the change itself.
         Err(taken) => match control::ask(&installation.data_dir, Order::Roles(order)).await? {
             Some(Outcome::Accounts(rows)) => Ok(rows),
-            Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-            Some(
-                Outcome::Active(_)
-                | Outcome::Decided(_)
-                | Outcome::Choices(_)
-                | Outcome::Simulated(_)
-                | Outcome::Shadow(_),
-            ) => {
-                anyhow::bail!("the running server answered another order")
-            }
+            Some(other) => Err(other.unexpected()),
             None => Err(taken),
         },
     }

@@ -82,17 +82,7 @@ pub(super) async fn ask(
             let asked = control::ask(&installation.data_dir, Order::Choices(question)).await?;
             match asked {
                 Some(Outcome::Choices(rows)) => Ok(rows),
-                Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(
-                    Outcome::Active(_)
-                    | Outcome::Decided(_)
-                    | Outcome::Simulated(_)
-                    | Outcome::Accounts(_)
-                    | Outcome::Shadow(_)
-                    | Outcome::Emergencies(_),
-                ) => {
-                    anyhow::bail!("the running server answered another order")
-                }
+                Some(other) => Err(other.unexpected()),
                 None => Err(taken),
             }
         }

@@ -39,17 +39,7 @@ pub async fn run(arguments: &DecideArgs) -> anyhow::Result<Ending> {
             let order = Order::Decide(asked.clone());
             match control::ask(&installation.data_dir, order).await? {
                 Some(Outcome::Decided(told)) => *told,
-                Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(
-                    Outcome::Active(_)
-                    | Outcome::Choices(_)
-                    | Outcome::Simulated(_)
-                    | Outcome::Accounts(_)
-                    | Outcome::Shadow(_)
-                    | Outcome::Emergencies(_),
-                ) => {
-                    anyhow::bail!("the running server answered another order")
-                }
+                Some(other) => return Err(other.unexpected()),
                 None => return Err(taken),
             }
         }

@@ -77,10 +77,7 @@ async fn ask(named: &cli::Installation, order: Order) -> anyhow::Result<Vec<Row>
             let order = control::Order::Emergencies(order);
             match control::ask(&installation.data_dir, order).await? {
                 Some(Outcome::Emergencies(rows)) => Ok(rows),
-                Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(Outcome::Active(_) | Outcome::Decided(_) | Outcome::Choices(_)) => {
-                    anyhow::bail!("the running server answered another order")
-                }
+                Some(other) => Err(other.unexpected()),
                 None => Err(taken),
             }
         }

@@ -33,16 +33,7 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
             Some(Outcome::Failed(why)) => {
                 anyhow::bail!("the running server could not rotate its keys: {why}")
             }
-            Some(
-                Outcome::Decided(_)
-                | Outcome::Choices(_)
-                | Outcome::Simulated(_)
-                | Outcome::Accounts(_)
-                | Outcome::Shadow(_)
-                | Outcome::Emergencies(_),
-            ) => {
-                anyhow::bail!("the running server answered another order")
-            }
+            Some(other) => return Err(other.unexpected()),
             None => return Err(taken),
         },
     };

@@ -41,14 +41,7 @@ async fn shadow(arguments: &ShadowArgs) -> anyhow::Result<Ending> {
     let installation = Installation::named_by(&arguments.installation)?;
     let report = match control::ask(&installation.data_dir, Order::Shadow).await? {
         Some(Outcome::Shadow(report)) => report,
-        Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-        Some(
-            Outcome::Active(_)
-            | Outcome::Decided(_)
-            | Outcome::Choices(_)
-            | Outcome::Simulated(_)
-            | Outcome::Accounts(_),
-        ) => anyhow::bail!("the running server answered another order"),
+        Some(other) => return Err(other.unexpected()),
         None => {
             anyhow::bail!("no server runs here; what a set would decide is found while one runs")
         }

@@ -179,16 +179,7 @@ async fn ask(named: &cli::Installation, question: Value) -> anyhow::Result<Simul
     let mut taken = Some(taken);
     every_page(question, async |page| match control::ask(folder, Order::Simulate(page)).await? {
         Some(Outcome::Simulated(simulated)) => Ok(*simulated),
-        Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-        Some(
-            Outcome::Active(_)
-            | Outcome::Choices(_)
-            | Outcome::Decided(_)
-            | Outcome::Accounts(_)
-            | Outcome::Shadow(_),
-        ) => {
-            anyhow::bail!("the running server answered another order")
-        }
+        Some(other) => Err(other.unexpected()),
         None => Err(taken.take().unwrap_or_else(|| anyhow::anyhow!("the server has stopped"))),
     })
     .await

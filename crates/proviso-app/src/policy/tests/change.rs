@@ -38,7 +38,6 @@ fn account(name: &str, kind: ActorKind) -> Account {
         fhir_user: None,
         password_hash: None,
         language: None,
-        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: At::from_secs(1),
     }

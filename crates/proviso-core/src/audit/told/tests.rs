@@ -45,6 +45,7 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         for_proxies: Some(share(categories, released)),
         withheld: 0,
         purpose: None,
+        emergency: None,
         consent: None,
         emergency: None,
         policy_version: Some("rules".into()),
