@@ -6,6 +6,7 @@ use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_store::{Batch, CommitError, Op, ReadError, Store};
 
 use crate::App;
+use crate::aged::Aged;
 use crate::audit::{AuditError, SealError, Sealer, install_signer};
 use crate::clients::AuthMemory;
 use crate::evaluation::EvaluationsPort;
@@ -84,8 +85,8 @@ impl App {
             audit,
             auth,
             around,
-            directory: Default::default(),
-            relations: Default::default(),
+            directory: Aged::default(),
+            relations: Aged::default(),
             accounts: tokio::sync::Mutex::new(()),
             live,
             policies,

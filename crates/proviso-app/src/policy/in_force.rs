@@ -14,7 +14,7 @@ use proviso_core::interaction::Interaction;
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::org::{
     EmergencyReason, Environment, Mode, OrgAnswer, OrgPolicy, OrgQuestion, OrgRules, Related,
-    RoleSet, emergency_ground,
+    RoleSet, SharedRules, emergency_ground,
 };
 use proviso_core::time::At;
 use proviso_store::{ReadError, Store};
@@ -105,7 +105,7 @@ struct Sets {
 #[derive(Debug)]
 pub struct Beside {
     /// Held so that no other rules can come to lie in their place.
-    live: Arc<OrgRules>,
+    live: SharedRules,
     shadow: OrgRules,
     who: OrgQuestion,
     seen: Arc<Seen>,
@@ -263,12 +263,12 @@ impl Sets {
     fn put_beside(&self, ground: &OrgGround, who: OrgQuestion, ways: BTreeSet<Related>) {
         let (Some(shadow), Some(live)) = (&self.shadow, &ground.rules) else { return };
         let beside = Beside {
-            live: Arc::clone(live),
+            live: live.clone(),
             shadow: shadow.set.rules_for(&who, ways),
             who,
             seen: Arc::clone(&shadow.seen),
         };
-        self.besides.insert(Arc::as_ptr(live).addr(), Arc::new(beside));
+        self.besides.insert(live.place(), Arc::new(beside));
     }
 }
 
@@ -348,8 +348,8 @@ impl Policies {
     /// shadow, or the plan is older than it.
     pub fn beside(&self, plan: &AccessPlan) -> Option<Arc<Beside>> {
         let live = plan.rules.as_ref()?.rules();
-        let beside = self.sets.load().besides.get(&Arc::as_ptr(live).addr())?;
-        Arc::ptr_eq(&beside.live, live).then_some(beside)
+        let beside = self.sets.load().besides.get(&live.place())?;
+        beside.live.is_same(live).then_some(beside)
     }
 
     /// What the shadow has shown.

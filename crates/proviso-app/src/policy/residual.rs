@@ -113,8 +113,8 @@ impl Residual<'_> {
         let head = &rule.head;
         let service = matches!(self.ground.subject, OrgSubject::Service(_));
         let subject = if service { head.service } else { head.person };
-        let role = head.role.is_none_or(|role| roles_held(self.ground).contains(role));
-        if !subject || !role || !head.modes.contains(self.ground.mode) {
+        let has_role = head.role.is_none_or(|role| roles_held(self.ground).contains(role));
+        if !subject || !has_role || !head.modes.contains(self.ground.mode) {
             return None;
         }
         let mut targets = RuleTargetSet::EMPTY;
@@ -228,16 +228,19 @@ impl Residual<'_> {
                 let truths = all.map(|own| (*own, truth(&|question| question.action = *own)));
                 Ok(by_value(truths, Test::Action))
             }
-            [Dim::Relation] => Ok(self.of_relation(&truth)),
+            [Dim::Relation] => {
+                Ok(self
+                    .of_relation(|related| truth(&|question| question.related.clone_from(related))))
+            }
             _ => self.operation(expression),
         }
     }
 
-    fn of_relation(&self, truth: &dyn Fn(&dyn Fn(&mut OrgQuestion)) -> Truth) -> Test {
+    fn of_relation(&self, truth: impl Fn(&Related) -> Truth) -> Test {
         let (mut holds, mut fails) = (BTreeSet::new(), BTreeSet::new());
         for (place, related) in self.standings.iter().enumerate() {
             let Ok(place) = u8::try_from(place) else { continue };
-            match truth(&|question| question.related.clone_from(related)) {
+            match truth(related) {
                 Truth::True => holds.insert(place),
                 Truth::Fault => fails.insert(place),
                 Truth::False => false,
@@ -422,11 +425,14 @@ fn by_value<T: Copy, S: FromIterator<T>>(
 }
 
 fn not(test: Test) -> Test {
-    match test {
-        Test::Always => Test::Never,
-        Test::Never => Test::Always,
-        Test::Not(other) => *other,
-        other => Test::Not(Box::new(other)),
+    if test == Test::Always {
+        Test::Never
+    } else if test == Test::Never {
+        Test::Always
+    } else if let Test::Not(other) = test {
+        *other
+    } else {
+        Test::Not(Box::new(test))
     }
 }
 
@@ -435,14 +441,13 @@ fn not(test: Test) -> Test {
 fn all(tests: Vec<Test>) -> Test {
     let mut kept = Vec::new();
     for test in tests {
-        match test {
-            Test::Always => {}
-            Test::All(inner) => kept.extend(inner),
-            Test::Never => {
-                kept.push(Test::Never);
-                break;
-            }
-            other => kept.push(other),
+        if test == Test::Never {
+            kept.push(test);
+            break;
+        } else if let Test::All(inner) = test {
+            kept.extend(inner);
+        } else if test != Test::Always {
+            kept.push(test);
         }
     }
     match kept.as_slice() {
@@ -453,17 +458,17 @@ fn all(tests: Vec<Test>) -> Test {
     }
 }
 
+/// One of them, likewise.
 fn any(tests: Vec<Test>) -> Test {
     let mut kept = Vec::new();
     for test in tests {
-        match test {
-            Test::Never => {}
-            Test::Any(inner) => kept.extend(inner),
-            Test::Always => {
-                kept.push(Test::Always);
-                break;
-            }
-            other => kept.push(other),
+        if test == Test::Always {
+            kept.push(test);
+            break;
+        } else if let Test::Any(inner) = test {
+            kept.extend(inner);
+        } else if test != Test::Never {
+            kept.push(test);
         }
     }
     match kept.as_slice() {

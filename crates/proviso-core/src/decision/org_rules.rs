@@ -16,14 +16,13 @@
 use alloc::borrow::ToOwned as _;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
-use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{FiledRule, Labels};
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
-use crate::org::{OrgRules, PolicyName};
+use crate::org::{OrgRules, PolicyName, SharedRules};
 use crate::reason::ReasonCode;
 
 /// The name and version of this set, as plans and the log carry it.
@@ -64,26 +63,8 @@ pub struct OrgGround {
     pub filed: FiledRule,
     /// The policies themselves, as they stand for the one who asks. Where they are here they decide,
     /// and the summaries above are empty; records of earlier releases have the summaries alone.
-    #[serde(skip_serializing_if = "Option::is_none", default, with = "shared")]
-    pub rules: Option<Arc<OrgRules>>,
-}
-
-/// A value that many hold, written as the value.
-mod shared {
-    use super::{Arc, Deserialize, Serialize};
-
-    pub(super) fn serialize<T: Serialize, S: serde::Serializer>(
-        value: &Option<Arc<T>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.as_deref().serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Arc<T>>, D::Error> {
-        Ok(Option::<T>::deserialize(deserializer)?.map(Arc::new))
-    }
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rules: Option<SharedRules>,
 }
 
 /// What a policy says of one declared emergency, at one instant.
@@ -141,7 +122,7 @@ impl OrgGround {
             services: PurposeSet::EMPTY,
             emergency: None,
             filed: FiledRule::default(),
-            rules: Some(Arc::new(rules)),
+            rules: Some(SharedRules::new(rules)),
         }
     }
 

@@ -71,10 +71,10 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
             operational(request, kind, relationships, objections, trace)
         }
         AccessMode::Emergency { declared } => emergency(request, declared, trace),
-        AccessMode::PreAuthorized => match &request.policy.rules {
+        AccessMode::PreAuthorized => Some(match &request.policy.rules {
             Some(rules) => by_rules(request, rules, ActorKind::System, &[], &[], trace),
-            None => Some(pre_authorized(request, trace)),
-        },
+            None => pre_authorized(request, trace),
+        }),
     };
     let ground = ground.filter(|_| !trace.refused)?;
     let patient_in_context = patient_in_context(request).cloned();
@@ -369,7 +369,7 @@ fn operational(
     trace: &mut impl Trace,
 ) -> Option<Ground> {
     if let Some(rules) = &request.policy.rules {
-        return by_rules(request, rules, kind, relationships, objections, trace);
+        return Some(by_rules(request, rules, kind, relationships, objections, trace));
     }
     let Some(rule) = request.policy.staff else {
         let reason = Some(ReasonCode::RoleWithoutClinicalData);

@@ -2,7 +2,6 @@
 //! a plan to an answer.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +14,9 @@ use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use crate::category_rules::believed;
 use crate::id::{AccountId, PatientId};
 use crate::interaction::Interaction;
-use crate::org::{OrgAction, OrgResource, OrgRules, RecordKind, Related, RuleQuestion, in_either};
+use crate::org::{
+    OrgAction, OrgResource, OrgRules, RecordKind, Related, RuleQuestion, SharedRules, in_either,
+};
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::time::{At, Period};
@@ -27,29 +28,11 @@ const STRANGER: u8 = 0;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRules {
     /// The policies.
-    #[serde(with = "shared_rules")]
-    rules: Arc<OrgRules>,
+    rules: SharedRules,
     /// The way of being related to each patient to whom there is one.
     standings: BTreeMap<PatientId, u8>,
     /// What holds towards some patient: what counts for entries about nobody.
     anyone: u8,
-}
-
-mod shared_rules {
-    use super::{Arc, Deserialize, OrgRules, Serialize};
-
-    pub(super) fn serialize<S: serde::Serializer>(
-        rules: &Arc<OrgRules>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        OrgRules::serialize(rules, serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Arc<OrgRules>, D::Error> {
-        OrgRules::deserialize(deserializer).map(Arc::new)
-    }
 }
 
 /// How somebody is related to each patient at an instant.
@@ -89,12 +72,12 @@ pub fn standings_among(
 /// The ground of a request that policies decide record by record.
 pub(super) fn by_rules(
     request: &AccessRequest<'_>,
-    rules: &Arc<OrgRules>,
+    rules: &SharedRules,
     kind: ActorKind,
     relationships: &[Relationship],
     objections: &[(PatientId, CategorySet)],
     trace: &mut impl Trace,
-) -> Option<Ground> {
+) -> Ground {
     let related = related_at(request.account, relationships, request.at);
     let anyone = rules.standing(&towards_anyone(related.values()));
     // A way of being related that the policies were not asked about is as none.
@@ -102,8 +85,7 @@ pub(super) fn by_rules(
         .into_iter()
         .filter_map(|(patient, own)| Some((patient, rules.standing(&own)?)))
         .collect();
-    let plan =
-        PlanRules { rules: Arc::clone(rules), standings, anyone: anyone.unwrap_or(STRANGER) };
+    let plan = PlanRules { rules: rules.clone(), standings, anyone: anyone.unwrap_or(STRANGER) };
     plan.check_request(request, kind, trace);
     let reach = plan.reach(request.purpose);
     let within = |patient: &PatientId| match &reach {
@@ -114,7 +96,7 @@ pub(super) fn by_rules(
     let service = matches!(request.mode, AccessMode::PreAuthorized);
     let lacking = plan.rules.hopeless(STRANGER, request.purpose);
     let lacking = lacking.iter().find(|own| is_of_relation(**own)).or(lacking.first()).copied();
-    Some(Ground {
+    Ground {
         objections,
         reach,
         categories: CategorySet::all(),
@@ -126,7 +108,7 @@ pub(super) fn by_rules(
         lacking,
         emergency: None,
         rules: Some(plan),
-    })
+    }
 }
 
 /// Whether a reason says that a relation to the patient is missing.
@@ -310,7 +292,7 @@ impl PlanRules {
     }
 
     /// The policies.
-    pub const fn rules(&self) -> &Arc<OrgRules> {
+    pub const fn rules(&self) -> &SharedRules {
         &self.rules
     }
 

@@ -10,7 +10,6 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +28,7 @@ use crate::emergency::EmergencyFacts;
 use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
 use crate::interaction::Interaction;
 use crate::mandate::MandateBasis;
-use crate::org::Related;
+use crate::org::{Related, SharedRules};
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{Scope, ScopeFilter};
@@ -484,12 +483,12 @@ impl DecisionRecord {
             let mut fewer = kept.clone();
             fewer.rules.remove(place);
             let mut request = self.request.clone();
-            request.policy.rules = Some(Arc::new(fewer.clone()));
+            request.policy.rules = Some(SharedRules::new(fewer.clone()));
             if self.comes_out_by(&request) {
                 kept = fewer;
             }
         }
-        self.request.policy.rules = Some(Arc::new(kept));
+        self.request.policy.rules = Some(SharedRules::new(kept));
     }
 
     /// Whether everything that was decided comes out alike for this request.

@@ -23,7 +23,7 @@ pub use question::{
 };
 pub use rules::{
     Condition, OrgRules, RuleInForce, RuleQuestion, RuleTarget, RuleTargetSet, STANDINGS_MAX,
-    SetTest, Test, Truth, in_common, in_either, standings_of,
+    SetTest, SharedRules, Test, Truth, in_common, in_either, standings_of,
 };
 pub use rules_one::RulesOne;
 pub use words::{

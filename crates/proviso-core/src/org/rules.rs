@@ -8,6 +8,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -140,6 +141,47 @@ pub struct OrgRules {
     pub rules: Vec<RuleInForce>,
 }
 
+/// The same, held by many and written as the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedRules(Arc<OrgRules>);
+
+impl SharedRules {
+    /// To be shared from now on.
+    pub fn new(rules: OrgRules) -> Self {
+        Self(Arc::new(rules))
+    }
+
+    /// Whether both are one value in memory, not merely equal.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Where it is in memory: a name for it while somebody holds it.
+    pub fn place(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl core::ops::Deref for SharedRules {
+    type Target = OrgRules;
+
+    fn deref(&self) -> &OrgRules {
+        &self.0
+    }
+}
+
+impl Serialize for SharedRules {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SharedRules {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        OrgRules::deserialize(deserializer).map(Self::new)
+    }
+}
+
 /// One question to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RuleQuestion {
@@ -236,10 +278,11 @@ impl Test {
             (Self::Target(those), _) => {
                 truth(target_of(resource).is_some_and(|own| those.contains(own)))
             }
-            (Self::Type(those), OrgResource::Record(RecordKind { resource_type, .. }))
-            | (Self::Type(those), OrgResource::Directory(resource_type)) => {
-                truth(those.contains(resource_type))
-            }
+            (
+                Self::Type(those),
+                OrgResource::Record(RecordKind { resource_type, .. })
+                | OrgResource::Directory(resource_type),
+            ) => truth(those.contains(resource_type)),
             (Self::Categories(test, those), OrgResource::Record(own)) => truth(test.holds(
                 own.categories,
                 *those,
