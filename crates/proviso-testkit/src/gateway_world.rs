@@ -211,7 +211,6 @@ impl World {
             fhir_user: Some((ResourceType::PATIENT, patient.parse()?)),
             password_hash: None,
             language: None,
-            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };
@@ -247,7 +246,6 @@ impl World {
             fhir_user: None,
             password_hash: None,
             language: None,
-            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };

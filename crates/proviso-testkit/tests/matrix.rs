@@ -25,8 +25,7 @@ use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::interaction::Interaction;
 use proviso_core::org::{
-    EmergencyReason, FactSource, Mode, Network, OrgPolicy as _, OrgQuestion, Role, RoleSet,
-    emergency_ground,
+    EmergencyReason, FactSource, Mode, Network, OrgQuestion, Role, RoleSet, emergency_ground,
 };
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
@@ -112,8 +111,9 @@ fn ground(asking: &Asking<'_>, mode: AccessMode<'_>, at: At) -> OrgGround {
         }
         (AccessMode::Emergency { declared: Some(declared) }, Some(account)) => {
             let kind = ActorKind::Clinician;
-            let who = OrgQuestion::of_account(account.clone(), kind, Mode::Operational)
-                .with_roles(RoleSet::of_kind(kind).with(Role::EmergencyClinician));
+            let who = OrgQuestion::of_account(account.clone(), kind, Mode::Operational);
+            let mut who = who.with_roles(RoleSet::of_kind(kind).union(asking.roles));
+            who.environment.network = Some(Network::Internal);
             let emergency = emergency_ground(policy, &who, declared, declared.declared_at);
             return OrgGround {
                 emergency: Some(emergency),
@@ -290,6 +290,7 @@ async fn matrix() -> String {
             title: format!("drstone, in an emergency of maria ({})", declared.reason.code()),
             client: "chart-lens".parse().unwrap(),
             account: Some(declared.by.clone()),
+            roles: people::DRSTONE.roles,
             mode: Box::new(move |_| AccessMode::Emergency { declared: Some(declared) }),
             scopes: Some(scopes("user/*.cruds")),
             in_context: true,
@@ -340,7 +341,7 @@ fn asking_of<'a>(person: &'a Person, related: &'a [Relationship]) -> Asking<'a> 
         title: format!("{} ({}), {how}", person.username, person.display_name),
         client: if staff { "chart-lens" } else { "portal" }.parse().unwrap(),
         account: Some(account_id(person)),
-        roles: RoleSet::EMPTY,
+        roles: person.roles,
         mode: Box::new(move |patient: &'a PatientId| {
             if staff {
                 let kind = person.kind;

@@ -151,7 +151,6 @@ impl Family {
             fhir_user: Some((ResourceType::RELATED_PERSON, "wei".parse().unwrap())),
             password_hash: None,
             language: None,
-            roles: proviso_core::org::RoleSet::EMPTY,
             status: AccountStatus::Active,
             created_at: NOW,
         };

@@ -10,7 +10,7 @@ use proviso_core::account::{
 };
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{Category, SensitiveKind, SensitiveSet};
-use proviso_core::org::RoleSet;
+use proviso_core::org::{FactSource, RoleSet};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::Period;
 use proviso_http::{Demonstration, HttpState};
@@ -139,6 +139,7 @@ impl Family {
             kind: RelationshipKind::Proxy,
             period: Period { start: Some(NOW), end: Some(NOW.plus_secs(600)) },
             mandate: None,
+            source: FactSource::Relationship,
         };
         let mut batch = Batch::new()
             .with(Op::PutAccount { account: wei, expect: Presence::Any })

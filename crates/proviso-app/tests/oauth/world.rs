@@ -79,7 +79,6 @@ fn account(name: &str, kind: ActorKind, fhir_user: Option<&str>, password: &str)
         }),
         password_hash: Some(password.to_owned()),
         language: None,
-        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: NOW,
     }

@@ -152,7 +152,6 @@ fn account(person: &Person, hash: String, at: At) -> anyhow::Result<Account> {
         fhir_user,
         password_hash: Some(hash),
         language: None,
-        roles: proviso_core::org::RoleSet::EMPTY,
         status: AccountStatus::Active,
         created_at: at,
     })

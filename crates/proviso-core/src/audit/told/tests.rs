@@ -47,7 +47,6 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         purpose: None,
         emergency: None,
         consent: None,
-        emergency: None,
         policy_version: Some("rules".into()),
         decision: None,
         reasons: vec![ReasonCode::ConsentInForce],
