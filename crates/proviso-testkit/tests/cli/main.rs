@@ -5,6 +5,7 @@ mod configured;
 mod consent;
 mod decide;
 mod doctor;
+mod emergency;
 mod help;
 mod import;
 mod keys;
