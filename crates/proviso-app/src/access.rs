@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
-use proviso_core::category::{CategorySet, PurposeOfUse};
-use proviso_core::consent::NamedConsent;
-use proviso_core::decision::org_rules::proxy_sensitive;
+use proviso_core::category::PurposeOfUse;
+use proviso_core::consent::ConsentFacts;
+use proviso_core::consent::index::IndexedConsent;
 use proviso_core::decision::record::RecordedRequest;
 use proviso_core::decision::{
     AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, OrgGround, plan,
@@ -21,24 +21,42 @@ use proviso_oauth::record::{ClientStatus, GrantBasis};
 
 use crate::App;
 use crate::caller::Caller;
+use crate::filed::FiledSettings;
 use crate::live::{GrantFacts, Live};
+use crate::policy::Policies;
 
 /// The name under which the portal itself asks.
 const PORTAL: &str = "portal";
 
+/// What plans are made from: what is in force, or what would be if something were changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grounds<'a> {
+    /// Grants, consents, people.
+    pub(crate) live: &'a Live,
+    /// The organisation's rules.
+    pub(crate) policies: &'a Policies,
+    /// What the operator decided that consents on file mean.
+    pub(crate) filed: &'a FiledSettings,
+}
+
 impl App {
+    /// What is in force.
+    pub(crate) fn grounds(&self) -> Grounds<'_> {
+        Grounds { live: &self.live, policies: &self.policies, filed: &self.settings.filed }
+    }
+
     /// The plan for a caller, from what is in force at an instant.
     ///
     /// # Errors
     /// The denial, with every reason that stands in the way.
     pub fn plan_access(&self, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
-        plan_access(self, caller, at)
+        plan_access(self.grounds(), caller, at)
     }
 
     /// As [`App::plan_access`], with everything that the plan was made from, so that the decisions
     /// under it can be made again later.
     pub fn plan_recorded(&self, caller: &Caller, at: At) -> Planned {
-        plan_recorded(self, caller, at)
+        plan_recorded(self.grounds(), caller, at)
     }
 
     /// The plan for a person who looks at a record in the portal: the patient, or a proxy.
@@ -137,13 +155,17 @@ pub(crate) fn standing_for(
         .then_some(OwnStanding::Proxy)
 }
 
-pub(crate) fn plan_access(app: &App, caller: &Caller, at: At) -> Result<AccessPlan, Decision> {
-    asked(app, caller, at, plan).unwrap_or_else(|stopped| Err(Decision::deny(stopped.gate)))
+pub(crate) fn plan_access(
+    grounds: Grounds<'_>,
+    caller: &Caller,
+    at: At,
+) -> Result<AccessPlan, Decision> {
+    asked(grounds, caller, at, plan).unwrap_or_else(|stopped| Err(Decision::deny(stopped.gate)))
 }
 
 /// As [`plan_access`], with everything that the plan was made from.
-fn plan_recorded(app: &App, caller: &Caller, at: At) -> Planned {
-    let planned = asked(app, caller, at, |request| Planned {
+pub(crate) fn plan_recorded(grounds: Grounds<'_>, caller: &Caller, at: At) -> Planned {
+    let planned = asked(grounds, caller, at, |request| Planned {
         request: RecordedRequest::of(request),
         plan: plan(request),
     });
@@ -156,19 +178,20 @@ fn plan_recorded(app: &App, caller: &Caller, at: At) -> Planned {
 /// Hands the request, as the decision function takes it, to `then`; or says what stopped it before
 /// there was anything to decide.
 fn asked<T>(
-    app: &App,
+    grounds: Grounds<'_>,
     caller: &Caller,
     at: At,
     then: impl FnOnce(&AccessRequest<'_>) -> T,
 ) -> Result<T, Box<RecordedRequest>> {
-    let facts = match app.live.facts_of(&caller.grant) {
+    let facts = match grounds.live.facts_of(&caller.grant) {
         Some(facts) if facts.grant.is_live(at) => facts,
         // The grant has ended: a consent that ended with it says more than that.
-        Some(_) | None => return Err(Box::new(ended(app, caller, at))),
+        Some(_) | None => return Err(Box::new(ended(grounds, caller, at))),
     };
     let mut refusals = mismatches(&facts, caller);
     let GrantFacts { grant, account, consent, relationships, objections, .. } = &facts;
-    if let (Some(account), Some(consent), true) = (account, consent, refusals.is_empty())
+    let consent = consent.as_ref().map(IndexedConsent::facts);
+    if let (Some(account), Some(consent), true) = (account, &consent, refusals.is_empty())
         && !chain_stands(account, consent, relationships, caller, at)
     {
         refusals.push(ReasonCode::ProxyNotInForce);
@@ -176,11 +199,9 @@ fn asked<T>(
     let declared = facts.emergency.as_ref().map(|own| own.facts());
     let mode = match &grant.basis {
         GrantBasis::Consent { .. } => AccessMode::PatientDirected {
-            consent: consent.as_deref(),
+            consent,
             person: match (account, consent) {
-                (Some(account), Some(consent)) => {
-                    acting(account, &consent.version().patient, relationships)
-                }
+                (Some(account), Some(consent)) => acting(account, consent.patient, relationships),
                 (None, _) | (_, None) => ActingPerson::Proxy(None),
             },
         },
@@ -195,8 +216,10 @@ fn asked<T>(
         GrantBasis::PreAuthorized => AccessMode::PreAuthorized,
     };
     let policy = match (&declared, account) {
-        (Some(declared), Some(account)) => app.policies.ground_of_emergency(account, declared, at),
-        (Some(_) | None, _) => ground_of(app, mode, grant.account.as_ref(), &caller.client),
+        (Some(declared), Some(account)) => {
+            grounds.policies.ground_of_emergency(account, declared, at)
+        }
+        (Some(_) | None, _) => ground_of(grounds, mode, grant.account.as_ref(), &caller.client),
     };
     let request = AccessRequest {
         policy: &policy,
@@ -216,11 +239,11 @@ fn asked<T>(
 }
 
 /// A request whose grant has ended, with what its token says.
-fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
-    let consent = caller.consent.as_ref().and_then(|id| app.live.consent(id));
+fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
+    let consent = caller.consent.as_ref().and_then(|id| grounds.live.consent(id));
     let mode = match (&caller.consent, caller.kind) {
         (Some(_), _) => AccessMode::PatientDirected {
-            consent: consent.as_deref(),
+            consent: consent.as_ref().map(IndexedConsent::facts),
             person: ActingPerson::Proxy(None),
         },
         (None, _) if caller.purpose == PurposeOfUse::BreakGlass => {
@@ -239,7 +262,7 @@ fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
             | ActorKind::SupportAgent),
         ) => AccessMode::Operational { kind, relationships: &[], objections: &[] },
     };
-    let policy = ground_of(app, mode, caller.account.as_ref(), &caller.client);
+    let policy = ground_of(grounds, mode, caller.account.as_ref(), &caller.client);
     let request = AccessRequest {
         policy: &policy,
         at,
@@ -250,70 +273,69 @@ fn ended(app: &App, caller: &Caller, at: At) -> RecordedRequest {
         patient_in_context: caller.patient.as_ref(),
         purpose: caller.purpose,
     };
-    RecordedRequest::of(&request).stopped_by(why_ended(&app.live, caller, at))
+    RecordedRequest::of(&request).stopped_by(why_ended(grounds.live, caller, at))
 }
 
 /// Whether every link from the patient to the app stands: patient to proxy, proxy to app (RFC 8693
 /// §4.1). The patient's own act is one link, which the plan judges with more to say.
 fn chain_stands(
     account: &Account,
-    consent: &NamedConsent,
+    consent: &ConsentFacts<'_>,
     relationships: &[Relationship],
     caller: &Caller,
     at: At,
 ) -> bool {
-    let version = consent.version();
-    if is_patient(account, &version.patient) {
+    if is_patient(account, consent.patient) {
         return true;
     }
-    let Some(mandate) = proxy_of(relationships, &version.patient) else { return false };
+    let Some(mandate) = proxy_of(relationships, consent.patient) else { return false };
     let person = Delegate::Person(account.id.clone());
     let links = [
         DelegationLink {
-            by: Delegate::Patient(version.patient.clone()),
+            by: Delegate::Patient(consent.patient.clone()),
             to: person.clone(),
             period: mandate.period,
-            categories: CategorySet::all(),
-            sensitive: proxy_sensitive(),
+            categories: mandate.proxy_categories(),
+            sensitive: mandate.proxy_sensitive_at(at),
         },
         DelegationLink {
             by: person,
             to: Delegate::App(caller.client.clone()),
             // The consent's own period has reasons of its own in the plan.
             period: Period::ALWAYS,
-            categories: version.categories,
-            sensitive: version.sensitive,
+            categories: consent.categories,
+            sensitive: consent.sensitive,
         },
     ];
-    judge(&version.patient, &links, at).is_ok()
+    judge(consent.patient, &links, at).is_ok()
 }
 
 /// What the organisation's policy in force comes to for a way of asking, and what the operator
 /// decided that consents on file mean for it.
 pub(crate) fn ground_of(
-    app: &App,
+    grounds: Grounds<'_>,
     mode: AccessMode<'_>,
     account: Option<&AccountId>,
     client: &ClientId,
 ) -> Arc<OrgGround> {
     let (ground, filed) = match (mode, account) {
         (AccessMode::Operational { .. }, Some(account)) => {
-            let account = app.live.account(account);
+            let account = grounds.live.account(account);
             let ground = account.map_or_else(
-                || app.policies.ground_of_patient(),
-                |account| app.policies.ground_of_staff(&account),
+                || grounds.policies.ground_of_patient(),
+                |account| grounds.policies.ground_of_staff(&account),
             );
-            (ground, app.settings.filed.staff)
+            (ground, grounds.filed.staff)
         }
         (AccessMode::PreAuthorized, _) => {
-            (app.policies.ground_of_service(client), app.settings.filed.services)
+            (grounds.policies.ground_of_service(client), grounds.filed.services)
         }
         // Staff access without a person has no rule, nor has an emergency that nobody declared;
         // the patients' own way needs none.
         (AccessMode::Operational { .. }, None)
         | (AccessMode::Emergency { .. }, _)
         | (AccessMode::PatientDirected { .. } | AccessMode::OwnRecord { .. }, _) => {
-            (app.policies.ground_of_patient(), FiledRule::default())
+            (grounds.policies.ground_of_patient(), FiledRule::default())
         }
     };
     if ground.filed == filed {
@@ -326,7 +348,7 @@ fn why_ended(live: &Live, caller: &Caller, at: At) -> Vec<ReasonCode> {
     use proviso_core::consent::Standing;
     let consent = caller.consent.as_ref().map(|id| live.consent(id));
     match consent {
-        Some(Some(named)) => match named.version().standing(at) {
+        Some(Some(indexed)) => match indexed.facts().standing(at) {
             Standing::Revoked => vec![ReasonCode::ConsentRevoked],
             Standing::NotInForce => vec![ReasonCode::ConsentNotInForce],
             Standing::InForce => vec![ReasonCode::NoConsent],

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::App;
 use crate::caller::Caller;
+use crate::live::Live;
 
 /// Why a bearer token opens nothing (RFC 6750 §3.1: `invalid_token`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -186,7 +187,7 @@ impl App {
         }
         let Some(consent) = grant.consent() else { return Ok(()) };
         let latest = self.live.consent(consent);
-        if latest.is_some_and(|named| named.version().in_force(at)) {
+        if latest.is_some_and(|indexed| indexed.facts().in_force(at)) {
             Ok(())
         } else {
             Err(BearerError::ConsentEnded)
@@ -196,12 +197,17 @@ impl App {
     /// What a token may do now: what it says, cut to the grant and to the consent as it is now
     /// (P4: narrowing a choice narrows tokens that are already out).
     pub(crate) fn scopes_now(&self, scope: &str, grant: &Grant) -> ScopeSet {
-        let own = ScopeSet::parse(scope).map(|parsed| parsed.known).unwrap_or_default();
-        let own = own.narrow(&grant.scopes);
-        match grant.consent().map(|consent| self.live.consent(consent)) {
-            None => own,
-            Some(None) => ScopeSet::default(),
-            Some(Some(named)) => own.narrow(&named.version().granted_scopes),
-        }
+        scopes_now(&self.live, scope, grant)
+    }
+}
+
+/// As [`App::scopes_now`], by any live values.
+pub(crate) fn scopes_now(live: &Live, scope: &str, grant: &Grant) -> ScopeSet {
+    let own = ScopeSet::parse(scope).map(|parsed| parsed.known).unwrap_or_default();
+    let own = own.narrow(&grant.scopes);
+    match grant.consent().map(|consent| live.consent(consent)) {
+        None => own,
+        Some(None) => ScopeSet::default(),
+        Some(Some(indexed)) => own.narrow(indexed.facts().granted_scopes),
     }
 }

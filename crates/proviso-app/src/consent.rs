@@ -212,15 +212,24 @@ impl App {
     /// When the store or the log fails; what was ended before stays ended.
     pub async fn expire_consents(&self, via: &Via) -> Result<usize, Failure> {
         let mut expired = 0;
-        for stored in self.store.consents().await? {
-            let entry = self.consent_entry(via, ConsentVerb::Expire)?;
-            let Ok(next) = stored.version.expire(entry.at) else { continue };
-            let reason = GrantEndReason::Expired;
-            if self.end_consent(next, stored.id, reason, entry, None).await?.is_some() {
-                expired += 1;
+        let mut place = Some(0);
+        while let Some(from) = place {
+            let (overdue, next) = self.live.overdue(self.now(), from);
+            for id in overdue {
+                expired += usize::from(self.expire_consent(&id, via).await?);
             }
+            place = next;
         }
         Ok(expired)
+    }
+
+    /// Ends a choice whose period is over; says whether it was still active.
+    async fn expire_consent(&self, id: &ConsentId, via: &Via) -> Result<bool, Failure> {
+        let Some(stored) = self.store.consent(id).await? else { return Ok(false) };
+        let entry = self.consent_entry(via, ConsentVerb::Expire)?;
+        let Ok(next) = stored.version.expire(entry.at) else { return Ok(false) };
+        let reason = GrantEndReason::Expired;
+        Ok(self.end_consent(next, stored.id, reason, entry, None).await?.is_some())
     }
 
     /// What a patient shares and shared: choices in force first, the newest first among equals.
@@ -288,9 +297,7 @@ impl App {
         let next = NamedConsent::new(next);
         describe_consent(&mut entry, &next, by);
         let end = GrantEnd { at: entry.at, reason };
-        let batch = Batch::new()
-            .with(put(&next, Some(latest)))
-            .with(Op::EndGrantsOfConsent { consent: next.version().consent.clone(), end });
+        let batch = Batch::from(Vec::from(ending(&next, latest, end)));
         match self.commit(batch, entry).await.map_err(Failure::from) {
             Ok(_) => Ok(Some(next)),
             Err(error) if error.precondition().is_some() => Ok(None),
@@ -317,7 +324,13 @@ impl App {
     }
 }
 
-fn put(consent: &NamedConsent, expect: Option<ConsentVersionId>) -> Op {
+/// What ends a choice: its last version, and the end of every connection that rests on it.
+pub(crate) fn ending(next: &NamedConsent, latest: ConsentVersionId, end: GrantEnd) -> [Op; 2] {
+    let consent = next.version().consent.clone();
+    [put(next, Some(latest)), Op::EndGrantsOfConsent { consent, end }]
+}
+
+pub(crate) fn put(consent: &NamedConsent, expect: Option<ConsentVersionId>) -> Op {
     Op::PutConsentVersion { id: consent.id().clone(), version: consent.version().clone(), expect }
 }
 

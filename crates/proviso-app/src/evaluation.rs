@@ -32,9 +32,9 @@ use proviso_core::time::At;
 use proviso_oauth::record::Grant;
 
 use crate::App;
-use crate::access::{Planned, acting};
+use crate::access::{Grounds, Planned, acting, ground_of, plan_recorded};
 use crate::authorize::own_patient;
-use crate::bearer::BearerError;
+use crate::bearer::{BearerError, scopes_now};
 use crate::caller::Caller;
 use crate::via::Via;
 
@@ -234,26 +234,7 @@ impl App {
         patients: &BTreeSet<PatientId>,
         at: At,
     ) -> Vec<Planned> {
-        let grants = match subject {
-            EvaluationSubject::Account(account) => {
-                let account = self.live.account(account);
-                return account
-                    .map(|account| self.ways_of_person(&account, purpose, patients, at))
-                    .unwrap_or_default();
-            }
-            EvaluationSubject::Grant(id) => self.live.grant(id).into_iter().collect(),
-            EvaluationSubject::App { client, account } => {
-                let mut grants = self.live.grants_of_client(client);
-                grants.retain(|grant| account.is_none() || grant.account == *account);
-                grants.truncate(WAYS_MAX);
-                grants
-            }
-        };
-        grants
-            .iter()
-            .filter(|grant| purpose.is_none_or(|purpose| grant.purpose == purpose))
-            .map(|grant| self.plan_recorded(&self.caller_of(grant), at))
-            .collect()
+        self.grounds().ways_in(subject, purpose, patients, at)
     }
 
     /// The people and apps of a kind, in the order of their ids, from after `after`.
@@ -348,9 +329,41 @@ impl App {
         let others = self.live.relationships(account).into_iter().map(|own| own.patient);
         own.into_iter().chain(others).collect()
     }
+}
+
+impl Grounds<'_> {
+    /// As [`App::ways_in`].
+    pub(crate) fn ways_in(
+        self,
+        subject: &EvaluationSubject,
+        purpose: Option<PurposeOfUse>,
+        patients: &BTreeSet<PatientId>,
+        at: At,
+    ) -> Vec<Planned> {
+        let grants = match subject {
+            EvaluationSubject::Account(account) => {
+                let account = self.live.account(account);
+                return account
+                    .map(|account| self.ways_of_person(&account, purpose, patients, at))
+                    .unwrap_or_default();
+            }
+            EvaluationSubject::Grant(id) => self.live.grant(id).into_iter().collect(),
+            EvaluationSubject::App { client, account } => {
+                let mut grants = self.live.grants_of_client(client);
+                grants.retain(|grant| account.is_none() || grant.account == *account);
+                grants.truncate(WAYS_MAX);
+                grants
+            }
+        };
+        grants
+            .iter()
+            .filter(|grant| purpose.is_none_or(|purpose| grant.purpose == purpose))
+            .map(|grant| plan_recorded(self, &self.caller_of(grant), at))
+            .collect()
+    }
 
     /// A caller as a token of the grant with all its scopes would make it.
-    fn caller_of(&self, grant: &Grant) -> Caller {
+    pub(crate) fn caller_of(self, grant: &Grant) -> Caller {
         let account = grant.account.as_ref().and_then(|id| self.live.account(id));
         let scope: Vec<String> = grant.scopes.iter().map(ToString::to_string).collect();
         Caller {
@@ -359,7 +372,7 @@ impl App {
             kind: account.map_or(ActorKind::System, |account| account.kind),
             // No token takes part; the name is that of no token that was ever issued.
             token: proviso_core::id::TokenId::generate(At::from_micros(0), [0; 10]),
-            scopes: self.scopes_now(&scope.join(" "), grant).into_vec(),
+            scopes: scopes_now(self.live, &scope.join(" "), grant).into_vec(),
             patient: grant.context.patient.clone(),
             consent: grant.consent().cloned(),
             purpose: grant.purpose,
@@ -370,7 +383,7 @@ impl App {
     }
 
     fn ways_of_person(
-        &self,
+        self,
         account: &Account,
         purpose: Option<PurposeOfUse>,
         patients: &BTreeSet<PatientId>,
@@ -404,8 +417,27 @@ impl App {
         }
     }
 
+    /// The way in of the patient, or of somebody who acts for them, if there is such an account.
+    pub(crate) fn way_of_own(
+        self,
+        account: &AccountId,
+        patient: &PatientId,
+        at: At,
+    ) -> Option<Planned> {
+        let client = NO_APP.parse::<ClientId>().ok()?;
+        let account = self.live.account(account)?;
+        Some(self.own_way(&account, &client, patient, None, at))
+    }
+
+    /// The way in of somebody by their role, if there is such an account.
+    pub(crate) fn way_of_staff(self, account: &AccountId, at: At) -> Option<Planned> {
+        let client = NO_APP.parse::<ClientId>().ok()?;
+        let account = self.live.account(account)?;
+        Some(self.staff_way(&account, &client, None, at))
+    }
+
     fn own_way(
-        &self,
+        self,
         account: &Account,
         client: &ClientId,
         patient: &PatientId,
@@ -456,25 +488,26 @@ impl App {
     }
 
     fn staff_way(
-        &self,
+        self,
         account: &Account,
         client: &ClientId,
         purpose: Option<PurposeOfUse>,
         at: At,
     ) -> Planned {
         let facts = self.live.staff_facts(&account.id);
-        let policy = self.policies.ground_of_staff(account);
+        let mode = AccessMode::Operational {
+            kind: account.kind,
+            relationships: &facts.relationships,
+            objections: &facts.objections,
+        };
+        let policy = ground_of(self, mode, Some(&account.id), client);
         planned(
             &AccessRequest {
                 policy: &policy,
                 at,
                 client,
                 account: Some(&account.id),
-                mode: AccessMode::Operational {
-                    kind: account.kind,
-                    relationships: &facts.relationships,
-                    objections: &facts.objections,
-                },
+                mode,
                 scopes: Some(&[everything()]),
                 patient_in_context: None,
                 purpose: purpose.unwrap_or(PurposeOfUse::Treatment),

@@ -32,6 +32,7 @@ pub mod rotate;
 pub mod session;
 pub mod settings;
 pub mod sign_in;
+pub mod simulate;
 mod throttle;
 pub mod token;
 pub mod userinfo;
@@ -45,7 +46,7 @@ use proviso_fhir::label::RuleSet;
 use proviso_store::Store;
 
 use crate::keys::Keys;
-use crate::live::Live;
+use crate::live::{Live, SnapshotError, SnapshotWritten};
 use crate::ports::{Clock, Entropy};
 use crate::settings::Settings;
 
@@ -65,6 +66,7 @@ pub struct App {
     pub(crate) settings: Settings,
     pub(crate) visits: visits::VisitsPort,
     pub(crate) evaluations: evaluation::EvaluationsPort,
+    pub(crate) simulations: simulate::SimulationsPort,
 }
 
 impl App {
@@ -81,6 +83,19 @@ impl App {
     /// What decisions are made from, in memory.
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// Writes what is in memory of consents beside the database, so that the next start is quick;
+    /// `None` when there are too few to be worth it.
+    ///
+    /// # Errors
+    /// When it cannot be written. The one before stays, and is brought up to date at start.
+    pub async fn write_snapshot(&self) -> Result<Option<SnapshotWritten>, SnapshotError> {
+        let worth = self.live.holding().is_some_and(|own| own.consents >= live::CONSENTS_MIN);
+        if !worth {
+            return Ok(None);
+        }
+        self.live.write_snapshot(&self.store, &self.keys, &*self.entropy).await
     }
 
     /// What the operator decided.

@@ -7,21 +7,39 @@
 //! INVARIANT: a batch that changes one of these values is written through [`Live::commit`] and no
 //! other way, since a change that is on disk but not here would not be in force.
 
+mod horizon;
+mod names;
+mod snapshot;
+mod suppose;
+
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use proviso_core::account::{Account, Relationship, RelationshipKind};
-use proviso_core::category::CategorySet;
+use proviso_core::category::{CategorySet, SensitiveSet};
 use proviso_core::consent::NamedConsent;
+use proviso_core::consent::index::{ConsentIndex, Holding, IndexedConsent};
+use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::emergency::{Emergency, Standing};
 use proviso_core::id::{AccountId, ClientId, ConsentId, EmergencyId, GrantId, PatientId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{Client, Grant};
-use proviso_store::{Batch, CandidateQuery, CommitError, Objection, Op, ReadError, Receipt, Store};
+use proviso_store::{
+    Batch, CandidateQuery, CommitError, ConsentScan, Objection, Op, ReadError, Receipt, ScanPlace,
+    Store, StoredConsent,
+};
+
+use self::horizon::Horizon;
+pub use self::names::KeptNames;
+pub(crate) use self::snapshot::CONSENTS_MIN;
+pub use self::snapshot::{SnapshotError, SnapshotWritten};
+pub(crate) use self::suppose::About;
 
 use crate::filed::{FiledConsent, FiledSettings, Files, is_filed};
+use crate::keys::Keys;
 
 /// After so many changes, grants that ended or expired are forgotten.
 const PRUNE_EVERY: u32 = 4096;
@@ -34,9 +52,15 @@ const ENDED_KEPT_EPOCHS: u64 = 65_536;
 /// How many consents on file are read at once at start.
 const LOADED_AT_ONCE: usize = 512;
 
+/// How many consents are looked at in one go for their end; nothing can change meanwhile.
+const OVERDUE_AT_ONCE: u32 = 4096;
+
+/// How many versions of consents are read at once at start.
+const VERSIONS_AT_ONCE: usize = 2048;
+
 /// A value and the epoch of the batch that wrote it. Epochs are the order in which batches became
 /// durable; they are applied in whatever order their tasks run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Stamped<T> {
     epoch: u64,
     value: T,
@@ -45,7 +69,7 @@ struct Stamped<T> {
 /// Who acts for, treats, or is on shift for whom.
 type RelationshipKey = (PatientId, RelationshipKind);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     clients: HashMap<ClientId, Stamped<Arc<Client>>>,
     accounts: HashMap<AccountId, Stamped<Arc<Account>>>,
@@ -53,8 +77,10 @@ struct State {
     grants: HashMap<GrantId, Stamped<Option<Arc<Grant>>>>,
     /// Which grants there are for an app; ended ones may still be among them.
     grants_of: HashMap<ClientId, BTreeSet<GrantId>>,
-    consents: HashMap<ConsentId, Arc<NamedConsent>>,
+    consents: ConsentIndex<KeptNames>,
     relationships: HashMap<AccountId, HashMap<RelationshipKey, Stamped<Relationship>>>,
+    /// Who acts or acted for a patient.
+    proxies_of: HashMap<PatientId, BTreeSet<AccountId>>,
     objections: HashMap<PatientId, Stamped<CategorySet>>,
     files: Files,
     /// Declared emergencies by their latest version; those long over are forgotten.
@@ -67,7 +93,9 @@ struct State {
 #[derive(Debug)]
 pub struct Live {
     state: RwLock<State>,
-    epoch: AtomicU64,
+    horizon: Horizon,
+    /// One snapshot is written at a time.
+    writing: tokio::sync::Mutex<()>,
     /// How consents on file are read.
     filed: Arc<FiledSettings>,
 }
@@ -78,7 +106,7 @@ pub(crate) struct GrantFacts {
     pub(crate) grant: Arc<Grant>,
     pub(crate) client: Option<Arc<Client>>,
     pub(crate) account: Option<Arc<Account>>,
-    pub(crate) consent: Option<Arc<NamedConsent>>,
+    pub(crate) consent: Option<IndexedConsent>,
     pub(crate) emergency: Option<Arc<Emergency>>,
     pub(crate) relationships: Vec<Relationship>,
     pub(crate) objections: Vec<(PatientId, CategorySet)>,
@@ -160,11 +188,12 @@ impl Live {
     /// When the store cannot be read; nothing may be decided then.
     pub async fn load(
         store: &Store,
+        keys: &Arc<Keys>,
         filed: &Arc<FiledSettings>,
         at: At,
     ) -> Result<Arc<Self>, ReadError> {
         let epoch = store.epoch().await?;
-        let mut state = State::default();
+        let mut state = State::with(consents_at_start(store, keys).await?);
         for client in store.clients().await? {
             state.apply(Change::Client(Arc::new(client)), epoch);
         }
@@ -173,9 +202,6 @@ impl Live {
         }
         for grant in store.active_grants().await? {
             state.apply(Change::Grant(Arc::new(grant)), epoch);
-        }
-        for stored in store.consents().await? {
-            state.apply(Change::Consent(Arc::new(NamedConsent::new(stored.version))), epoch);
         }
         for relationship in store.relationships().await? {
             state.apply(Change::Relationship(relationship), epoch);
@@ -189,7 +215,8 @@ impl Live {
         state.load_filed(store, filed).await?;
         Ok(Arc::new(Self {
             state: RwLock::new(state),
-            epoch: AtomicU64::new(epoch),
+            horizon: Horizon::at(epoch),
+            writing: tokio::sync::Mutex::default(),
             filed: Arc::clone(filed),
         }))
     }
@@ -214,9 +241,20 @@ impl Live {
         }
         let (live, store) = (Arc::clone(self), store.clone());
         let task = tokio::spawn(async move {
-            let receipt = store.commit(batch).await?;
-            live.apply(changes, &receipt);
-            Ok(receipt)
+            let under_way = live.horizon.set_out();
+            match store.commit(batch).await {
+                Ok(receipt) => {
+                    live.apply(changes, &receipt);
+                    live.horizon.arrived(under_way);
+                    Ok(receipt)
+                }
+                // Whether it is on disk after all, nobody knows before the next start.
+                Err(error @ (CommitError::Storage(_) | CommitError::Closed)) => Err(error),
+                Err(error) => {
+                    live.horizon.arrived(under_way);
+                    Err(error)
+                }
+            }
         });
         // The task fails only when the runtime is being shut down.
         task.await.unwrap_or(Err(CommitError::Closed))
@@ -235,7 +273,7 @@ impl Live {
             }
         }
         state.prune(receipt.epoch);
-        self.epoch.fetch_max(receipt.epoch, Ordering::SeqCst);
+        self.horizon.applied(receipt.epoch);
     }
 
     fn read<T>(&self, get: impl FnOnce(&State) -> Option<T>) -> Option<T> {
@@ -244,7 +282,7 @@ impl Live {
 
     /// The epoch of the newest change that is in force here.
     pub fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
+        self.horizon.newest()
     }
 
     /// An app.
@@ -282,9 +320,26 @@ impl Live {
         self.read(|state| Some(state.accounts.keys().cloned().collect())).unwrap_or_default()
     }
 
-    /// The latest version of a consent.
-    pub fn consent(&self, id: &ConsentId) -> Option<Arc<NamedConsent>> {
-        self.read(|state| state.consents.get(id).cloned())
+    /// The latest version of a consent, as far as decisions read it. Its texts are in the store.
+    pub fn consent(&self, id: &ConsentId) -> Option<IndexedConsent> {
+        self.read(|state| state.consents.get(id))
+    }
+
+    /// The latest version of each consent of a patient, by id.
+    pub fn consents_of(&self, patient: &PatientId) -> Vec<IndexedConsent> {
+        self.read(|state| Some(state.consents.of_patient(patient))).unwrap_or_default()
+    }
+
+    /// Active consents whose period is over, among some from a place on, with the place to go on
+    /// from; `None` after the last.
+    pub(crate) fn overdue(&self, at: At, from: u32) -> (Vec<ConsentId>, Option<u32>) {
+        self.read(|state| Some(state.consents.overdue(at, from, OVERDUE_AT_ONCE)))
+            .unwrap_or_default()
+    }
+
+    /// How many consents there are, and of how many patients.
+    pub fn holding(&self) -> Option<Holding> {
+        self.read(|state| Some(state.consents.holding()))
     }
 
     /// The emergency access that somebody has to a patient's records at an instant; of several the
@@ -328,6 +383,11 @@ impl Live {
         }
     }
 
+    /// How many consents on file of a patient are enforced.
+    pub fn filed_in_use(&self, patient: &PatientId) -> usize {
+        self.filed_of(patient).len()
+    }
+
     /// Whether anybody has a consent on file.
     pub(crate) fn has_filed(&self) -> bool {
         self.state.read().map_or(true, |state| state.files.any())
@@ -353,17 +413,22 @@ impl Live {
 
     /// The relationships in which people act for a patient, whatever their period.
     pub fn acting_for(&self, patient: &PatientId) -> Vec<Relationship> {
-        let acts =
-            |own: &Relationship| own.kind == RelationshipKind::Proxy && own.patient == *patient;
-        let mut found = self
-            .read(|state| {
-                let all = state.relationships.values().flat_map(HashMap::values);
-                let limited = all.map(|own| own.value.clone().limited());
-                Some(limited.filter(acts).collect::<Vec<_>>())
-            })
-            .unwrap_or_default();
-        found.sort_by(|a, b| a.account.cmp(&b.account));
-        found
+        let key = (patient.clone(), RelationshipKind::Proxy);
+        self.read(|state| {
+            // Ordered, as the accounts are.
+            let accounts = state.proxies_of.get(patient)?.iter();
+            let own = accounts.filter_map(|account| state.relationships.get(account)?.get(&key));
+            Some(own.map(|own| own.value.clone().limited()).collect())
+        })
+        .unwrap_or_default()
+    }
+
+    /// The sensitive kinds that everybody who acts for a patient at an instant may see. Whoever
+    /// cannot be asked hides.
+    pub(crate) fn open_to_proxies(&self, patient: &PatientId, at: At) -> SensitiveSet {
+        let own = self.acting_for(patient);
+        let acting = own.iter().filter(|own| own.period.contains(at));
+        acting.fold(proxy_sensitive(), |open, own| open.intersection(own.proxy_sensitive_at(at)))
     }
 
     /// A grant and everything around it, as of one moment.
@@ -378,7 +443,7 @@ impl Live {
                 account: account
                     .and_then(|id| state.accounts.get(id))
                     .map(|own| Arc::clone(&own.value)),
-                consent: grant.consent().and_then(|id| state.consents.get(id)).cloned(),
+                consent: grant.consent().and_then(|id| state.consents.get(id)),
                 emergency: grant.emergency().and_then(|id| state.emergencies.get(id)).cloned(),
                 relationships,
                 objections,
@@ -386,6 +451,71 @@ impl Live {
             })
         })
     }
+}
+
+/// Two random words for the tables of an index.
+fn seeds() -> [u64; 2] {
+    [RandomState::new().hash_one(0), RandomState::new().hash_one(1)]
+}
+
+/// The latest version of every consent: from a snapshot and what was written since, or all of it
+/// from the store.
+async fn consents_at_start(
+    store: &Store,
+    keys: &Arc<Keys>,
+) -> Result<ConsentIndex<KeptNames>, ReadError> {
+    match snapshot::load(store, keys).await {
+        Ok(Some((index, epoch))) => {
+            let consents = index.holding().consents;
+            tracing::info!(consents, epoch, "the consents in memory come from a snapshot");
+            return brought_up_to_date(store, index, Some(epoch)).await;
+        }
+        Ok(None) => {}
+        Err(reason) => {
+            tracing::warn!(%reason, "the snapshot of consents is refused; all are read from the store");
+        }
+    }
+    let names =
+        KeptNames::within(store.beside("consents", "snapshot").as_deref().and_then(Path::parent));
+    brought_up_to_date(store, ConsentIndex::new(seeds(), names), None).await
+}
+
+/// Takes into an index what was written after an epoch, or everything.
+///
+/// While a page is read, the one before is hashed and taken. A version is named by its content and
+/// not by what the store says is its name.
+async fn brought_up_to_date(
+    store: &Store,
+    mut index: ConsentIndex<KeptNames>,
+    written_after: Option<u64>,
+) -> Result<ConsentIndex<KeptNames>, ReadError> {
+    let next_page =
+        |place| store.consents_from(ConsentScan { written_after, place, limit: VERSIONS_AT_ONCE });
+    let mut page = next_page(ScanPlace::default()).await?;
+    loop {
+        let taking = tokio::task::spawn_blocking(move || take_all(index, page.consents));
+        let following = match page.next {
+            Some(place) => Some(next_page(place).await),
+            None => None,
+        };
+        index = taking.await.map_err(|why| ReadError::Storage(why.to_string()))??;
+        match following {
+            Some(read) => page = read?,
+            None => return Ok(index),
+        }
+    }
+}
+
+fn take_all(
+    mut index: ConsentIndex<KeptNames>,
+    consents: Vec<StoredConsent>,
+) -> Result<ConsentIndex<KeptNames>, ReadError> {
+    for stored in consents {
+        let named = NamedConsent::new(stored.version);
+        // What cannot be held answers nothing; a start without it would go unnoticed.
+        index.put(&named.facts()).map_err(|why| ReadError::Storage(why.to_string()))?;
+    }
+    Ok(index)
 }
 
 /// Puts a value unless a later batch has written the key already.
@@ -396,6 +526,23 @@ fn put<K: std::hash::Hash + Eq, T>(map: &mut HashMap<K, Stamped<T>>, key: K, epo
 }
 
 impl State {
+    fn with(consents: ConsentIndex<KeptNames>) -> Self {
+        Self {
+            clients: HashMap::new(),
+            accounts: HashMap::new(),
+            grants: HashMap::new(),
+            grants_of: HashMap::new(),
+            consents,
+            relationships: HashMap::new(),
+            proxies_of: HashMap::new(),
+            objections: HashMap::new(),
+            files: Files::default(),
+            emergencies: HashMap::new(),
+            changes: 0,
+            newest: None,
+        }
+    }
+
     fn apply(&mut self, change: Change, epoch: u64) {
         self.changes = self.changes.saturating_add(1);
         match change {
@@ -421,19 +568,20 @@ impl State {
                     self.emergencies.insert(id.clone(), own);
                 }
             }
+            // Versions count up by one, so their numbers are the order.
             Change::Consent(named) => {
-                // Versions count up by one, so their numbers are the order.
-                let id = &named.version().consent;
-                let newer = self
-                    .consents
-                    .get(id)
-                    .is_none_or(|own| own.version().number < named.version().number);
-                if newer {
-                    self.consents.insert(id.clone(), named);
+                if let Err(error) = self.consents.put(&named.facts()) {
+                    // It answers nothing from now on: closed, not stale.
+                    let consent = &named.version().consent;
+                    tracing::error!(%consent, %error, "a consent cannot be held in memory");
                 }
             }
             Change::Relationship(own) => {
                 let key = (own.patient.clone(), own.kind);
+                if own.kind == RelationshipKind::Proxy {
+                    let of_patient = self.proxies_of.entry(own.patient.clone()).or_default();
+                    of_patient.insert(own.account.clone());
+                }
                 let of_account = self.relationships.entry(own.account.clone()).or_default();
                 put(of_account, key, epoch, own);
             }
@@ -542,8 +690,9 @@ mod tests {
 
     fn empty() -> Live {
         Live {
-            state: RwLock::new(State::default()),
-            epoch: AtomicU64::new(0),
+            state: RwLock::new(State::with(ConsentIndex::new(seeds(), KeptNames::within(None)))),
+            horizon: Horizon::at(0),
+            writing: tokio::sync::Mutex::default(),
             filed: Arc::new(FiledSettings::new("http://127.0.0.1/fhir/r4")),
         }
     }

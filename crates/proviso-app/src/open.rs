@@ -70,12 +70,13 @@ impl App {
         let keys = Arc::new(keys);
         install_signer(&store, &keys, &settings).await?;
         let audit = Sealer::new(&keys)?;
-        let live = Live::load(&store, &settings.filed, clock.now()).await?;
+        let live = Live::load(&store, &keys, &settings.filed, clock.now()).await?;
         let policies = Policies::load(&store).await?;
         let auth = AuthMemory::new();
         let around = Arc::default();
         let visits = VisitsPort::default();
         let evaluations = EvaluationsPort::default();
+        let simulations = crate::simulate::SimulationsPort::default();
         let app = Arc::new(Self {
             store,
             clock,
@@ -90,6 +91,7 @@ impl App {
             settings,
             visits,
             evaluations,
+            simulations,
         });
         app.log_start(first_start).await?;
         app.adopt_labels().await?;

@@ -5,6 +5,7 @@
 
 use proviso_core::account::{Account, AccountStatus, ActorKind, Relationship, RelationshipKind};
 use proviso_core::audit::{AuditKind, AuditOutcome};
+use proviso_core::category::CategorySet;
 use proviso_core::id::{AccountId, PatientId};
 use proviso_core::mandate::{Jurisdiction, Mandate, MandateBasis};
 use proviso_core::time::{At, Period};
@@ -34,6 +35,22 @@ pub enum ProxyBasis {
     Court,
 }
 
+/// How far somebody shall act for a patient, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProxyReach {
+    /// For how long.
+    pub period: Period,
+    /// For which kinds of record.
+    pub categories: CategorySet,
+}
+
+impl ProxyReach {
+    /// For every kind of record, for a stated time.
+    pub fn whole(period: Period) -> Self {
+        Self { period, categories: CategorySet::all() }
+    }
+}
+
 /// Why a proxy is not approved or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
@@ -49,6 +66,9 @@ pub enum ProxyError {
     /// A parent's access ends on a birthday, and the record here says none.
     #[error("the patient's date of birth is not known")]
     NoBirthDate,
+    /// Nothing would be open to them.
+    #[error("no kind of record is named")]
+    NothingToSee,
     /// The patient is of age.
     #[error("the patient is of age")]
     OfAge,
@@ -68,18 +88,23 @@ impl App {
         proxy: &AccountId,
         patient: &PatientId,
         basis: &ProxyBasis,
-        stated: Period,
+        reach: ProxyReach,
         via: &Via,
     ) -> Result<Relationship, ProxyError> {
         may_approve(by)?;
         let at = self.now();
+        if reach.categories.is_empty() {
+            return Err(ProxyError::NothingToSee);
+        }
         let basis = match basis {
             ProxyBasis::Parent { jurisdiction, utc_offset_secs } => {
-                let of_age = self.of_age(patient, jurisdiction, *utc_offset_secs).await?;
-                if of_age <= at {
+                let parent = self.parent(patient, jurisdiction, *utc_offset_secs).await?;
+                if let MandateBasis::Parent { of_age, .. } = parent
+                    && of_age <= at
+                {
                     return Err(ProxyError::OfAge);
                 }
-                MandateBasis::Parent { of_age }
+                parent
             }
             ProxyBasis::Appointed => MandateBasis::Appointed,
             ProxyBasis::Court => MandateBasis::Court,
@@ -89,12 +114,13 @@ impl App {
             approved_at: at,
             approved_by: Some(by.id.clone()),
             reapprove_days: Some(REAPPROVE_DAYS),
+            categories: reach.categories,
         };
         let relationship = Relationship {
             account: proxy.clone(),
             patient: patient.clone(),
             kind: RelationshipKind::Proxy,
-            period: stated,
+            period: reach.period,
             mandate: Some(mandate),
         };
         self.put_proxy(by, relationship, "proxy-approve", via).await
@@ -116,7 +142,7 @@ impl App {
         let at = self.now();
         let own = self.stored_proxy(proxy, patient).await?;
         let mandate = own.mandate.clone().ok_or(ProxyError::NotFound)?;
-        if let MandateBasis::Parent { of_age } = mandate.basis
+        if let MandateBasis::Parent { of_age, .. } = mandate.basis
             && of_age <= at
         {
             return Err(ProxyError::OfAge);
@@ -142,14 +168,11 @@ impl App {
         }
         let at = self.now();
         let own = self.stored_proxy(proxy, patient).await?;
-        if own.period.end.is_some_and(|end| end <= at) {
-            return Err(ProxyError::NotFound);
-        }
-        let period = Period { end: Some(at), ..own.period };
-        self.put_proxy(by, Relationship { period, ..own }, "proxy-end", via).await
+        let ended = ended_now(own, at).ok_or(ProxyError::NotFound)?;
+        self.put_proxy(by, ended, "proxy-end", via).await
     }
 
-    async fn stored_proxy(
+    pub(crate) async fn stored_proxy(
         &self,
         proxy: &AccountId,
         patient: &PatientId,
@@ -180,17 +203,27 @@ impl App {
         Ok(relationship.limited())
     }
 
-    async fn of_age(
+    async fn parent(
         &self,
         patient: &PatientId,
         jurisdiction: &str,
         utc_offset_secs: i32,
-    ) -> Result<At, ProxyError> {
+    ) -> Result<MandateBasis, ProxyError> {
         let row = Jurisdiction::of(jurisdiction)
             .ok_or_else(|| ProxyError::UnknownJurisdiction(jurisdiction.to_owned()))?;
         let born = self.birth_date(patient).await?.ok_or(ProxyError::NoBirthDate)?;
-        row.of_age_at(born, utc_offset_secs).ok_or(ProxyError::NoBirthDate)
+        let of_age = row.of_age_at(born, utc_offset_secs).ok_or(ProxyError::NoBirthDate)?;
+        let confidential_from = row.confidential_at(born, utc_offset_secs);
+        Ok(MandateBasis::Parent { of_age, confidential_from })
     }
+}
+
+/// A relationship that ends now; `None` for one that has ended.
+pub(crate) fn ended_now(own: Relationship, at: At) -> Option<Relationship> {
+    if own.period.end.is_some_and(|end| end <= at) {
+        return None;
+    }
+    Some(Relationship { period: Period { end: Some(at), ..own.period }, ..own })
 }
 
 fn may_approve(by: &Account) -> Result<(), ProxyError> {

@@ -25,7 +25,7 @@ use proviso_core::time::At;
 use proviso_oauth::record::LaunchContext;
 
 use crate::App;
-use crate::access::Planned;
+use crate::access::{Planned, ground_of};
 use crate::failure::Failure;
 use crate::launch::LaunchRefusal;
 use crate::session::SignedIn;
@@ -164,21 +164,19 @@ impl App {
             ScopeSyntax::V2,
         ));
         let kind = facts.account.as_ref().map_or(ActorKind::System, |own| own.kind);
-        let policy = match &facts.account {
-            Some(person) => self.policies.ground_of_staff(person),
-            None => self.policies.ground_of_patient(),
+        let mode = AccessMode::Operational {
+            // Without a person there is no kind and no rule.
+            kind,
+            relationships: &facts.relationships,
+            objections: &facts.objections,
         };
+        let policy = ground_of(self.grounds(), mode, Some(account), &page);
         let request = AccessRequest {
             policy: &policy,
             at,
             client: &page,
             account: Some(account),
-            mode: AccessMode::Operational {
-                // Without a person there is no kind and no rule.
-                kind,
-                relationships: &facts.relationships,
-                objections: &facts.objections,
-            },
+            mode,
             scopes: Some(&[scope]),
             patient_in_context: Some(patient),
             purpose: PurposeOfUse::Treatment,

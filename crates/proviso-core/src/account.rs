@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::category::{CategorySet, SensitiveSet};
+use crate::decision::org_rules::proxy_sensitive;
 use crate::id::{AccountId, PatientId, SessionId};
 use crate::mandate::Mandate;
 use crate::org::RoleSet;
@@ -138,6 +140,16 @@ impl Relationship {
     pub fn limited(self) -> Self {
         let period = self.mandate.as_ref().map_or(self.period, |own| own.limit(self.period));
         Self { period, ..self }
+    }
+
+    /// The sensitive kinds that somebody who acts for the patient by it may see at an instant.
+    pub fn proxy_sensitive_at(&self, at: At) -> SensitiveSet {
+        self.mandate.as_ref().map_or_else(proxy_sensitive, |own| own.sensitive_at(at))
+    }
+
+    /// The kinds of record for which they act.
+    pub fn proxy_categories(&self) -> CategorySet {
+        self.mandate.as_ref().map_or_else(CategorySet::all, |own| own.categories)
     }
 }
 

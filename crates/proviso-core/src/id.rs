@@ -44,6 +44,15 @@ macro_rules! prefixed_id {
         pub struct $name(String);
 
         impl $name {
+            fn check(text: &str) -> Result<(), IdError> {
+                let tail = text
+                    .strip_prefix(concat!($prefix, "_"))
+                    .ok_or(IdError::WrongPrefix { expected: $prefix })?;
+                let fits = (1..=64).contains(&tail.len())
+                    && tail.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+                if fits { Ok(()) } else { Err(IdError::Malformed) }
+            }
+
             /// Makes a new, time-ordered identifier from an instant and entropy.
             pub fn generate(at: At, entropy: IdEntropy) -> Self {
                 Self(format!(concat!($prefix, "_{}"), time_ordered_hex(at, entropy)))
@@ -59,12 +68,8 @@ macro_rules! prefixed_id {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let tail = text
-                    .strip_prefix(concat!($prefix, "_"))
-                    .ok_or(IdError::WrongPrefix { expected: $prefix })?;
-                let fits = (1..=64).contains(&tail.len())
-                    && tail.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-                if fits { Ok(Self(text.to_owned())) } else { Err(IdError::Malformed) }
+                Self::check(text)?;
+                Ok(Self(text.to_owned()))
             }
         }
 
@@ -72,7 +77,8 @@ macro_rules! prefixed_id {
             type Error = IdError;
 
             fn try_from(text: String) -> Result<Self, IdError> {
-                text.parse()
+                Self::check(&text)?;
+                Ok(Self(text))
             }
         }
 
@@ -145,6 +151,12 @@ macro_rules! plain_id {
         pub struct $name(String);
 
         impl $name {
+            fn check(text: &str) -> Result<(), IdError> {
+                let fits = (1..=$max).contains(&text.len())
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || $extra.contains(&b));
+                if fits { Ok(()) } else { Err(IdError::Malformed) }
+            }
+
             /// The text form.
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -155,9 +167,8 @@ macro_rules! plain_id {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let fits = (1..=$max).contains(&text.len())
-                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || $extra.contains(&b));
-                if fits { Ok(Self(text.to_owned())) } else { Err(IdError::Malformed) }
+                Self::check(text)?;
+                Ok(Self(text.to_owned()))
             }
         }
 
@@ -165,7 +176,8 @@ macro_rules! plain_id {
             type Error = IdError;
 
             fn try_from(text: String) -> Result<Self, IdError> {
-                text.parse()
+                Self::check(&text)?;
+                Ok(Self(text))
             }
         }
 
@@ -238,6 +250,16 @@ impl ConsentVersionId {
         Self(hex(digest))
     }
 
+    /// The digest.
+    pub fn digest(&self) -> [u8; 32] {
+        let (pairs, _) = self.0.as_bytes().as_chunks::<2>();
+        let mut digest = [0; 32];
+        for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+            *byte = nibble_of(*high) << 4 | nibble_of(*low);
+        }
+        digest
+    }
+
     /// The text form.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -283,4 +305,13 @@ pub fn hex(bytes: &[u8]) -> String {
 
 const fn nibble(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + (value - 10) }
+}
+
+/// The value of a lower-case hex digit; any other byte never comes here.
+const fn nibble_of(digit: u8) -> u8 {
+    if digit.is_ascii_digit() {
+        digit - b'0'
+    } else {
+        digit.wrapping_sub(b'a').wrapping_add(10) & 0x0f
+    }
 }

@@ -19,7 +19,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::category::{SensitiveKind, SensitiveSet};
+use crate::category::{CategorySet, SensitiveKind, SensitiveSet};
 use crate::decision::org_rules::proxy_sensitive;
 use crate::id::AccountId;
 use crate::time::{At, Period};
@@ -69,12 +69,22 @@ impl Jurisdiction {
     /// from every proxy is hidden at any age; from the age of confidential care on, also what a
     /// minor may seek without a parent.
     pub fn hidden_from_parents(&self, born: Date, at: At, utc_offset_secs: i32) -> SensitiveSet {
-        let always = SensitiveSet::all().minus(proxy_sensitive());
-        let from =
-            birthday(born, self.confidential_from).and_then(|day| start_of(day, utc_offset_secs));
         // An age that cannot be computed hides.
-        if from.is_some_and(|from| at < from) { always } else { always.union(MINORS_OWN) }
+        let from = self.confidential_at(born, utc_offset_secs);
+        SensitiveSet::all().minus(open_to_parents(from, at))
     }
+
+    /// The instant from which somebody born on a day has care that stays between them and their
+    /// clinicians: the first of that birthday, at a fixed offset from UTC.
+    pub fn confidential_at(&self, born: Date, utc_offset_secs: i32) -> Option<At> {
+        start_of(birthday(born, self.confidential_from)?, utc_offset_secs)
+    }
+}
+
+/// What parents may see of sensitive kinds at an instant. An age that is not known hides.
+fn open_to_parents(confidential_from: Option<At>, at: At) -> SensitiveSet {
+    let younger = confidential_from.is_some_and(|from| at < from);
+    if younger { proxy_sensitive() } else { proxy_sensitive().minus(MINORS_OWN) }
 }
 
 /// Care that minors of a certain age may seek without a parent: mental health, substance use,
@@ -108,6 +118,10 @@ pub enum MandateBasis {
     Parent {
         /// That instant ([`Jurisdiction::of_age_at`]).
         of_age: At,
+        /// From when on the minor has confidential care ([`Jurisdiction::confidential_at`]); where
+        /// it is not stated, always.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confidential_from: Option<At>,
     },
     /// The patient appointed them.
     Appointed,
@@ -126,6 +140,14 @@ pub struct Mandate {
     pub approved_by: Option<AccountId>,
     /// After how many days it must be approved again; `None` for never.
     pub reapprove_days: Option<u16>,
+    /// For which kinds of record they act.
+    #[serde(default = "CategorySet::all", skip_serializing_if = "is_everything")]
+    pub categories: CategorySet,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_everything(categories: &CategorySet) -> bool {
+    *categories == CategorySet::all()
 }
 
 impl Mandate {
@@ -134,10 +156,20 @@ impl Mandate {
         self.reapprove_days.map(|days| self.approved_at.plus_days(i64::from(days)))
     }
 
+    /// The sensitive kinds that they may see at an instant, at most.
+    pub fn sensitive_at(&self, at: At) -> SensitiveSet {
+        match self.basis {
+            MandateBasis::Parent { confidential_from, .. } => {
+                open_to_parents(confidential_from, at)
+            }
+            MandateBasis::Appointed | MandateBasis::Court => proxy_sensitive(),
+        }
+    }
+
     /// The end that the mandate itself sets: coming of age, or an approval that was not renewed.
     pub fn ends_at(&self) -> Option<At> {
         let of_age = match self.basis {
-            MandateBasis::Parent { of_age } => Some(of_age),
+            MandateBasis::Parent { of_age, .. } => Some(of_age),
             MandateBasis::Appointed | MandateBasis::Court => None,
         };
         [of_age, self.approval_due()].into_iter().flatten().min()
@@ -213,16 +245,33 @@ mod tests {
         assert!(!after.contains(SensitiveKind::Genetics));
     }
 
+    // Covers: design §5, a teenager's confidential kinds are hidden from parents
+    #[test]
+    fn a_parent_sees_less_from_the_instant_of_confidential_care_on_and_others_do_not() {
+        let of_age = at("2029-04-22T00:00:00Z");
+        let from = at("2024-04-22T00:00:00Z");
+        let before = at("2024-04-21T23:59:59Z");
+        let parent =
+            |confidential_from| mandate(MandateBasis::Parent { of_age, confidential_from }, None);
+        assert_eq!(parent(Some(from)).sensitive_at(before), proxy_sensitive());
+        assert_eq!(parent(Some(from)).sensitive_at(from), proxy_sensitive().minus(MINORS_OWN));
+        assert_eq!(parent(None).sensitive_at(before), proxy_sensitive().minus(MINORS_OWN));
+        for basis in [MandateBasis::Appointed, MandateBasis::Court] {
+            assert_eq!(mandate(basis, None).sensitive_at(from), proxy_sensitive());
+        }
+    }
+
     fn mandate(basis: MandateBasis, reapprove_days: Option<u16>) -> Mandate {
         let approved_at = at("2026-01-01T00:00:00Z");
-        Mandate { basis, approved_at, approved_by: None, reapprove_days }
+        let categories = CategorySet::all();
+        Mandate { basis, approved_at, approved_by: None, reapprove_days, categories }
     }
 
     // Covers: design §5, proxies are dated and re-approved
     #[test]
     fn a_mandate_ends_where_the_first_of_its_limits_is() {
         let of_age = at("2026-06-01T00:00:00Z");
-        let parent = MandateBasis::Parent { of_age };
+        let parent = MandateBasis::Parent { of_age, confidential_from: None };
         let year = at("2027-01-01T00:00:00Z");
         let ends = |mandate: &Mandate, stated: Option<At>| {
             mandate.limit(Period { start: None, end: stated }).end
@@ -238,7 +287,7 @@ mod tests {
     #[test]
     fn approving_again_moves_the_date_and_never_beyond_coming_of_age() {
         let of_age = at("2026-06-01T00:00:00Z");
-        let first = mandate(MandateBasis::Parent { of_age }, Some(365));
+        let first = mandate(MandateBasis::Parent { of_age, confidential_from: None }, Some(365));
         let again = first.clone().approved_again(at("2026-05-01T00:00:00Z"), None);
         assert_eq!(again.ends_at(), Some(of_age));
         let appointed = mandate(MandateBasis::Appointed, Some(365));

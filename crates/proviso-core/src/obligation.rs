@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::category::{
     Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet,
 };
-use crate::consent::{ConsentVersion, NamedConsent};
+use crate::consent::ConsentFacts;
 use crate::id::{ConsentId, ConsentVersionId, PatientId};
 use crate::time::At;
 
@@ -82,15 +82,14 @@ pub struct Part2Notice {
 
 impl Part2Notice {
     /// The notice for disclosures by a consent version.
-    pub fn of(named: &NamedConsent) -> Self {
-        let version: &ConsentVersion = named.version();
+    pub fn of(facts: &ConsentFacts<'_>) -> Self {
         Self {
-            consent: version.consent.clone(),
-            version: named.id().clone(),
-            number: version.number,
-            categories: version.categories,
-            purposes: version.purposes,
-            until: version.period.end,
+            consent: facts.consent.clone(),
+            version: facts.version.clone(),
+            number: facts.number,
+            categories: facts.categories,
+            purposes: facts.purposes,
+            until: facts.period.end,
         }
     }
 
@@ -117,12 +116,15 @@ impl Part2Notice {
 /// `released` are the sensitive kinds of what really leaves: what stays back has no part in it, or
 /// the notice would tell that there is something. `consent` is what the disclosure rests on, where
 /// it rests on one; 42 CFR 2.32 is about disclosures with consent only.
-pub fn of_disclosure(released: SensitiveSet, consent: Option<&NamedConsent>) -> Vec<Obligation> {
+pub fn of_disclosure(
+    released: SensitiveSet,
+    consent: Option<&ConsentFacts<'_>>,
+) -> Vec<Obligation> {
     let mut obligations = Vec::new();
-    if let Some(named) = consent
+    if let Some(facts) = consent
         && released.contains(SensitiveKind::SubstanceUse)
     {
-        obligations.push(Obligation::AttachPart2Notice(Part2Notice::of(named)));
+        obligations.push(Obligation::AttachPart2Notice(Part2Notice::of(facts)));
     }
     obligations
 }
@@ -130,7 +132,7 @@ pub fn of_disclosure(released: SensitiveSet, consent: Option<&NamedConsent>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consent::{ConsentVersion, tests as consents};
+    use crate::consent::{ConsentVersion, NamedConsent, tests as consents};
 
     fn named() -> NamedConsent {
         let mut terms = consents::terms();
@@ -146,20 +148,20 @@ mod tests {
         let named = named();
         for kind in SensitiveKind::ALL {
             let released = SensitiveSet::EMPTY.with(*kind);
-            let obliged = of_disclosure(released, Some(&named));
+            let obliged = of_disclosure(released, Some(&named.facts()));
             let expected = *kind == SensitiveKind::SubstanceUse;
             assert_eq!(!obliged.is_empty(), expected, "{kind}");
             assert!(of_disclosure(released, None).is_empty());
         }
-        assert!(of_disclosure(SensitiveSet::EMPTY, Some(&named)).is_empty());
-        let all = of_disclosure(SensitiveSet::all(), Some(&named));
-        assert_eq!(all, [Obligation::AttachPart2Notice(Part2Notice::of(&named))]);
+        assert!(of_disclosure(SensitiveSet::EMPTY, Some(&named.facts())).is_empty());
+        let all = of_disclosure(SensitiveSet::all(), Some(&named.facts()));
+        assert_eq!(all, [Obligation::AttachPart2Notice(Part2Notice::of(&named.facts()))]);
     }
 
     #[test]
     fn the_explanation_names_the_scope_and_no_other_sensitive_kind() {
         let named = named();
-        let text = Part2Notice::of(&named).scope_text();
+        let text = Part2Notice::of(&named.facts()).scope_text();
         for part in ["cns_1 version 1", "medications, laboratory", "substance-use", "PATRQT"] {
             assert!(text.contains(part), "{text}");
         }

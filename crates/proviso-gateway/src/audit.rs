@@ -93,17 +93,22 @@ impl Settled {
         self.bundle.is_some()
     }
 
-    /// Whether every answer would still be one. A refusal keeps saying what it said: a token
+    /// Which answers would not be given any more. A refusal keeps saying what it said: a token
     /// without a scope is not one that has ended.
-    fn stands(&self, gateway: &Gateway) -> bool {
-        let answers = self.outcomes.iter().filter(|ended| is_answer(&ended.outcome));
-        let mut trails = answers.map(|ended| &ended.outcome.line.trail).peekable();
-        trails.peek().is_none() || stands(gateway, self.caller.as_ref(), trails)
+    fn fallen(&self, gateway: &Gateway) -> Vec<usize> {
+        let caller = self.caller.as_ref();
+        let falls = |ended: &Ended| {
+            is_answer(&ended.outcome) && !stands(gateway, caller, [&ended.outcome.line.trail])
+        };
+        let outcomes = self.outcomes.iter().enumerate();
+        outcomes.filter(|(_, ended)| falls(ended)).map(|(place, _)| place).collect()
     }
 
-    fn withdraw(&mut self) {
-        for ended in &mut self.outcomes {
-            if is_answer(&ended.outcome) {
+    /// Takes answers back. In a batch each entry is on its own: what was done in another one stays
+    /// done, and is told.
+    fn withdraw(&mut self, fallen: &[usize]) {
+        for place in fallen {
+            if let Some(ended) = self.outcomes.get_mut(*place) {
                 ended.outcome = withdrawn(&ended.outcome);
                 ended.recorded = false;
             }
@@ -209,15 +214,14 @@ pub async fn audit(gateway: &Gateway, mut settled: Settled, origin: Option<Strin
     let request = settled.request.clone();
     let allowed_origin = allowed_origin(gateway, settled.caller.as_ref(), origin);
     // P2: a consent that was revoked while we read is as good as one revoked before.
-    if !settled.stands(gateway) {
-        settled.withdraw();
-    }
+    let fallen = settled.fallen(gateway);
+    settled.withdraw(&fallen);
     if let Err(Unrecorded) = record(gateway, &settled.pending()).await {
         tracing::error!(request = %request, "no audit entry, hence no answer");
         return Audited::refused(Problem::AuditUnavailable, request, allowed_origin);
     }
     // Writing the log takes time, and a permission may end meanwhile: asked once more, last.
-    if !settled.stands(gateway) {
+    if !settled.fallen(gateway).is_empty() {
         let lines: Vec<Line> =
             settled.outcomes.iter().map(|ended| withdrawn(&ended.outcome).line).collect();
         let problem = match record(gateway, &lines).await {

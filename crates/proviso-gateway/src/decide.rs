@@ -6,11 +6,14 @@
 use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::{Asker, EvaluationError};
+use proviso_app::simulate::Viewer;
 use proviso_core::decision::Decision;
+use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Permissions, ResourceScope, ScopeSyntax};
+use proviso_core::time::At;
 use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::{Doc, write};
 
@@ -175,6 +178,14 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
             Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
         return Err(Stopped::new(refusal, trail));
     }
+    if resource_type == ResourceType::CONSENT && view.plan().basis != ReasonCode::PreAuthorized {
+        trail.not_offered(&interaction, resource_type);
+        // No scope would be enough, so none is named.
+        let writes = is_write(&interaction);
+        let problem = if writes { Problem::ServerOwned } else { Problem::AccessRefused };
+        let refusal = Refusal::from(problem).because(&[ReasonCode::InteractionNotOffered]);
+        return Err(Stopped::new(refusal, trail));
+    }
     if !view.plan().offers(&interaction, resource_type) {
         trail.not_offered(&interaction, resource_type);
         let needed = needed_scope(&caller, &interaction, resource_type);
@@ -235,6 +246,32 @@ pub(crate) fn decide_to_evaluate(
 ) -> Result<Permit, EvaluationError> {
     let may = gateway.app.may_still_evaluate(asker, trail.at);
     may.then_some(Permit(())).ok_or(EvaluationError::NoAnswer)
+}
+
+/// Permits to look through one patient's records for what others could see of them. A person before
+/// a page of ours sees what they may see themselves, so their own plan comes along; an officer's
+/// tool gets no contents.
+pub(crate) fn decide_to_simulate(
+    gateway: &Gateway,
+    viewer: Viewer<'_>,
+    patient: &PatientId,
+    at: At,
+) -> Result<(Permit, Option<Planned>), Decision> {
+    match viewer {
+        Viewer::Officer(asker) => {
+            let may = gateway.app.may_still_evaluate(asker, at);
+            let refused = || Decision::deny(vec![ReasonCode::ScopeMissing]);
+            may.then_some((Permit(()), None)).ok_or_else(refused)
+        }
+        Viewer::Person { person, .. } => {
+            let way = gateway.app.way_of_own(&person.account.id, patient, at);
+            let way = way.ok_or_else(|| Decision::deny(vec![ReasonCode::AccountDisabled]))?;
+            match &way.plan {
+                Ok(_) => Ok((Permit(()), Some(way))),
+                Err(denial) => Err(denial.clone()),
+            }
+        }
+    }
 }
 
 fn denied(denial: &Decision) -> Refusal {

@@ -187,11 +187,8 @@ async fn judge_ways(
     for way in ways {
         let mut own = trail.clone();
         let decided = judge_way(gateway, question, way, stored, &mut own).await;
-        let nearer = closest.as_ref().is_none_or(|(known, _)| {
-            decided.decision.is_permit()
-                || decided.decision.reasons.len() < known.decision.reasons.len()
-        });
-        if nearer {
+        let known = closest.as_ref().map(|(known, _)| &known.decision);
+        if is_nearer(&decided.decision, known) {
             let permits = decided.decision.is_permit();
             closest = Some((decided, own));
             if permits {
@@ -265,7 +262,13 @@ async fn judge_way(
     Decided { decision: judged.decision, told, consent, explanation: None }
 }
 
-fn patients_of(stored: &Stored) -> BTreeSet<PatientId> {
+/// Whether a decision comes nearer to a permit than what is known: of several ways, the first that
+/// permits counts, and otherwise the one in which least stood in the way.
+pub(crate) fn is_nearer(decision: &Decision, known: Option<&Decision>) -> bool {
+    known.is_none_or(|known| decision.is_permit() || decision.reasons.len() < known.reasons.len())
+}
+
+pub(crate) fn patients_of(stored: &Stored) -> BTreeSet<PatientId> {
     match belonging(stored.doc.root()) {
         Belonging::Patients(patients) => patients,
         Belonging::Directory | Belonging::Unknown => BTreeSet::new(),

@@ -6,12 +6,17 @@ use proviso_app::App;
 use proviso_app::ports::Clock;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
+use tokio::sync::Semaphore;
 
 use crate::cursor::Cursors;
 use crate::rate::RateLimits;
 use crate::settings::{GatewaySettings, UpstreamSettings};
 use crate::upstream::Upstream;
 use crate::upstream::http::{HttpUpstream, UpstreamSetupError};
+
+/// LIMIT: looks through all records of a patient that go on at the same time, so that they leave most
+/// of the machine to requests; others wait.
+const SIMULATIONS_AT_ONCE: usize = 2;
 
 /// Why the gateway refuses to start.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,8 @@ pub struct Gateway {
     pub(crate) registry: Upstream,
     pub(crate) rates: RateLimits,
     pub(crate) cursors: Cursors,
+    /// Whose turn it is to look through all records of a patient.
+    pub(crate) simulating: Semaphore,
     /// `[public_url]/fhir/r4`
     pub(crate) base: String,
     /// The CapabilityStatement.
@@ -70,7 +77,8 @@ impl Gateway {
         let rates = RateLimits::new(&settings.rates, clock);
         let capability = crate::capability::statement(&settings, &base);
         let registry = Upstream::Embedded(Arc::clone(&app));
-        Ok(Self { app, settings, upstream, registry, rates, cursors, base, capability })
+        let simulating = Semaphore::new(SIMULATIONS_AT_ONCE);
+        Ok(Self { app, settings, upstream, registry, rates, cursors, simulating, base, capability })
     }
 
     /// Where the resources of a type are.

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use proviso_core::consent::index::IndexedConsent;
 use proviso_core::obligation::{Obligation, PART2_STATEMENT, of_disclosure};
 use proviso_fhir::outcome::{Issue, IssueCode, OperationOutcome, Severity};
 
@@ -40,11 +41,13 @@ impl Notice {
             Some((id, version)) => {
                 // A choice that was changed since the plan was made is not what this leaves by; the
                 // answer would be withdrawn a moment later anyway.
-                let live = gateway.app.live().consent(id).filter(|named| named.id() == version);
+                let live =
+                    gateway.app.live().consent(id).filter(|indexed| indexed.version() == version);
                 Some(live.ok_or(Problem::Unavailable)?)
             }
         };
-        let obligations = of_disclosure(released, consent.as_deref());
+        let obligations =
+            of_disclosure(released, consent.as_ref().map(IndexedConsent::facts).as_ref());
         // 42 CFR 2.51: without consent in a medical emergency, where the organisation's policy adds
         // the notice.
         let mut notice = parts.view.plan().emergency.as_ref().and_then(|(id, rule)| {

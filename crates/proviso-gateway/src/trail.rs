@@ -10,13 +10,15 @@ use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::Asker;
 use proviso_app::filed::Hearing;
+use proviso_app::simulate;
 use proviso_app::visits::VisitLook;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, EMERGENCY_USE, ProxyShare};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
+use proviso_core::consent::Capacity;
+use proviso_core::consent::index::IndexedConsent;
 use proviso_core::decision::explain::Explanation;
-use proviso_core::decision::org_rules::proxy_may_know;
 use proviso_core::decision::record::DecisionRecord;
-use proviso_core::decision::{AccessPlan, Belonging, Labels};
+use proviso_core::decision::{AccessPlan, Belonging, Labels, ResourceFacts};
 use proviso_core::id::{
     AccountId, AuditEntryId, DecisionId, EmergencyId, IdEntropy, PatientId, RequestId, ResourceId,
     SessionId,
@@ -81,6 +83,14 @@ struct Viewer {
     account: AccountId,
     session: SessionId,
     patient: PatientId,
+    purpose: PurposeOfUse,
+}
+
+impl Viewer {
+    /// Whom somebody acts for who looks for a patient.
+    fn on_behalf_of(&self) -> Option<PatientId> {
+        (self.purpose == PurposeOfUse::Family).then(|| self.patient.clone())
+    }
 }
 
 /// What of a plan belongs in the log.
@@ -113,6 +123,7 @@ impl Trail {
                 account: person.account.id.clone(),
                 session: person.session.id.clone(),
                 patient: patient.clone(),
+                purpose: PurposeOfUse::Treatment,
             }),
             ..Self::new(request.unwrap_or_else(|| RequestId::generate(at, entropy)), at)
         }
@@ -135,6 +146,35 @@ impl Trail {
             caller: caller.cloned(),
             ..Self::new(request.unwrap_or_else(|| RequestId::generate(at, entropy)), at)
         }
+    }
+
+    /// The trail of a look at who could see a patient's records.
+    pub(crate) fn of_simulation(
+        viewer: simulate::Viewer<'_>,
+        patient: &PatientId,
+        at: At,
+        entropy: IdEntropy,
+    ) -> Self {
+        let (person, capacity, page, via) = match viewer {
+            simulate::Viewer::Officer(asker) => {
+                let patients = BTreeSet::from([patient.clone()]);
+                return Self { patients, ..Self::of_evaluation(asker, "simulate", at, entropy) };
+            }
+            simulate::Viewer::Person { person, capacity, page, via } => {
+                (person, capacity, page, via)
+            }
+        };
+        let purpose = match capacity {
+            Capacity::Patient => PurposeOfUse::PatientRequest,
+            Capacity::Proxy | Capacity::LegalAuthority => PurposeOfUse::Family,
+        };
+        let mut trail = Self::of_page(VisitLook { person, patient, via }, at, entropy);
+        trail.kind = AuditKind::PortalView;
+        trail.action = Some(page);
+        if let Some(viewer) = &mut trail.viewer {
+            viewer.purpose = purpose;
+        }
+        trail
     }
 
     fn new(request: RequestId, at: At) -> Self {
@@ -239,7 +279,7 @@ impl Trail {
         let record = self.record.as_ref()?;
         let consent = self.plan.as_ref().and_then(|plan| plan.consent.as_ref());
         let consent = consent.and_then(|(id, _)| app.live().consent(id));
-        record.explain(consent.as_deref()).pop()
+        record.explain(consent.as_ref().map(IndexedConsent::facts)).pop()
     }
 
     fn judged(&mut self, judged: &Judged) {
@@ -271,7 +311,7 @@ impl Trail {
         if let Some(Labels::Known(kinds)) = judged.facts.as_ref().map(|facts| facts.labels) {
             self.disclosed = self.disclosed.union(kinds);
         }
-        if is_open(judged) {
+        if judged.is_open_to_proxies() {
             self.for_proxies.released = self.for_proxies.released.saturating_add(1);
         }
         self.grounds.extend(&judged.decision.reasons);
@@ -306,10 +346,29 @@ impl Trail {
             self.sensitive = self.sensitive.union(kinds);
         }
         if let Belonging::Patients(patients) = &facts.belonging
-            && is_open(judged)
+            && judged.is_open_to_proxies()
         {
             self.for_proxies.patients.extend(patients.iter().cloned());
             self.for_proxies.categories = self.for_proxies.categories.union(facts.categories);
+        }
+    }
+
+    /// Notes a record about which somebody is told who could see it. An officer's tool learns its
+    /// kinds; on a page of the portal it stands with its title, and of what kinds records are is
+    /// not for everybody who reads the list of looks.
+    pub(crate) fn looked_through(&mut self, facts: &ResourceFacts) {
+        if let Some(id) = &facts.id
+            && self.resources.len() < NAMED_MAX
+        {
+            self.resources.push((facts.resource_type, id.clone()));
+        }
+        if self.viewer.is_some() {
+            self.released = self.released.saturating_add(1);
+            return;
+        }
+        self.categories = self.categories.union(facts.categories);
+        if let Labels::Known(kinds) = facts.labels {
+            self.sensitive = self.sensitive.union(kinds);
         }
     }
 
@@ -398,7 +457,9 @@ impl Trail {
             account: caller
                 .and_then(|caller| caller.account.clone())
                 .or_else(|| viewer.map(|viewer| viewer.account.clone())),
-            on_behalf_of: caller.and_then(on_behalf_of),
+            on_behalf_of: caller
+                .and_then(on_behalf_of)
+                .or_else(|| viewer.and_then(Viewer::on_behalf_of)),
             patients: patients.into_iter().collect(),
             interaction: self.interaction.clone(),
             resource_type: self.resource_type,
@@ -411,7 +472,7 @@ impl Trail {
             withheld: self.withheld,
             purpose: caller
                 .map(|caller| caller.purpose)
-                .or_else(|| viewer.map(|_| PurposeOfUse::Treatment)),
+                .or_else(|| viewer.map(|viewer| viewer.purpose)),
             consent: self.plan.as_ref().and_then(|plan| plan.consent.clone()),
             policy_version: self.plan.as_ref().map(|plan| plan.policy_version.clone()),
             decision: Some(decision),
@@ -444,13 +505,6 @@ pub(crate) fn second_entry(first: &AuditEntry, id: AuditEntryId) -> Option<Audit
         digest: None,
         record: None,
         ..first.clone()
-    })
-}
-
-/// Whether a resource is a patient's, and one that those who act for the patient may know of.
-fn is_open(judged: &Judged) -> bool {
-    judged.facts.as_ref().is_some_and(|facts| {
-        matches!(facts.belonging, Belonging::Patients(_)) && proxy_may_know(facts.labels)
     })
 }
 

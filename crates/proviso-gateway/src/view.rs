@@ -6,7 +6,7 @@ use proviso_app::filed::Hearing;
 use proviso_core::category::{SensitiveKind, SensitiveSet};
 use proviso_core::decision::record::JudgedResource;
 use proviso_core::decision::{
-    AccessPlan, Decision, Effect, FiledRule, Labels, PatientReach, ResourceFacts,
+    AccessPlan, Belonging, Decision, Effect, FiledRule, Labels, PatientReach, ResourceFacts,
 };
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
@@ -36,6 +36,8 @@ pub(crate) struct Judged {
     /// `None` when it is no resource of FHIR R4; such a thing is never permitted.
     pub(crate) facts: Option<ResourceFacts>,
     pub(crate) decision: Decision,
+    /// The sensitive kinds that those who act for its patients may know of.
+    open_to_proxies: SensitiveSet,
     /// What it was judged for.
     interaction: Interaction,
     /// The filters of granular scopes that it matches.
@@ -84,6 +86,17 @@ impl Judged {
         self.facts.is_some() && self.decision.effect == Effect::Permit
     }
 
+    /// Whether it is a patient's, and one that those who act for the patient may know of.
+    pub(crate) fn is_open_to_proxies(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| match (&facts.belonging, facts.labels) {
+            (Belonging::Patients(_), Labels::Known(kinds)) => {
+                kinds.is_subset_of(self.open_to_proxies)
+            }
+            (Belonging::Patients(_), Labels::Unclassified)
+            | (Belonging::Directory | Belonging::Unknown, _) => false,
+        })
+    }
+
     /// What the log keeps of it; nothing for what is no resource.
     pub(crate) fn for_record(&self) -> Option<(&Interaction, JudgedResource<'_>)> {
         let facts = self.facts.as_ref()?;
@@ -93,8 +106,30 @@ impl Judged {
 
     fn unknown(interaction: &Interaction) -> Self {
         let decision = Decision { effect: Effect::Deny, reasons: vec![ReasonCode::FactMissing] };
-        Self { facts: None, decision, interaction: interaction.clone(), filters: Vec::new() }
+        Self {
+            facts: None,
+            decision,
+            open_to_proxies: SensitiveSet::EMPTY,
+            interaction: interaction.clone(),
+            filters: Vec::new(),
+        }
     }
+}
+
+/// What a resource is judged by, with the sensitive kinds that it has from elsewhere.
+pub(crate) fn facts_of(
+    root: Node<'_>,
+    around: SensitiveSet,
+    labels: &RuleSet,
+) -> Option<ResourceFacts> {
+    let mut facts = resource_facts(root, labels)?;
+    facts.labels = match facts.labels {
+        Labels::Known(kinds) => Labels::Known(kinds.union(around)),
+        Labels::Unclassified if around.is_empty() => Labels::Unclassified,
+        // What cannot be read is as if restricted; what it has from elsewhere counts besides.
+        Labels::Unclassified => Labels::Known(around.with(SensitiveKind::Restricted)),
+    };
+    Some(facts)
 }
 
 impl View {
@@ -148,14 +183,8 @@ impl View {
         root: Node<'_>,
         around: SensitiveSet,
     ) -> Judged {
-        let Some(mut facts) = resource_facts(root, &self.labels) else {
+        let Some(mut facts) = facts_of(root, around, &self.labels) else {
             return Judged::unknown(interaction);
-        };
-        facts.labels = match facts.labels {
-            Labels::Known(kinds) => Labels::Known(kinds.union(around)),
-            Labels::Unclassified if around.is_empty() => Labels::Unclassified,
-            // What cannot be read is as if restricted; what it has from elsewhere counts besides.
-            Labels::Unclassified => Labels::Known(around.with(SensitiveKind::Restricted)),
         };
         if self.plan.filed != FiledRule::NotHeard && facts.resource_type != ResourceType::CONSENT {
             facts.filed = self.hearing.answers(root, facts.labels, &facts.belonging);
@@ -167,7 +196,9 @@ impl View {
             .cloned()
             .collect();
         let decision = self.plan.decide(interaction, &facts, &|filter| filters.contains(filter));
-        Judged { facts: Some(facts), decision, interaction: interaction.clone(), filters }
+        let open_to_proxies = self.hearing.open_to_proxies(&facts.belonging);
+        let interaction = interaction.clone();
+        Judged { facts: Some(facts), decision, open_to_proxies, interaction, filters }
     }
 
     /// The only patients whose records are reached, if the plan names them.

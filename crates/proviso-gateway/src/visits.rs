@@ -34,7 +34,7 @@ use crate::view::View;
 /// LIMIT: a list that somebody reads through; older visits are opened without the list.
 const VISITS_MAX: usize = 100;
 /// LIMIT: a word for a visit, on a page.
-const WORDS_MAX: usize = 120;
+pub(crate) const WORDS_MAX: usize = 120;
 
 impl Visits for Gateway {
     fn list<'a>(&'a self, look: VisitLook<'a>) -> Asking<'a, Option<VisitList>> {
@@ -204,7 +204,7 @@ fn visit_of(root: Node<'_>) -> Option<Visit> {
 }
 
 /// The words of a CodeableConcept: its text, else the first display.
-fn words_of(concept: Node<'_>) -> Option<String> {
+pub(crate) fn words_of(concept: Node<'_>) -> Option<String> {
     let displays = || concept.at(&["coding"]).find_map(|coding| coding.string_at(&["display"]));
     concept.string_at(&["text"]).or_else(displays).map(std::borrow::Cow::into_owned)
 }

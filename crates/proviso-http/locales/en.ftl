@@ -478,6 +478,60 @@ home-people-acting = { $count ->
 }
 home-people-link = See people
 
+## Choices on file
+
+filed-title = Choices on file
+filed-intro = What the patient signed elsewhere, at a desk or in another system, and was sent to { $organization }. It is checked each time somebody asks for the records.
+filed-none = Nothing is on file
+filed-none-text = If you sign a consent form at the desk, you can read here what it does.
+filed-kept = Only the patient sees this
+filed-kept-text = What somebody signed for themselves stays with them. Ask them, if you need to know.
+filed-number = Consent form, version { $number }
+filed-heard = In use
+filed-unread = Cannot be read, so we keep your records back
+filed-other = About something other than records
+filed-ended = Not in use
+filed-given = Signed on
+filed-since = Received on
+filed-permit = You allow this
+filed-deny = You keep this back
+filed-but-permit = Except this, which you allow
+filed-but-deny = Except this, which you keep back
+filed-who = Who
+filed-author = records written by { $name }
+filed-holder = records held by { $name }
+filed-for = What for
+filed-labels = How sensitive
+filed-level-u = open to all
+filed-level-l = little sensitive
+filed-level-m = a little more sensitive
+filed-level-n = not sensitive
+filed-level-r = sensitive
+filed-level-v = very sensitive
+filed-kinds = Which kinds of record
+filed-records = Which records
+filed-actions = To do what
+filed-when = When somebody asks
+filed-from = Records from
+filed-between = from { $start } to { $end }
+filed-starting = from { $start } on
+filed-ending = until { $end }
+filed-everything = everybody and everything
+filed-more = { $count ->
+    [one] one more
+   *[other] { $count } more
+}
+filed-change = To change or stop this
+filed-change-text = Ask where you signed it. Apps and people that you chose here are on the pages Connected apps and People, and you can stop them there at any time.
+filed-back = Back to the start
+home-filed = Choices on file
+home-filed-count = { $count ->
+    [0] No consent form of yours is on file.
+    [one] One consent form of yours is in use.
+   *[other] { $count } consent forms of yours are in use.
+}
+home-filed-link = See choices on file
+
 ## Activity
 
 activity-title = Activity
@@ -582,6 +636,10 @@ activity-introspection = A service asked whether a key is still good.
 activity-evaluation = { $outcome ->
     [success] { $who }, a service of your health organization, asked whether someone may see a record of yours. The answer was yes. No record was shown.
    *[other] { $who }, a service of your health organization, asked whether someone may see a record of yours. The answer was no.
+}
+activity-simulate = { $outcome ->
+    [success] Your health organization looked up who can see which of your records. No record was shown.
+   *[other] Your health organization wanted to look up who can see your records. It got no answer.
 }
 activity-identity = { $outcome ->
     [success] { $who } asked who had signed in, and was told.
@@ -720,6 +778,63 @@ demo-kind-notes = Notes and documents
 demo-kind-social-history = Social history
 demo-kind-care-plans = Care plans and goals
 
+## Who can see what
+
+who-title = Who can see what
+who-intro = This is how it is right now. It is worked out anew each time this page is opened, and your look is written down.
+who-apps = Apps
+who-apps-none = No app can see records.
+who-people = The patient, and people who act for the patient
+who-people-none = Nobody else can see records in this way.
+who-staff = People who give care
+who-staff-none = Nobody who gives care can see records right now.
+who-staff-apps = Apps that they use at work can see no more than they can.
+who-staff-private = People who give care see what their work needs. Only the patient sees who they are.
+who-services = Services of { $organization }
+who-services-none = No service can see records.
+who-patient = The patient
+who-chosen-by = Chosen by { $name }
+who-private = Whether it can see sensitive records, only the patient is told.
+who-at-most = These are at most the records. The patient may have chosen elsewhere that some of them are held back.
+who-count = { $count ->
+    [0] It can see none of the { $total } records here.
+    [one] Can see one of the { $total } records here.
+   *[other] Can see { $count } of the { $total } records here.
+}
+who-kind = { $kind }: { $count }
+who-other = Other records
+who-open = See which records { $name } can see
+who-cut = There are more records than fit here. The first { $count } are counted.
+who-records-title = What { $name } can see
+who-records = The records
+who-no-date = No date
+who-newer = Newer records
+who-older = Older records
+who-back = Back to who can see what
+home-who-text = See for each app and each person which of the records they can see.
+home-who-link = See who can see what
+losing-title = If you stop, { $app } can no longer see
+losing-count = { $count ->
+    [0] { $app } can see no record right now, so nothing changes today.
+    [one] One record goes out of its sight.
+   *[other] { $count } records go out of its sight.
+}
+losing-list = Show each record
+losing-private = Sensitive records may be among them. Only the patient is told which.
+losing-failed = The list cannot be shown right now. You can stop all the same.
+preview-title = If you share this, { $app } can see
+preview-count = { $count ->
+    [0] None of the { $total } records here, as it stands right now.
+    [one] One of the { $total } records here, as it stands right now.
+   *[other] { $count } of the { $total } records here, as it stands right now.
+}
+preview-lost = { $count ->
+    [one] One record that it can see now goes out of its sight.
+   *[other] { $count } records that it can see now go out of its sight.
+}
+preview-listed = The list below names the newest { $count }.
+preview-failed = The list cannot be shown right now. You can decide all the same.
+consent-preview = Show me each record first
 emergency-title = Emergency access
 emergency-intro = For one patient whose life or health is in danger and who is not in your care. It is never longer than 60 minutes, and it only lets you read.
 emergency-link = Declare emergency access

@@ -477,6 +477,60 @@ home-people-acting = { $count ->
 }
 home-people-link = Ver personas
 
+## Decisiones archivadas
+
+filed-title = Decisiones archivadas
+filed-intro = Lo que el paciente firmó en otro lugar, en un mostrador o en otro sistema, y se envió a { $organization }. Se comprueba cada vez que alguien pide los datos.
+filed-none = No hay nada archivado
+filed-none-text = Si firma un formulario de consentimiento en el mostrador, aquí podrá leer qué hace.
+filed-kept = Solo el paciente ve esto
+filed-kept-text = Lo que alguien firmó por sí mismo se queda con esa persona. Pregúntele si necesita saberlo.
+filed-number = Formulario de consentimiento, versión { $number }
+filed-heard = En uso
+filed-unread = No se puede leer, así que reservamos sus datos
+filed-other = Trata de otra cosa que sus datos
+filed-ended = No está en uso
+filed-given = Firmado el
+filed-since = Recibido el
+filed-permit = Usted permite esto
+filed-deny = Usted reserva esto
+filed-but-permit = Excepto esto, que usted permite
+filed-but-deny = Excepto esto, que usted reserva
+filed-who = Quién
+filed-author = datos escritos por { $name }
+filed-holder = datos que guarda { $name }
+filed-for = Para qué
+filed-labels = Cuán delicado
+filed-level-u = abierto a todos
+filed-level-l = poco delicado
+filed-level-m = algo más delicado
+filed-level-n = no delicado
+filed-level-r = delicado
+filed-level-v = muy delicado
+filed-kinds = Qué tipos de datos
+filed-records = Qué datos
+filed-actions = Para hacer qué
+filed-when = Cuando alguien pide
+filed-from = Datos de
+filed-between = del { $start } al { $end }
+filed-starting = desde el { $start }
+filed-ending = hasta el { $end }
+filed-everything = todos y todo
+filed-more = { $count ->
+    [one] uno más
+   *[other] { $count } más
+}
+filed-change = Para cambiar o detener esto
+filed-change-text = Pregunte donde lo firmó. Las aplicaciones y personas que usted eligió aquí están en las páginas Aplicaciones conectadas y Personas, y puede detenerlas allí en cualquier momento.
+filed-back = Volver al inicio
+home-filed = Decisiones archivadas
+home-filed-count = { $count ->
+    [0] No hay ningún formulario de consentimiento suyo archivado.
+    [one] Hay un formulario de consentimiento suyo en uso.
+   *[other] Hay { $count } formularios de consentimiento suyos en uso.
+}
+home-filed-link = Ver decisiones archivadas
+
 ## Actividad
 
 activity-title = Actividad
@@ -581,6 +635,10 @@ activity-introspection = Un servicio preguntó si una llave sigue siendo válida
 activity-evaluation = { $outcome ->
     [success] { $who }, un servicio de su organización de salud, preguntó si alguien puede ver un dato suyo. La respuesta fue sí. No se mostró ningún dato.
    *[other] { $who }, un servicio de su organización de salud, preguntó si alguien puede ver un dato suyo. La respuesta fue no.
+}
+activity-simulate = { $outcome ->
+    [success] Su organización de salud consultó quién puede ver cuáles de sus datos. No se mostró ningún dato.
+   *[other] Su organización de salud quiso consultar quién puede ver sus datos. No obtuvo respuesta.
 }
 activity-identity = { $outcome ->
     [success] { $who } preguntó quién había iniciado sesión y se le dijo.
@@ -719,6 +777,63 @@ demo-kind-notes = Notas y documentos
 demo-kind-social-history = Historia social
 demo-kind-care-plans = Planes de cuidado y metas
 
+## Quién puede ver qué
+
+who-title = Quién puede ver qué
+who-intro = Así es ahora mismo. Se calcula de nuevo cada vez que se abre esta página, y su visita queda anotada.
+who-apps = Aplicaciones
+who-apps-none = Ninguna aplicación puede ver datos.
+who-people = El paciente y quienes actúan por él
+who-people-none = Nadie más puede ver datos de esta forma.
+who-staff = Personas que dan atención
+who-staff-none = Nadie que dé atención puede ver datos ahora mismo.
+who-staff-apps = Las aplicaciones que usan en su trabajo no pueden ver más que ellas.
+who-staff-private = Las personas que dan atención ven lo que su trabajo necesita. Solo el paciente ve quiénes son.
+who-services = Servicios de { $organization }
+who-services-none = Ningún servicio puede ver datos.
+who-patient = El paciente
+who-chosen-by = Elegido por { $name }
+who-private = Si puede ver datos sensibles, solo se le dice al paciente.
+who-at-most = Estos son, como mucho, los datos. El paciente puede haber elegido en otro lugar que algunos no se muestren.
+who-count = { $count ->
+    [0] No puede ver ninguno de los { $total } datos de aquí.
+    [one] Puede ver uno de los { $total } datos de aquí.
+   *[other] Puede ver { $count } de los { $total } datos de aquí.
+}
+who-kind = { $kind }: { $count }
+who-other = Otros datos
+who-open = Ver qué datos puede ver { $name }
+who-cut = Hay más datos de los que caben aquí. Se cuentan los primeros { $count }.
+who-records-title = Lo que puede ver { $name }
+who-records = Los datos
+who-no-date = Sin fecha
+who-newer = Registros más nuevos
+who-older = Registros más antiguos
+who-back = Volver a quién puede ver qué
+home-who-text = Vea para cada aplicación y cada persona qué datos puede ver.
+home-who-link = Ver quién puede ver qué
+losing-title = Si deja de compartir, { $app } ya no podrá ver
+losing-count = { $count ->
+    [0] { $app } no puede ver ningún dato ahora mismo, así que hoy no cambia nada.
+    [one] Deja de ver un dato.
+   *[other] Deja de ver { $count } datos.
+}
+losing-list = Mostrar cada dato
+losing-private = Puede haber datos sensibles entre ellos. Solo se le dice al paciente cuáles.
+losing-failed = La lista no se puede mostrar ahora mismo. Puede dejar de compartir igualmente.
+preview-title = Si comparte esto, { $app } podrá ver
+preview-count = { $count ->
+    [0] Ninguno de los { $total } datos de aquí, tal como está ahora.
+    [one] Uno de los { $total } datos de aquí, tal como está ahora.
+   *[other] { $count } de los { $total } datos de aquí, tal como está ahora.
+}
+preview-lost = { $count ->
+    [one] Un dato que ahora puede ver dejará de verlo.
+   *[other] { $count } datos que ahora puede ver dejará de verlos.
+}
+preview-listed = La lista de abajo nombra los { $count } más nuevos.
+preview-failed = La lista no se puede mostrar ahora mismo. Puede decidir igualmente.
+consent-preview = Mostrarme antes cada dato
 emergency-title = Acceso de emergencia
 emergency-intro = Para un solo paciente cuya vida o salud está en peligro y que no está a su cargo. Nunca dura más de 60 minutos y solo permite leer.
 emergency-link = Declarar acceso de emergencia

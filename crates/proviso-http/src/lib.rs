@@ -24,6 +24,7 @@ mod router;
 #[cfg(test)]
 mod samples;
 mod sign_in;
+pub mod simulation;
 mod state;
 mod terms;
 mod text;

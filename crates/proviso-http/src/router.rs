@@ -89,7 +89,10 @@ fn page_routes() -> Routes {
         ("/portal/people/{consent}/receipts/{version}/file", get(portal::choice::file_person)),
         ("/portal/people/{consent}/stop", get(portal::people::ask_stop).post(portal::people::stop)),
         ("/portal/people/{consent}/stopped", get(portal::people::show_stopped)),
+        ("/portal/who", get(portal::who::show)),
+        ("/portal/who/records", get(portal::who::records)),
         ("/portal/activity", get(portal::activity::show)),
+        ("/portal/choices", get(portal::filed::show)),
         ("/launch", get(launch::show).post(launch::submit)),
         ("/emergency", get(emergency::show).post(emergency::declare)),
         ("/emergency/{emergency}", post(emergency::act)),
@@ -139,6 +142,7 @@ fn decision_routes() -> Routes {
         ("/access/v1/search/subject", post(access::subjects)),
         ("/access/v1/search/resource", post(access::resources)),
         ("/access/v1/search/action", post(access::actions)),
+        ("/access/v1/simulate", post(access::simulate)),
     ]
 }
 

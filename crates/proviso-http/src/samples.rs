@@ -1,6 +1,7 @@
 //! Samples of every page, rendered and checked: labels, headings, language, forms, no script.
 
 use askama::Template;
+use proviso_app::filed::{FiledDocument, FiledSettings, Version};
 use proviso_core::account::ActorKind;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, Told};
 use proviso_core::category::{
@@ -14,12 +15,14 @@ use proviso_core::interaction::Interaction;
 use proviso_core::mandate::{Mandate, MandateBasis};
 use proviso_core::reason::ReasonCode;
 use proviso_core::time::{At, Period};
+use proviso_fhir::json::Doc;
 
 use crate::asset::ASSETS;
 use crate::authorize::consent::{AppFacts, Asked, ConsentPage, ConsentRequest, Decider, Ticked};
 use crate::frame::{Menu, Problem as FieldProblem, SignedInName, Visit, World};
 use crate::portal::activity::{ActivityPage, Entries, Filter};
 use crate::portal::apps::{AppsPage, Connection, Party, StopPage, StoppedPage};
+use crate::portal::filed::FiledPage;
 use crate::portal::home::{HomeFacts, HomePage};
 use crate::portal::people::{ActingPerson, PeoplePage};
 use crate::portal::person::{Person, Standing};
@@ -31,6 +34,7 @@ use crate::text::Language;
 
 mod choices;
 mod staff;
+mod who;
 
 fn at(text: &str) -> At {
     At::parse(text).unwrap()
@@ -299,6 +303,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
     pages.extend(choices::pages(language));
+    pages.extend(who::pages(language));
     pages.extend(staff::demo_pages(language));
     pages.extend(staff::chart_pages(language));
     pages
@@ -345,6 +350,7 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         apps: 1,
         people: 1,
         proxies: 0,
+        filed: Some(1),
         emergencies: staff::emergency_lines(language),
         latest: sentences,
     };
@@ -376,14 +382,32 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         ),
         (
             "people_stop",
-            render(&StopPage::new(&visit_to("/portal/people/1/stop"), &own, &daughter(), noon())),
+            render(&StopPage::new(
+                &visit_to("/portal/people/1/stop"),
+                &own,
+                &daughter(),
+                None,
+                noon(),
+            )),
         ),
         (
             "people_stopped",
             render(&StoppedPage::new(&visit_to("/portal/people/1/stopped"), &own, &daughter())),
         ),
+        ("filed", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &filed_documents()))),
+        ("filed_by_proxy", render(&FiledPage::kept(&visit_to("/portal/choices"), &proxy))),
+        ("filed_none", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &[]))),
         ("apps_none_by_proxy", render(&AppsPage::new(&lily, &proxy, &[], noon()))),
-        ("stop", render(&StopPage::new(&visit_to("/portal/apps/1/stop"), &own, app, noon()))),
+        (
+            "stop",
+            render(&StopPage::new(
+                &visit_to("/portal/apps/1/stop"),
+                &own,
+                app,
+                Some(who::lost(language, &own, Capacity::Patient, Some(&who::seen()))),
+                noon(),
+            )),
+        ),
         ("stopped", render(&StoppedPage::new(&visit_to("/portal/apps/1/done"), &own, app))),
         (
             "activity",
@@ -411,12 +435,53 @@ fn daughter() -> Connection {
     connection
 }
 
+/// One that is heard, with exceptions; one that is not understood any more; one that has ended.
+fn filed_documents() -> Vec<FiledDocument> {
+    let settings = FiledSettings::new("https://records.example.org/fhir/r4");
+    [
+        (r#""status":"active""#, "3"),
+        (r#""status":"active","modifierExtension":[{"url":"x","valueCode":"y"}]"#, "1"),
+        (r#""status":"inactive""#, "2"),
+    ]
+    .into_iter()
+    .map(|(members, number)| {
+        let text = FILED.replace(r#""status":"active""#, members);
+        let doc = Doc::parse(text.into_bytes()).unwrap();
+        FiledDocument {
+            id: "filed".parse().unwrap(),
+            number: number.parse().unwrap(),
+            filed_at: noon(),
+            read: settings.read(&doc, Version::R4).ok(),
+            doc,
+        }
+    })
+    .collect()
+}
+
+const FILED: &str = r#"{"resourceType":"Consent","status":"active",
+"scope":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/consentscope","code":"patient-privacy"}]},
+"category":[{"coding":[{"system":"http://loinc.org","code":"59284-0"}]}],
+"patient":{"reference":"Patient/maria"},"dateTime":"2026-11-01",
+"provision":{"type":"permit","period":{"start":"2026-01-01","end":"2027-12-31"},
+"purpose":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"TREAT"}],
+"actor":[{"role":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ParticipationType","code":"IRCP"}]},
+"reference":{"reference":"Organization/riverside","display":"Riverside Health"}}],
+"provision":[{"type":"deny","securityLabel":[
+{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HIV"},
+{"system":"http://terminology.hl7.org/CodeSystem/v3-Confidentiality","code":"V"}],
+"provision":[{"type":"permit","data":[{"meaning":"authoredby","reference":{"reference":"Practitioner/patel","display":"Dr. Anika Patel"}}]}]},
+{"type":"deny","class":[{"system":"http://hl7.org/fhir/resource-types","code":"Claim"}],"dataPeriod":{"end":"2020"}}]}}"#;
+
 fn people_page(visit: &Visit, person: &Person) -> PeoplePage {
     let proxy = ActingPerson {
         name: "Grace Okoro".to_owned(),
         period: Period { start: Some(at("2024-12-01T07:00:00Z")), end: None },
         mandate: Some(Mandate {
-            basis: MandateBasis::Parent { of_age: at("2029-04-22T07:00:00Z") },
+            basis: MandateBasis::Parent {
+                of_age: at("2029-04-22T07:00:00Z"),
+                confidential_from: Some(at("2023-04-22T07:00:00Z")),
+            },
+            categories: CategorySet::all(),
             approved_at: at("2026-05-01T10:00:00Z"),
             approved_by: None,
             reapprove_days: Some(365),

@@ -15,7 +15,7 @@ mod sqlite;
 mod store;
 
 pub use batch::{Batch, CommitError, ExpectSetting, Op, Precondition, Presence, Receipt};
-pub use choice::{Objection, StoredConsent};
+pub use choice::{ConsentPage, ConsentScan, Objection, ScanPlace, StoredConsent};
 pub use error::{Inconsistency, OpenError, ReadError};
 pub use log::{
     AuditQuery, CheckpointSigner, SealedAudit, SharedSigner, SignerError, StoredAudit,

@@ -1,6 +1,6 @@
 //! The waist itself: one type, two back ends, the same answers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::emergency::Emergency;
@@ -20,7 +20,7 @@ use proviso_oauth::record::{
 use proviso_tlog::TileId;
 
 use crate::batch::{Batch, CommitError, Receipt};
-use crate::choice::{Objection, StoredConsent};
+use crate::choice::{ConsentPage, ConsentScan, Objection, StoredConsent};
 use crate::error::{OpenError, ReadError};
 use crate::log::{AuditQuery, SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::model::ModelStore;
@@ -69,6 +69,15 @@ impl Store {
     /// A store in memory.
     pub fn model(options: OpenOptions) -> Self {
         Self::Model(ModelStore::new(options))
+    }
+
+    /// The place of a file that belongs to this store, in the folder of its database and under a name
+    /// of its tenant's own; `None` for a store in memory.
+    pub fn beside(&self, stem: &str, extension: &str) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(store) => Some(store.beside(stem, extension)),
+            Self::Model(_) => None,
+        }
     }
 
     /// Hands the writer the key with which it signs checkpoints from now on.
@@ -239,6 +248,11 @@ impl Store {
         read!(self, [], |db| db.consents(), |state| state.consents_latest(None))
     }
 
+    /// Some consents, for whoever goes through all of them, or all that were written lately.
+    pub async fn consents_from(&self, query: ConsentScan) -> Result<ConsentPage, ReadError> {
+        read!(self, [], |db| db.consents_from(&query), |state| state.consents_from(&query))
+    }
+
     // -- Policies
 
     /// A set of policies with its documents.
@@ -399,6 +413,11 @@ impl Store {
     /// The latest signed checkpoint; `None` before the first entry.
     pub async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, ReadError> {
         read!(self, [], |db| db.checkpoint(), |state| state.checkpoint.clone())
+    }
+
+    /// The root of the log when it had so many entries; `None` when it never had.
+    pub async fn log_root(&self, size: u64) -> Result<Option<[u8; 32]>, ReadError> {
+        read!(self, [], |db| db.log_root(size), |state| state.log_root(size))
     }
 
     /// The bytes of a tile, full or partial; `None` when the log does not reach so far.

@@ -6,13 +6,14 @@ mod world;
 use proviso_core::account::{Relationship, RelationshipKind};
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{Category, CategorySet};
+use proviso_core::id::ConsentVersionId;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::Period;
 use proviso_oauth::record::{KeyUse, OpaqueBytes, SealedKey, TokenHash, UsedAssertion};
 use proviso_store::{
-    AuditQuery, Batch, CandidateQuery, Clause, CommitError, Expect, ExpectSetting, Faults,
-    HistoryQuery, Objection, Op, OpenOptions, Precondition, Presence, RangeKey, Receipt,
-    RecordMethod, Store,
+    AuditQuery, Batch, CandidateQuery, Clause, CommitError, ConsentScan, Expect, ExpectSetting,
+    Faults, HistoryQuery, Objection, Op, OpenOptions, Precondition, Presence, RangeKey, Receipt,
+    RecordMethod, ScanPlace, Store,
 };
 use proviso_tlog::TileId;
 use world::{
@@ -288,6 +289,69 @@ async fn consent_versions_follow_one_another() {
         let james = "james".parse().unwrap();
         assert_eq!(store.consents_of_patient(&james).await.unwrap(), vec![]);
         assert_eq!(store.consent_versions_of_patient(&james).await.unwrap(), vec![]);
+    }
+}
+
+/// The names of the versions of all pages.
+async fn scanned(store: &Store, written_after: Option<u64>, limit: usize) -> Vec<ConsentVersionId> {
+    let mut found = Vec::new();
+    let mut place = Some(ScanPlace::default());
+    while let Some(from) = place {
+        let query = ConsentScan { written_after, place: from, limit };
+        let page = store.consents_from(query).await.unwrap();
+        found.extend(page.consents.into_iter().map(|stored| stored.id));
+        place = page.next;
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_scan_has_the_latest_version_of_every_consent_that_was_written_after_an_epoch() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let put = |digit, version, expect| Op::PutConsentVersion {
+            id: version_id(digit),
+            version,
+            expect,
+        };
+        assert_eq!(scanned(&store, None, 2).await, []);
+        commit(&store, [put(1, consent("d", 1, None), None)]).await;
+        let ops = [put(2, consent("a", 1, None), None), put(3, consent("c", 1, None), None)];
+        assert_eq!(commit(&store, ops).await.epoch, 2);
+        let first = Some(version_id(1));
+        commit(&store, [put(4, consent("d", 2, first.clone()), first)]).await;
+        // What fails leaves no epoch behind.
+        let first = Some(version_id(1));
+        refuse(&store, [put(5, consent("d", 2, first.clone()), first)], 0, Precondition::Changed)
+            .await;
+        assert_eq!(commit(&store, [put(5, consent("b", 1, None), None)]).await.epoch, 4);
+
+        let ids = |digits: &[u8]| digits.iter().copied().map(version_id).collect::<Vec<_>>();
+        assert_eq!(scanned(&store, None, 100).await, ids(&[2, 5, 3, 4]));
+        assert_eq!(scanned(&store, None, 1).await, ids(&[2, 5, 3, 1, 4]));
+        assert_eq!(scanned(&store, Some(0), 100).await, ids(&[1, 2, 3, 4, 5]));
+        for limit in [1, 2, 3, 100] {
+            assert_eq!(scanned(&store, Some(1), limit).await, ids(&[2, 3, 4, 5]));
+            assert_eq!(scanned(&store, Some(2), limit).await, ids(&[4, 5]));
+            assert_eq!(scanned(&store, Some(3), limit).await, ids(&[5]));
+            assert_eq!(scanned(&store, Some(4), limit).await, []);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_tells_its_root_at_every_size_it_had() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let mut roots = vec![proviso_tlog::hash::empty_root()];
+        for number in 1..=5 {
+            commit(&store, [Op::AppendAudit(audit(number))]).await;
+            roots.push(store.checkpoint().await.unwrap().unwrap().root);
+        }
+        for (size, root) in (0..).zip(&roots) {
+            assert_eq!(store.log_root(size).await.unwrap().as_ref(), Some(root), "at {size}");
+        }
+        assert_eq!(store.log_root(6).await.unwrap(), None);
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use proviso::commands::serve::planes;
 use proviso::demo;
 use proviso::listener::Listener;
@@ -18,6 +19,9 @@ use tokio::sync::watch;
 
 use crate::browser::Browser;
 use crate::gateway_world::NOW;
+use crate::http_client::HttpClient;
+use crate::signing::SigningKey;
+use crate::smart_app::ASSERTION_TYPE;
 
 /// How long the world waits for the body of a request.
 pub const BODY_WITHIN: Duration = Duration::from_secs(2);
@@ -124,5 +128,31 @@ impl DemoWorld {
         browser.sign_in(username, "proviso-demo").await?;
         anyhow::ensure!(browser.page.status == 200, "{username}: {}", browser.page.status);
         Ok(browser)
+    }
+
+    /// A token that a service of the demo world gets with its key.
+    ///
+    /// # Errors
+    /// When it gets none.
+    pub async fn service_token(&self, id: &str, scope: &str) -> anyhow::Result<String> {
+        let clients = self.clients()?;
+        let listed = clients["clients"].as_array().context("no clients")?;
+        let client = listed.iter().find(|client| client["client_id"] == id).context("no client")?;
+        let key = SigningKey::of_demo_client(client)?;
+        let endpoint = self.url("/oauth/token");
+        // The clock of the world stands still, so the assertion is made for its time.
+        let mut claims = SigningKey::claims(id, &endpoint)?;
+        claims["exp"] = serde_json::json!(self.app.now().as_secs() + 300);
+        let assertion = key.sign(&key.header(), &claims)?;
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("scope", scope),
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", assertion.as_str()),
+        ];
+        let answer = HttpClient::default().post_form(&endpoint, &[], &fields).await?;
+        anyhow::ensure!(answer.status == 200, "{}", answer.text());
+        let token = answer.json()?["access_token"].as_str().map(str::to_owned);
+        token.context("no token")
     }
 }

@@ -15,6 +15,7 @@ use proviso_app::ports::{Clock, ManualClock, SystemEntropy};
 use proviso_app::records::{Match, NewIds};
 use proviso_app::session::SignedIn;
 use proviso_app::settings::Settings;
+use proviso_app::simulate::Simulations;
 use proviso_app::via::Via;
 use proviso_app::visits::Visits;
 use proviso_core::account::{
@@ -127,7 +128,12 @@ impl World {
         app.ask_visits_of(Arc::downgrade(&visits));
         let evaluations: Arc<dyn Evaluations> = gateway.clone();
         app.ask_evaluations_of(Arc::downgrade(&evaluations));
-        let router = axum::Router::new().nest_service("/fhir/r4", proviso_gateway::router(gateway));
+        let simulations: Arc<dyn Simulations> = gateway.clone();
+        app.ask_simulations_of(Arc::downgrade(&simulations));
+        let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
+        let router = axum::Router::new()
+            .nest("/api/v1/consents", consents)
+            .nest_service("/fhir/r4", proviso_gateway::router(gateway));
         Ok(Self { app, clock, faults, router })
     }
 

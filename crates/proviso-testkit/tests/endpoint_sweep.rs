@@ -83,7 +83,10 @@ const CONTROL: &[Row] = &[
     row("/portal/people/{consent}/stop", Method::GET, For::Patients, 303),
     row("/portal/people/{consent}/stop", Method::POST, For::Patients, 303),
     row("/portal/people/{consent}/stopped", Method::GET, For::Patients, 303),
+    row("/portal/who", Method::GET, For::Patients, 303),
+    row("/portal/who/records", Method::GET, For::Patients, 303),
     row("/portal/activity", Method::GET, For::Patients, 303),
+    row("/portal/choices", Method::GET, For::Patients, 303),
     row("/launch", Method::GET, For::Staff, 303),
     row("/launch", Method::POST, For::Staff, 303),
     row("/emergency", Method::GET, For::Privileged, 303),
@@ -107,6 +110,7 @@ const CONTROL: &[Row] = &[
     row("/access/v1/search/subject", Method::POST, For::EnforcementPoints, 401),
     row("/access/v1/search/resource", Method::POST, For::EnforcementPoints, 401),
     row("/access/v1/search/action", Method::POST, For::EnforcementPoints, 401),
+    row("/access/v1/simulate", Method::POST, For::EnforcementPoints, 401),
     row("/.well-known/authzen-configuration", Method::GET, For::All, 200),
     row("/.well-known/openid-configuration", Method::GET, For::All, 200),
     row("/.well-known/oauth-authorization-server", Method::GET, For::All, 200),
@@ -315,7 +319,10 @@ async fn an_address_answers_its_own_methods_only() {
     }
     for (path, status) in [
         ("/console", 404),
-        ("/api/v1/consents", 404),
+        // The registry says who is asked first, as the FHIR API does.
+        ("/api/v1/consents", 401),
+        ("/api/v1/consents/nothing", 401),
+        ("/api/v1/nothing", 404),
         ("/access/v1/nothing", 404),
         ("/audit/log/checkpoint", 404),
         ("/oauth/nothing", 404),
@@ -379,7 +386,8 @@ async fn a_form_from_another_site_does_nothing_even_with_the_right_value() {
 
 /// What somebody gets who has signed in, but not as Maria; `None` where nobody signs in.
 fn expected_of(row: &Row, username: &str) -> Option<&'static [u16]> {
-    let own = !row.path.contains('{');
+    // A list of records is about somebody, and nobody is named here.
+    let own = !row.path.contains('{') && row.path != "/portal/who/records";
     let patient = matches!(username, "james" | "wei");
     Some(match row.whom {
         For::Members => &[200],
@@ -416,7 +424,7 @@ async fn the_wrong_person_sees_no_page_of_somebody_else() {
     }
     // Maria asks for James's pages by his id.
     let cookies = cookies_of(&sweep.maria);
-    for path in ["/portal", "/portal/apps", "/portal/activity"] {
+    for path in ["/portal", "/portal/apps", "/portal/who", "/portal/activity"] {
         let headers = [("cookie", cookies.as_str())];
         let url = sweep.world.url(&format!("{path}?patient={}", sweep.james));
         let there = sweep.client.get(&url, &headers).await.unwrap();

@@ -602,7 +602,8 @@ async fn no_log_no_filing() {
     let refused = registry.send(Method::POST, "Consent", &body).await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
     registry.world.faults.fail_commits(false);
-    assert_eq!(registry.get("Consent?patient=a").await.entries(), Vec::<String>::new());
+    let left = registry.get("Consent?patient=a").await.entries();
+    assert!(left.iter().all(|entry| entry.starts_with("Consent/cns-")), "{left:?}");
     assert!(sees(&registry.world, &app, "Observation/a-lab").await);
 }
 
@@ -640,4 +641,28 @@ async fn a_choice_made_here_is_a_consent_that_a_registry_reads_and_does_not_chan
         registry.get("Consent?patient=a&status=active").await.entries(),
         Vec::<String>::new()
     );
+}
+
+/// A batch that reads and then files: the read was made before, so its answer is taken back; that the
+/// consent is filed is told.
+// Covers: design P2
+#[tokio::test]
+async fn what_was_read_before_a_consent_was_filed_does_not_leave_after_it() {
+    let world = World::embedded().await.unwrap();
+    world.load(&everything()).await.unwrap();
+    let scope = "system/Consent.crus system/Observation.rs";
+    let token = world.service("consent-registry", scope).await.unwrap();
+    let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": [
+        {"request": {"method": "GET", "url": "Observation/a-lab"}},
+        {"request": {"method": "GET", "url": "Observation/b-lab"}},
+        {"resource": consent(&json!({"type": "deny"})),
+            "request": {"method": "POST", "url": "Consent"}}]});
+    let sent = request(Method::POST, &token, "", FHIR, bundle.to_string()).unwrap();
+    let reply = world.send(sent).await.unwrap().json();
+    let status = |place: usize| {
+        let text = reply["entry"][place]["response"]["status"].as_str().unwrap_or("?").to_owned();
+        text.chars().take(3).collect::<String>()
+    };
+    assert_eq!([status(0), status(1), status(2)], ["401", "200", "201"], "{reply}");
+    assert!(!reply.to_string().contains("7.20"), "{reply}");
 }

@@ -319,7 +319,10 @@ async fn matrix() -> String {
             title: title.clone(),
             client: "glucose-coach".parse().unwrap(),
             account: Some(giver.clone()),
-            mode: Box::new(move |_| AccessMode::PatientDirected { consent: Some(consent), person }),
+            mode: Box::new(move |_| AccessMode::PatientDirected {
+                consent: Some(consent.facts()),
+                person,
+            }),
             scopes: Some(scopes("patient/*.cruds")),
             in_context: true,
         };

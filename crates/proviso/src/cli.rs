@@ -238,6 +238,103 @@ pub enum ConsentCommand {
     History(ConsentArgs),
     /// Show what was in force at a past instant, for a patient or of one choice.
     At(ConsentAtArgs),
+    /// Show who could see which records of a patient now, who could not, and why.
+    ///
+    /// Decided for everybody by the function that decides requests. A running server answers from what
+    /// is in force in it.
+    Who(WhoArgs),
+    /// Show which records would appear or disappear for whom if something were changed.
+    ///
+    /// Nothing is changed.
+    WhatIf(Box<WhatIfArgs>),
+    /// Say what a sharing choice means, which records it opens now, and which it keeps closed and why.
+    Explain(ConsentArgs),
+}
+
+/// Arguments of `consent who`.
+#[derive(Debug, Args)]
+pub struct WhoArgs {
+    /// Whose records.
+    #[arg(long, value_name = "PATIENT")]
+    pub patient: String,
+    /// Only this record.
+    #[arg(long, value_name = "TYPE/ID")]
+    pub record: Option<String>,
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What would be changed.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Supposed {
+    /// This choice would be stopped, or narrowed to what the other options say.
+    #[arg(long, value_name = "CONSENT")]
+    pub consent: Option<String>,
+    /// This app would be let see records.
+    #[arg(long, value_name = "CLIENT", requires_all = ["patient", "by", "categories"])]
+    pub sign: Option<String>,
+    /// This person would no longer act for the patient.
+    #[arg(long, value_name = "NAME", requires = "patient")]
+    pub end_proxy: Option<String>,
+}
+
+/// Arguments of `consent what-if`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct WhatIfArgs {
+    #[command(flatten)]
+    /// What would be changed.
+    pub of: Supposed,
+    /// With `--consent`: it would be stopped.
+    #[arg(long, requires = "consent", conflicts_with_all = ["categories", "sensitive", "purposes", "data_from", "data_until", "no_offline"])]
+    pub stop: bool,
+    /// Whose records.
+    #[arg(long, value_name = "PATIENT", conflicts_with = "consent")]
+    pub patient: Option<String>,
+    /// With `--sign`: who would sign, the patient or somebody who acts for them.
+    #[arg(long, value_name = "NAME", requires = "sign")]
+    pub by: Option<String>,
+    /// Kinds of record, separated by commas.
+    #[arg(long, value_name = "CODES")]
+    pub categories: Option<String>,
+    /// Sensitive kinds, separated by commas.
+    #[arg(long, value_name = "CODES")]
+    pub sensitive: Option<String>,
+    /// Purposes, separated by commas, such as PATRQT.
+    #[arg(long, value_name = "CODES")]
+    pub purposes: Option<String>,
+    /// Only records from this instant on.
+    #[arg(long, value_name = "INSTANT")]
+    pub data_from: Option<String>,
+    /// Only records until this instant.
+    #[arg(long, value_name = "INSTANT")]
+    pub data_until: Option<String>,
+    /// With `--consent`: the app might no longer go on while the person is away.
+    #[arg(long, requires = "consent")]
+    pub no_offline: bool,
+    /// With `--sign`: the app might go on while the person is away.
+    #[arg(long, requires = "sign")]
+    pub offline: bool,
+    /// With `--sign`: for how long; once, 30-days, 1-year or until-stopped.
+    #[arg(long, value_name = "CODE", default_value = "1-year")]
+    pub duration: String,
+    /// With `--sign`: what the app asks for; the most it may, when left out.
+    #[arg(long, value_name = "SCOPES", requires = "sign")]
+    pub scope: Option<String>,
+    #[command(flatten)]
+    /// Which installation.
+    pub installation: Installation,
+    /// Name every record.
+    #[arg(long)]
+    pub all: bool,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to do with emergency access.

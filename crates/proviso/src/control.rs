@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use proviso_app::App;
+use proviso_app::simulate::Simulated;
 use proviso_app::via::Via;
 use serde::{Deserialize, Serialize};
 
 use crate::question::{Asked, Told, decide};
+use crate::simulation::simulate;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -44,6 +46,8 @@ pub enum Order {
     Decide(Asked),
     /// A look at sharing choices.
     Choices(Question),
+    /// Who could see what, one page, in the words of the HTTP endpoint.
+    Simulate(serde_json::Value),
     /// A look at emergencies, or a verdict on one.
     Emergencies(emergencies::Order),
 }
@@ -58,6 +62,8 @@ pub enum Outcome {
     Decided(Box<Told>),
     /// The sharing choices asked for.
     Choices(Vec<VersionRow>),
+    /// Who could see what.
+    Simulated(Box<Simulated>),
     /// The emergencies asked for.
     Emergencies(Vec<emergencies::Row>),
     /// It was not done; why.
@@ -118,6 +124,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Decide(asked)) => match decide(app, &asked).await {
                 Ok(told) => Outcome::Decided(Box::new(told)),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Simulate(question)) => match simulate(app, &question).await {
+                Ok(simulated) => Outcome::Simulated(Box::new(simulated)),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Ok(Order::Choices(question)) => match choices::look(app, &question).await {

@@ -14,6 +14,8 @@ pub mod installation;
 pub mod key_fetch;
 pub mod listener;
 pub mod question;
+pub mod simulation;
 pub mod single_instance;
+
 pub mod slow_body;
 pub mod telemetry;

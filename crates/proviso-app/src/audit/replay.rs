@@ -67,7 +67,7 @@ pub struct Replayed {
 impl Replayed {
     /// The tree for each kept resource, or for the request when no resource was judged.
     pub fn explanations(&self) -> Vec<Explanation> {
-        self.record.explain(self.consent.as_ref())
+        self.record.explain(self.consent.as_ref().map(NamedConsent::facts))
     }
 }
 

@@ -44,7 +44,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         auth: AuthMemory::new(),
         around: Arc::default(),
         directory: crate::filed::Directory::default(),
-        live: Live::load(&store, &settings.filed, At::from_secs(0)).await.unwrap(),
+        live: Live::load(&store, &keys, &settings.filed, At::from_secs(0)).await.unwrap(),
         policies: crate::policy::Policies::load(&store).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
         entropy: Arc::new(entropy),
@@ -53,6 +53,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         settings,
         visits: crate::visits::VisitsPort::default(),
         evaluations: crate::evaluation::EvaluationsPort::default(),
+        simulations: crate::simulate::SimulationsPort::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The answer to an authorization request: a consent version, a grant and a code, or a refusal, in
 //! one commit with the audit entry.
 
+use proviso_core::account::Account;
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
 use proviso_core::consent::{
@@ -204,18 +205,58 @@ impl App {
     ) -> Result<Result<Parts, ChoiceProblem>, Failure> {
         let at = self.now();
         let scopes = &request.requested.scopes;
-        let capacity = context::capacity_of(&person.account, patient);
+        let account = &person.account;
+        let chosen = self.terms_chosen((scopes, client), account, context, choice, at).await?;
+        let terms = match chosen {
+            Ok(terms) => terms,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let (granted, period, offline) =
+            (terms.granted_scopes.clone(), terms.period, terms.offline);
+        let (duration, capacity) = (terms.duration, terms.capacity);
+        let (op, consent, version, action) =
+            match self.consent_op(patient, client, capacity, terms, at).await? {
+                Ok(made) => made,
+                Err(problem) => return Ok(Err(problem)),
+            };
+        let renewal = match (duration, offline) {
+            (DurationChoice::Once, _) => Renewal::None,
+            (_, OfflineAccess::Allowed) => Renewal::Offline,
+            _ if granted.contains(&Scope::OnlineAccess) => {
+                Renewal::WhileSignedIn { session: person.session.id.clone() }
+            }
+            _ => Renewal::None,
+        };
+        let mut grant = self.grant_for(request, person, context, granted, renewal)?;
+        grant.basis = GrantBasis::Consent { consent: consent.clone() };
+        grant.purpose = client.purpose;
+        grant.expires_at = period.end;
+        Ok(Ok(Parts { grant, consent: Some((op, consent, version)), action }))
+    }
+
+    /// The terms that a choice on the page comes to for what an app asks for, if they can be
+    /// recorded.
+    pub(crate) async fn terms_chosen(
+        &self,
+        (scopes, client): (&[Scope], &Client),
+        person: &Account,
+        context: &LaunchContext,
+        choice: ConsentChoice,
+        at: At,
+    ) -> Result<Result<ConsentTerms, ChoiceProblem>, Failure> {
+        let Some(patient) = &context.patient else { return Ok(Err(ChoiceProblem::NoStanding)) };
+        let capacity = context::capacity_of(person, patient);
         // A proxy whose time is over between the page and the answer shares nothing.
-        if self.standing_for(&person.account, patient, at).is_none() {
+        if self.standing_for(person, patient, at).is_none() {
             return Ok(Err(ChoiceProblem::NoStanding));
         }
         if choice.categories.is_empty() {
             return Ok(Err(ChoiceProblem::NothingChosen));
         }
-        let offered = self.offered_sensitive(capacity, patient).await?;
-        if !choice.categories.is_subset_of(requested_categories(scopes))
-            || !choice.sensitive.is_subset_of(offered)
-        {
+        let own = self.proxy_scope(person, patient);
+        let offered = self.offered_sensitive(capacity, own.sensitive, patient).await?;
+        let categories = requested_categories(scopes).intersection(own.categories);
+        if !choice.categories.is_subset_of(categories) || !choice.sensitive.is_subset_of(offered) {
             return Ok(Err(ChoiceProblem::NotOffered));
         }
         let asked_offline = scopes.contains(&Scope::OfflineAccess);
@@ -230,7 +271,7 @@ impl App {
         let period = period_of(choice.duration, at);
         let terms = ConsentTerms {
             patient: patient.clone(),
-            given_by: person.account.id.clone(),
+            given_by: person.id.clone(),
             capacity,
             recipient: Recipient::App(client.id.clone()),
             categories: choice.categories,
@@ -240,7 +281,7 @@ impl App {
             data_period: Period::ALWAYS,
             duration: choice.duration,
             offline,
-            granted_scopes: granted.clone(),
+            granted_scopes: granted,
             legal_basis: "consent".to_owned(),
             policy_uri: self.settings.policy_uri.clone(),
             language: choice.language,
@@ -262,28 +303,11 @@ impl App {
                 | Part2Gap::Redisclosure,
             ) => return Ok(Err(ChoiceProblem::NoShownText)),
         }
-        let (op, consent, version, action) =
-            match self.consent_op(patient, client, capacity, terms, at).await? {
-                Ok(made) => made,
-                Err(problem) => return Ok(Err(problem)),
-            };
-        let renewal = match (choice.duration, offline) {
-            (DurationChoice::Once, _) => Renewal::None,
-            (_, OfflineAccess::Allowed) => Renewal::Offline,
-            _ if granted.contains(&Scope::OnlineAccess) => {
-                Renewal::WhileSignedIn { session: person.session.id.clone() }
-            }
-            _ => Renewal::None,
-        };
-        let mut grant = self.grant_for(request, person, context, granted, renewal)?;
-        grant.basis = GrantBasis::Consent { consent: consent.clone() };
-        grant.purpose = client.purpose;
-        grant.expires_at = period.end;
-        Ok(Ok(Parts { grant, consent: Some((op, consent, version)), action }))
+        Ok(Ok(terms))
     }
 
     /// A new consent, or a new version of the one that this person gave this app before.
-    async fn consent_op(
+    pub(crate) async fn consent_op(
         &self,
         patient: &PatientId,
         client: &Client,
@@ -330,7 +354,7 @@ impl App {
         } else {
             OfflineAccess::Refused
         };
-        let granted = settle_scopes(asked.clone(), context, person, offline);
+        let granted = settle_scopes(asked.clone(), context, &person.account, offline);
         let renewal = if granted.contains(&Scope::OfflineAccess) {
             Renewal::Offline
         } else if granted.contains(&Scope::OnlineAccess) {
@@ -356,7 +380,8 @@ impl App {
         let asked = &request.requested.scopes;
         let renewed =
             asked.iter().any(|scope| matches!(scope, Scope::OnlineAccess | Scope::OfflineAccess));
-        let granted = settle_scopes(asked.clone(), context, person, OfflineAccess::Refused);
+        let account = &person.account;
+        let granted = settle_scopes(asked.clone(), context, account, OfflineAccess::Refused);
         let renewal = if renewed {
             Renewal::WhileSignedIn { session: person.session.id.clone() }
         } else {
@@ -489,7 +514,7 @@ impl App {
 fn settle_scopes(
     scopes: Vec<Scope>,
     context: &LaunchContext,
-    person: &SignedIn,
+    person: &Account,
     offline: OfflineAccess,
 ) -> Vec<Scope> {
     scopes
@@ -498,7 +523,7 @@ fn settle_scopes(
             Scope::LaunchPatient => context.patient.is_some(),
             Scope::LaunchEncounter => context.encounter.is_some(),
             // A197: nobody without a FHIR resource gets `fhirUser`.
-            Scope::FhirUser | Scope::Profile => person.account.fhir_user.is_some(),
+            Scope::FhirUser | Scope::Profile => person.fhir_user.is_some(),
             Scope::OfflineAccess => offline == OfflineAccess::Allowed,
             // S5: no patient/ scope without a patient.
             Scope::Resource(resource) => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use proviso_core::account::{Account, Relationship, RelationshipKind};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
 use proviso_core::consent::{Capacity, OfflineAccess};
 use proviso_core::decision::org_rules::proxy_sensitive;
@@ -98,14 +99,15 @@ impl App {
         match (access, context.patient) {
             (Access::PatientDirected, Some(patient)) => {
                 let capacity = context::capacity_of(&person.account, &patient);
+                let own = self.proxy_scope(&person.account, &patient);
                 Ok(Step::Consent(Box::new(ConsentModel {
                     returns_to,
                     patient_name: patient_name.unwrap_or_default(),
                     capacity,
                     purpose: client.purpose,
-                    categories: requested_categories(scopes),
+                    categories: requested_categories(scopes).intersection(own.categories),
                     preselected: CategorySet::EMPTY,
-                    sensitive: self.offered_sensitive(capacity, &patient).await?,
+                    sensitive: self.offered_sensitive(capacity, own.sensitive, &patient).await?,
                     offline: if scopes.contains(&Scope::OfflineAccess) {
                         OfflineAccess::Allowed
                     } else {
@@ -152,7 +154,12 @@ const ADULT_YEARS: i16 = 18;
 
 /// Sensitive kinds that the consent page offers: those that can take effect, and no other. What a
 /// proxy may not see is not a proxy's to share (design §5).
-fn offered_sensitive(capacity: Capacity, born: Option<Date>, today: Option<Date>) -> SensitiveSet {
+fn offered_sensitive(
+    capacity: Capacity,
+    open: SensitiveSet,
+    born: Option<Date>,
+    today: Option<Date>,
+) -> SensitiveSet {
     match capacity {
         Capacity::Patient => {
             let adult = born.zip(today).is_some_and(|(born, today)| {
@@ -161,8 +168,17 @@ fn offered_sensitive(capacity: Capacity, born: Option<Date>, today: Option<Date>
             let all = SensitiveSet::all();
             if adult { all.without(SensitiveKind::Adolescent) } else { all }
         }
-        Capacity::Proxy | Capacity::LegalAuthority => proxy_sensitive(),
+        Capacity::Proxy | Capacity::LegalAuthority => open,
     }
+}
+
+/// How far somebody acts for a patient.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProxyScope {
+    /// In which kinds of record.
+    pub(super) categories: CategorySet,
+    /// In which sensitive kinds.
+    pub(super) sensitive: SensitiveSet,
 }
 
 impl App {
@@ -170,13 +186,25 @@ impl App {
     pub(super) async fn offered_sensitive(
         &self,
         capacity: Capacity,
+        open: SensitiveSet,
         patient: &PatientId,
     ) -> Result<SensitiveSet, Failure> {
         let born = self.birth_date(patient).await?;
         let today = jiff::Timestamp::from_microsecond(self.now().as_micros())
             .ok()
             .map(|stamp| jiff::tz::Offset::UTC.to_datetime(stamp).date());
-        Ok(offered_sensitive(capacity, born, today))
+        Ok(offered_sensitive(capacity, open, born, today))
+    }
+
+    /// How far somebody acts for a patient now; a patient acts in everything.
+    pub(super) fn proxy_scope(&self, account: &Account, patient: &PatientId) -> ProxyScope {
+        let own = self.live.relationships(&account.id);
+        let own =
+            own.iter().find(|own| own.kind == RelationshipKind::Proxy && own.patient == *patient);
+        ProxyScope {
+            categories: own.map_or_else(CategorySet::all, Relationship::proxy_categories),
+            sensitive: own.map_or_else(proxy_sensitive, |own| own.proxy_sensitive_at(self.now())),
+        }
     }
 }
 
@@ -208,7 +236,12 @@ mod tests {
         let check = |capacity, born: Option<&str>, expected: SensitiveSet| {
             let born = born.map(|date| date.parse().unwrap());
             let today = Some("2026-11-22".parse().unwrap());
-            assert_eq!(offered_sensitive(capacity, born, today), expected, "{capacity:?} {born:?}");
+            let open = proxy_sensitive();
+            assert_eq!(
+                offered_sensitive(capacity, open, born, today),
+                expected,
+                "{capacity:?} {born:?}"
+            );
         };
         let all = SensitiveSet::all();
         check(Capacity::Patient, Some("2011-05-05"), all);

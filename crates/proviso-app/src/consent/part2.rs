@@ -25,7 +25,7 @@ impl App {
         Ok(terms.part2_gaps(parties).first().copied())
     }
 
-    pub(super) async fn check_part2(&self, terms: &ConsentTerms) -> Result<(), ChoiceError> {
+    pub(crate) async fn check_part2(&self, terms: &ConsentTerms) -> Result<(), ChoiceError> {
         match self.part2_gap(terms).await? {
             None => Ok(()),
             Some(gap) => Err(ChoiceError::Part2(gap)),

@@ -372,8 +372,8 @@ async fn amending_narrows_live_tokens_at_the_next_request() {
     let world = World::new().await;
     let caller = world.share("maria", "maria").await;
     let id = caller.consent.clone().unwrap();
-    let seen = world.app.live().consent(&id).unwrap();
-    let mut narrower = seen.version().terms();
+    let seen = world.app.store().consent(&id).await.unwrap().unwrap();
+    let mut narrower = seen.version.terms();
     narrower.categories = CategorySet::EMPTY.with(Category::Medications);
     narrower.granted_scopes = scopes("patient/MedicationRequest.rs");
     narrower.offline = OfflineAccess::Refused;
@@ -384,7 +384,7 @@ async fn amending_narrows_live_tokens_at_the_next_request() {
     };
     let before = world.plan(&caller).unwrap();
     assert!(world.app.plan_stands(&caller, &before, world.app.now().plus_secs(1)));
-    let next = amend(seen.id().clone(), narrower.clone()).await.unwrap();
+    let next = amend(seen.id.clone(), narrower.clone()).await.unwrap();
     assert_eq!(next.version().number, 2);
     // What was read under the first version may not leave any more.
     assert!(world.app.still_in_force(&caller, world.app.now()));
@@ -392,7 +392,7 @@ async fn amending_narrows_live_tokens_at_the_next_request() {
     let decision =
         world.plan(&caller).unwrap().decide(&Interaction::Read, &laboratory("maria"), &|_| true);
     assert_eq!(decision.reasons, [ReasonCode::ScopeMissing, ReasonCode::CategoryNotShared]);
-    let stale = amend(seen.id().clone(), narrower).await;
+    let stale = amend(seen.id.clone(), narrower).await;
     assert!(matches!(stale, Err(ChoiceError::Changed)));
 }
 
@@ -585,8 +585,14 @@ async fn the_epoch_counts_what_can_change_a_decision() {
     assert_eq!(world.app.live().epoch(), shared);
     world.stop("maria", &caller).await.unwrap();
     assert!(shared < world.app.live().epoch());
-    let reloaded =
-        Live::load(world.app.store(), &world.app.settings().filed, world.app.now()).await.unwrap();
+    let reloaded = Live::load(
+        world.app.store(),
+        &world.app.keys,
+        &world.app.settings().filed,
+        world.app.now(),
+    )
+    .await
+    .unwrap();
     assert_eq!(reloaded.epoch(), world.app.live().epoch());
 }
 

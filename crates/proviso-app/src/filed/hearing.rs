@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use proviso_core::category::SensitiveSet;
 use proviso_core::consent::provision::{ACTION_SYSTEM, PURPOSE_SYSTEM, RecordFacts};
 use proviso_core::consent::provision::{Coding, Fact, Identities, Plan, Purpose, RequestFacts};
 use proviso_core::decision::record::{RecordedMode, RecordedRequest};
@@ -134,6 +135,18 @@ impl Hearing {
             .map(|(patient, own)| own.answer(patient, &self.request, &record))
             .collect();
         Some(Box::new(FiledAnswers { record, answers }))
+    }
+
+    /// The sensitive kinds that everybody who acts for these patients may know of.
+    pub fn open_to_proxies(&self, belonging: &Belonging) -> SensitiveSet {
+        let at = self.request.facts.at;
+        match belonging {
+            Belonging::Patients(patients) => {
+                let all = patients.iter().map(|patient| self.live.open_to_proxies(patient, at));
+                all.fold(SensitiveSet::all(), SensitiveSet::intersection)
+            }
+            Belonging::Directory | Belonging::Unknown => SensitiveSet::EMPTY,
+        }
     }
 
     /// What they were told of the request.

@@ -8,6 +8,7 @@
 mod filing;
 mod hearing;
 mod picture;
+mod shown;
 mod standing;
 mod warning;
 
@@ -30,6 +31,7 @@ use crate::records::patients_of;
 
 pub use filing::{Filing, FilingError, FilingRefusal, revoked};
 pub use hearing::Hearing;
+pub use shown::FiledDocument;
 pub use warning::{DialectWarning, warnings};
 
 pub(crate) use picture::with_pictures;

@@ -152,8 +152,8 @@ impl App {
     /// What the choice as it is now says about going on; access without one is not its matter.
     fn choice_lets_renew(&self, grant: &Grant) -> bool {
         let Some(id) = grant.consent() else { return true };
-        self.live.consent(id).is_some_and(|named| {
-            let now = named.version();
+        self.live.consent(id).is_some_and(|indexed| {
+            let now = indexed.facts();
             match grant.renewal {
                 Renewal::Offline => now.offline == OfflineAccess::Allowed,
                 // "Once" ends with the visit and is renewed by nothing.

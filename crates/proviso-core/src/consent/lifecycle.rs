@@ -331,9 +331,7 @@ impl ConsentVersion {
         match self.status {
             ConsentStatus::Active if self.period.contains(at) => Standing::InForce,
             // Ended while its period still ran: a person did that, no date.
-            ConsentStatus::Inactive if self.period.end.is_none_or(|end| self.recorded_at < end) => {
-                Standing::Revoked
-            }
+            ConsentStatus::Inactive if self.ended_early() => Standing::Revoked,
             ConsentStatus::Active
             | ConsentStatus::Inactive
             | ConsentStatus::Draft

@@ -6,6 +6,8 @@
 
 mod canonical;
 mod change;
+mod facts;
+pub mod index;
 mod lifecycle;
 mod part2;
 pub mod provision;
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use canonical::NamedConsent;
 pub use change::Change;
+pub use facts::ConsentFacts;
 pub use lifecycle::{ConsentError, ConsentTerms, ConsentVerb, Standing, TRANSITIONS};
 pub use part2::{Part2Gap, Part2Parties, part2_statements};
 pub use seen::{Extent, SeenVersion};
@@ -204,14 +207,19 @@ impl ConsentVersion {
     /// named a kind learns of care that the records hide. A choice of a proxy cannot take effect
     /// for more than a proxy may see.
     pub fn sensitive_known_to(&self, reader: Capacity) -> Option<SensitiveSet> {
-        match (reader, self.capacity) {
-            (Capacity::Patient, _) => Some(self.sensitive),
-            (Capacity::Proxy | Capacity::LegalAuthority, Capacity::Patient) => None,
-            (
-                Capacity::Proxy | Capacity::LegalAuthority,
-                Capacity::Proxy | Capacity::LegalAuthority,
-            ) => Some(self.sensitive.intersection(proxy_sensitive())),
-        }
+        sensitive_known(self.sensitive, self.capacity, reader)
+    }
+}
+
+/// Of sensitive kinds that were named in one capacity, those that a reader in another may know.
+fn sensitive_known(named: SensitiveSet, by: Capacity, reader: Capacity) -> Option<SensitiveSet> {
+    match (reader, by) {
+        (Capacity::Patient, _) => Some(named),
+        (Capacity::Proxy | Capacity::LegalAuthority, Capacity::Patient) => None,
+        (
+            Capacity::Proxy | Capacity::LegalAuthority,
+            Capacity::Proxy | Capacity::LegalAuthority,
+        ) => Some(named.intersection(proxy_sensitive())),
     }
 }
 

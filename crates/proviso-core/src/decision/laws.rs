@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use super::worlds::{Mode, Person, World, any_world, relationship, sensitive};
 use super::*;
 use crate::category::{Category, PurposeSet, SensitiveKind};
+use crate::consent::index::{ConsentIndex, MemoryNames};
 use crate::consent::provision::Outcome;
-use crate::consent::{ConsentStatus, ConsentVersion};
+use crate::consent::{ConsentStatus, ConsentVersion, NamedConsent};
 use crate::interaction::Interaction;
 
 /// The world with another consent, if it has one.
@@ -28,6 +29,28 @@ fn implies(premise: bool, conclusion: bool) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn a_consent_out_of_the_index_decides_as_its_whole_version(world in any_world()) {
+        if let Some(named) = world.consent() {
+            let mut index = ConsentIndex::new([1, 2], MemoryNames::default());
+            index.put(&named.facts()).unwrap();
+            let indexed = index.get(&named.version().consent).unwrap();
+            let whole = world.request();
+            let mut request = whole;
+            if let AccessMode::PatientDirected { consent, .. } = &mut request.mode {
+                *consent = Some(indexed.facts());
+            }
+            prop_assert_eq!(plan(&request), plan(&whole));
+            let recorded = record::RecordedRequest::of(&request);
+            prop_assert_eq!(recorded, record::RecordedRequest::of(&whole));
+            let matching = |filter: &ScopeFilter| world.matching.contains(filter);
+            let tree = |request| {
+                explain::explain(request, &world.interaction, &world.facts, &matching)
+            };
+            prop_assert_eq!(tree(&request), tree(&whole));
+        }
+    }
 
     #[test]
     fn default_deny(world in any_world()) {

@@ -32,7 +32,7 @@ pub use trace::{Check, Detail, Layer, Step};
 
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
-use crate::consent::NamedConsent;
+use crate::consent::ConsentFacts;
 use crate::emergency::EmergencyFacts;
 use crate::id::{
     AccountId, ClientId, ConsentId, ConsentVersionId, EmergencyId, PatientId, ResourceId,
@@ -99,7 +99,7 @@ pub enum AccessMode<'a> {
     /// An app acts for a patient or proxy: a consent in force or nothing.
     PatientDirected {
         /// The latest version of the consent the grant rests on, if it still exists.
-        consent: Option<&'a NamedConsent>,
+        consent: Option<ConsentFacts<'a>>,
         /// Who signed in for the app.
         person: ActingPerson<'a>,
     },

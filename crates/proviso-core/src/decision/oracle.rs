@@ -17,6 +17,7 @@ use crate::category::{Category, SensitiveKind};
 use crate::consent::provision::Outcome;
 use crate::consent::{Capacity, ConsentStatus, ConsentVersion, Recipient};
 use crate::interaction::Interaction;
+use crate::mandate::MandateBasis;
 use crate::scope::ScopeContext;
 
 /// Whether the resource may be released.
@@ -163,16 +164,17 @@ fn mode_allows(world: &World) -> bool {
                         && proxy_holds(world, patient, person)
                 }
             };
-            let hidden: &[SensitiveKind] = match person {
-                Person::Patient => &[],
-                Person::Proxy(_) => HIDDEN_FROM_PROXIES,
+            let hidden = match person {
+                Person::Patient => Vec::new(),
+                Person::Proxy(_) => hidden_from(world, person),
             };
             named
                 && world.account.is_some()
                 && world.context.as_ref().is_none_or(|context| context == patient)
                 && (directory(world)
                     || only_about(world, |own| own == patient)
-                        && without(world, hidden)
+                        && without(world, &hidden)
+                        && kind_allowed(world, scope_of(person))
                         && (matches!(person, Person::Patient) || filed_allow(world, false)))
         }
         Mode::Operational { kind, relationships, objections } => {
@@ -190,6 +192,46 @@ fn mode_allows(world: &World) -> bool {
                             || without(world, SensitiveKind::ALL)
                                 && filed_allow(world, world.policy.filed == FiledRule::Required)))
         }
+    }
+}
+
+/// What stays hidden from somebody who acts for the patient.
+fn hidden_from(world: &World, person: &Person) -> Vec<SensitiveKind> {
+    let mut hidden = HIDDEN_FROM_PROXIES.to_vec();
+    if let Person::Proxy(Some(own)) = person
+        && let Some(mandate) = &own.mandate
+        && let MandateBasis::Parent { confidential_from, .. } = mandate.basis
+        && confidential_from.is_none_or(|from| from <= world.at)
+    {
+        hidden.extend([
+            SensitiveKind::MentalHealth,
+            SensitiveKind::SubstanceUse,
+            SensitiveKind::Reproductive,
+            SensitiveKind::Sti,
+            SensitiveKind::Hiv,
+            SensitiveKind::Violence,
+        ]);
+    }
+    hidden
+}
+
+/// For which kinds of record somebody acts; the patient for all.
+fn scope_of(person: &Person) -> CategorySet {
+    match person {
+        Person::Proxy(Some(own)) => {
+            own.mandate.as_ref().map_or_else(CategorySet::all, |mandate| mandate.categories)
+        }
+        Person::Proxy(None) | Person::Patient => CategorySet::all(),
+    }
+}
+
+/// One kind of the record is enough; of a record of no known kind all that it could be.
+fn kind_allowed(world: &World, allowed: CategorySet) -> bool {
+    let kinds = known_kinds(world);
+    if kinds.is_empty() {
+        possible_kinds(world.facts.resource_type.as_str()).iter().all(|kind| allowed.contains(kind))
+    } else {
+        kinds.iter().any(|kind| allowed.contains(*kind))
     }
 }
 
@@ -288,14 +330,8 @@ fn directed_allows(world: &World, consent: &ConsentVersion, person: &Person) -> 
     if directory(world) {
         return true;
     }
-    let name = world.facts.resource_type.as_str();
-    let possible = possible_kinds(name);
-    let kinds = known_kinds(world);
-    let category = if kinds.is_empty() {
-        possible.iter().all(|kind| consent.categories.contains(kind))
-    } else {
-        kinds.iter().any(|kind| consent.categories.contains(*kind))
-    };
+    let scope = if by_patient { CategorySet::all() } else { scope_of(person) };
+    let category = kind_allowed(world, consent.categories.intersection(scope));
     let bounded = consent.data_period.start.is_some() || consent.data_period.end.is_some();
     let dated = !bounded
         || world.facts.clinical_period.is_some_and(|period| {
@@ -311,7 +347,8 @@ fn directed_allows(world: &World, consent: &ConsentVersion, person: &Person) -> 
         .iter()
         .copied()
         .filter(|kind| {
-            !consent.sensitive.contains(*kind) || !by_patient && HIDDEN_FROM_PROXIES.contains(kind)
+            !consent.sensitive.contains(*kind)
+                || !by_patient && hidden_from(world, person).contains(kind)
         })
         .collect();
     category

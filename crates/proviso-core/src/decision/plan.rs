@@ -10,12 +10,12 @@ use super::{
 };
 use crate::account::{ActorKind, Relationship, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
-use crate::consent::{Capacity, NamedConsent, Recipient, Standing};
+use crate::consent::{Capacity, ConsentFacts, Recipient, Standing};
 use crate::emergency::{EmergencyFacts, Standing as EmergencyStanding};
 use crate::id::{ConsentId, ConsentVersionId, EmergencyId, PatientId};
 use crate::reason::ReasonCode;
 use crate::scope::{ResourceScope, Scope, ScopeContext, ScopeSet};
-use crate::time::Period;
+use crate::time::{At, Period};
 
 /// What a mode allows at most, before scopes.
 struct Ground {
@@ -60,7 +60,7 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
             None
         }
         AccessMode::PatientDirected { consent: Some(consent), person } => {
-            Some(patient_directed(request, consent, person, trace))
+            Some(patient_directed(request, &consent, person, trace))
         }
         AccessMode::OwnRecord { patient, person } => {
             Some(own_record(request, patient, person, trace))
@@ -145,7 +145,7 @@ fn usable_scopes(request: &AccessRequest<'_>) -> Result<Option<Vec<ResourceScope
     let carried: ScopeSet = carried.iter().cloned().collect();
     let carried = match request.mode {
         AccessMode::PatientDirected { consent: Some(consent), .. } => {
-            carried.narrow(&consent.version().granted_scopes)
+            carried.narrow(consent.granted_scopes)
         }
         AccessMode::PatientDirected { consent: None, .. }
         | AccessMode::OwnRecord { .. }
@@ -193,43 +193,44 @@ fn narrow_reach(
 
 fn patient_directed(
     request: &AccessRequest<'_>,
-    consent: &NamedConsent,
+    consent: &ConsentFacts<'_>,
     person: ActingPerson<'_>,
     trace: &mut impl Trace,
 ) -> Ground {
-    let version = consent.version();
     // TRUST: the consent is found through the grant. Were the wrong one found, the names on it
     // must still be those of this request.
-    let for_this_app = matches!(&version.recipient, Recipient::App(app) if app == request.client);
-    let of_this_person = request.account == Some(&version.given_by);
+    let for_this_app = matches!(consent.recipient, Recipient::App(app) if app == request.client);
+    let of_this_person = request.account == Some(consent.given_by);
     let parties = refused_unless(for_this_app && of_this_person, ReasonCode::NoConsent);
     trace.check(Check::ConsentNamesParties, parties, || Detail::Nothing);
-    let ended = match version.standing(request.at) {
+    let ended = match consent.standing(request.at) {
         Standing::InForce => None,
         Standing::Revoked => Some(ReasonCode::ConsentRevoked),
         Standing::NotInForce => Some(ReasonCode::ConsentNotInForce),
     };
     trace.check(Check::ConsentInForce, ended, || Detail::Consent {
-        consent: version.consent.clone(),
-        version: consent.id().clone(),
-        status: version.status,
-        period: version.period,
+        consent: consent.consent.clone(),
+        version: consent.version.clone(),
+        status: consent.status,
+        period: consent.period,
     });
-    let mut sensitive = version.sensitive;
+    let mut sensitive = consent.sensitive;
     let by_patient =
-        matches!(person, ActingPerson::Patient) && version.capacity == Capacity::Patient;
+        matches!(person, ActingPerson::Patient) && consent.capacity == Capacity::Patient;
+    let mut categories = consent.categories;
     if !by_patient {
-        sensitive = sensitive.intersection(org_rules::proxy_sensitive());
-        check_proxy(request, &version.patient, person, trace);
+        sensitive = sensitive.intersection(proxy_sensitive(person, request.at));
+        categories = categories.intersection(proxy_categories(person));
+        check_proxy(request, consent.patient, person, trace);
     }
-    check_purpose(request, version.purposes, trace);
-    check_context(request, &version.patient, trace);
+    check_purpose(request, consent.purposes, trace);
+    check_context(request, consent.patient, trace);
     Ground {
-        reach: PatientReach::Only(BTreeSet::from([version.patient.clone()])),
-        categories: version.categories,
+        reach: PatientReach::Only(BTreeSet::from([consent.patient.clone()])),
+        categories,
         sensitive,
-        data_period: version.data_period,
-        consent: Some((version.consent.clone(), consent.id().clone())),
+        data_period: consent.data_period,
+        consent: Some((consent.consent.clone(), consent.version.clone())),
         objections: Vec::new(),
         filed: FiledRule::Restricts,
         basis: ReasonCode::ConsentInForce,
@@ -274,6 +275,7 @@ fn own_record(
     person: ActingPerson<'_>,
     trace: &mut impl Trace,
 ) -> Ground {
+    let categories = proxy_categories(person);
     let (purposes, sensitive, filed, basis) = match person {
         // What patients keep from others they do not keep from themselves.
         ActingPerson::Patient => (
@@ -284,7 +286,7 @@ fn own_record(
         ),
         ActingPerson::Proxy(_) => (
             PurposeSet::EMPTY.with(PurposeOfUse::PatientRequest).with(PurposeOfUse::Family),
-            org_rules::proxy_sensitive(),
+            proxy_sensitive(person, request.at),
             FiledRule::Restricts,
             ReasonCode::ProxyInForce,
         ),
@@ -298,7 +300,7 @@ fn own_record(
     check_context(request, patient, trace);
     Ground {
         reach: PatientReach::Only(BTreeSet::from([patient.clone()])),
-        categories: CategorySet::all(),
+        categories,
         sensitive,
         data_period: Period::ALWAYS,
         consent: None,
@@ -307,6 +309,23 @@ fn own_record(
         basis,
         lacking: None,
         emergency: None,
+    }
+}
+
+/// What somebody who acts for the patient may see of sensitive kinds, at most. A patient who looks at
+/// what a proxy chose sees no more than a proxy: the choice is the proxy's.
+fn proxy_sensitive(person: ActingPerson<'_>, at: At) -> SensitiveSet {
+    match person {
+        ActingPerson::Proxy(Some(own)) => own.proxy_sensitive_at(at),
+        ActingPerson::Proxy(None) | ActingPerson::Patient => org_rules::proxy_sensitive(),
+    }
+}
+
+/// For which kinds of record somebody acts.
+fn proxy_categories(person: ActingPerson<'_>) -> CategorySet {
+    match person {
+        ActingPerson::Proxy(Some(own)) => own.proxy_categories(),
+        ActingPerson::Proxy(None) | ActingPerson::Patient => CategorySet::all(),
     }
 }
 

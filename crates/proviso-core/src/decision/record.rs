@@ -21,10 +21,11 @@ use super::{
 };
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse};
-use crate::consent::NamedConsent;
+use crate::consent::{ConsentFacts, NamedConsent};
 use crate::emergency::EmergencyFacts;
 use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
 use crate::interaction::Interaction;
+use crate::mandate::MandateBasis;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{Scope, ScopeFilter};
@@ -223,7 +224,7 @@ impl RecordedRequest {
     }
 
     /// The request as the decision function takes it.
-    pub fn request<'a>(&'a self, consent: Option<&'a NamedConsent>) -> AccessRequest<'a> {
+    pub fn request<'a>(&'a self, consent: Option<ConsentFacts<'a>>) -> AccessRequest<'a> {
         AccessRequest {
             at: self.at,
             client: &self.client,
@@ -238,7 +239,7 @@ impl RecordedRequest {
 
     fn plan(&self, consent: Option<&NamedConsent>) -> Result<AccessPlan, Decision> {
         if self.gate.is_empty() {
-            plan(&self.request(consent))
+            plan(&self.request(consent.map(NamedConsent::facts)))
         } else {
             Err(Decision::deny(self.gate.clone()))
         }
@@ -249,7 +250,7 @@ impl RecordedMode {
     fn of(mode: AccessMode<'_>) -> Self {
         match mode {
             AccessMode::PatientDirected { consent, person } => Self::PatientDirected {
-                consent: consent.map(|named| named.id().clone()),
+                consent: consent.map(|facts| facts.version.clone()),
                 person: RecordedPerson::of(person),
             },
             AccessMode::OwnRecord { patient, person } => {
@@ -265,10 +266,10 @@ impl RecordedMode {
         }
     }
 
-    fn mode<'a>(&'a self, consent: Option<&'a NamedConsent>) -> AccessMode<'a> {
+    fn mode<'a>(&'a self, consent: Option<ConsentFacts<'a>>) -> AccessMode<'a> {
         match self {
             Self::PatientDirected { consent: named, person } => AccessMode::PatientDirected {
-                consent: consent.filter(|at_hand| Some(at_hand.id()) == named.as_ref()),
+                consent: consent.filter(|at_hand| Some(at_hand.version) == named.as_ref()),
                 person: person.acting(),
             },
             Self::OwnRecord { patient, person } => {
@@ -284,6 +285,16 @@ impl RecordedMode {
 }
 
 impl RecordedPerson {
+    fn is_parent(&self) -> bool {
+        match self {
+            Self::Proxy(Some(own)) => own
+                .mandate
+                .as_ref()
+                .is_some_and(|mandate| matches!(mandate.basis, MandateBasis::Parent { .. })),
+            Self::Proxy(None) | Self::Patient => false,
+        }
+    }
+
     fn of(person: ActingPerson<'_>) -> Self {
         match person {
             ActingPerson::Patient => Self::Patient,
@@ -499,7 +510,16 @@ impl DecisionRecord {
             let types = judged.chain(self.not_offered.iter().map(|(_, not_offered)| *not_offered));
             types.into_iter().any(|own| own == ResourceType::CONSENT)
         };
-        self.engine == ENGINE || self.engine == ENGINE_BEFORE_CONSENTS && !about_consents()
+        // Nor did it know from when on a minor has confidential care.
+        let by_parent = match &self.request.mode {
+            RecordedMode::PatientDirected { person, .. }
+            | RecordedMode::OwnRecord { person, .. } => person.is_parent(),
+            RecordedMode::Operational { .. }
+            | RecordedMode::Emergency { .. }
+            | RecordedMode::PreAuthorized => false,
+        };
+        let before = self.engine == ENGINE_BEFORE_CONSENTS;
+        self.engine == ENGINE || before && !by_parent && !about_consents()
     }
 
     /// What consents on file say of a group, asked again.
@@ -520,7 +540,7 @@ impl DecisionRecord {
 
     /// The trees of the decisions: one for each kept resource, or one for the request when none was
     /// judged.
-    pub fn explain(&self, consent: Option<&NamedConsent>) -> Vec<Explanation> {
+    pub fn explain(&self, consent: Option<ConsentFacts<'_>>) -> Vec<Explanation> {
         let request = self.request.request(consent);
         if !self.request.gate.is_empty() {
             return alloc::vec![explain_gate(&self.request.gate, &self.request.policy.version)];

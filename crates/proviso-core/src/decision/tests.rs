@@ -7,7 +7,7 @@ use super::*;
 use crate::account::RelationshipKind;
 use crate::category::{Category, SensitiveKind};
 use crate::consent::tests::{NOON, terms};
-use crate::consent::{Capacity, ConsentTerms, ConsentVersion};
+use crate::consent::{Capacity, ConsentTerms, ConsentVersion, NamedConsent};
 use crate::interaction::Interaction;
 use crate::scope::ScopeSet;
 
@@ -66,7 +66,7 @@ impl Asked {
 
     fn directed(&self, consent: &NamedConsent) -> Result<AccessPlan, Decision> {
         self.plan(AccessMode::PatientDirected {
-            consent: Some(consent),
+            consent: Some(consent.facts()),
             person: ActingPerson::Patient,
         })
     }
@@ -293,7 +293,7 @@ fn the_app_of_a_proxy_loses_access_with_the_proxy() {
     let asks = |at, person| {
         let patient = Some("james".parse().unwrap());
         Asked { at, account: "acc_grace".parse().unwrap(), patient, ..asked() }
-            .plan(AccessMode::PatientDirected { consent: Some(&given), person })
+            .plan(AccessMode::PatientDirected { consent: Some(given.facts()), person })
     };
     let plan = asks(NOON, ActingPerson::Proxy(Some(&grace))).unwrap();
     assert!(!plan.sensitive.contains(SensitiveKind::Adolescent));

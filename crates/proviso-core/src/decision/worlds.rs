@@ -10,9 +10,10 @@ use crate::category::{Category, PurposeSet, SensitiveKind};
 use crate::consent::provision::{
     Combination, Dialect, Directive, Fact, Identities, RecordFacts, RequestFacts, Rule, Unreadable,
 };
-use crate::consent::{Capacity, ConsentStatus, ConsentVersion, Recipient};
+use crate::consent::{Capacity, ConsentStatus, ConsentVersion, NamedConsent, Recipient};
 use crate::emergency::STEP_UP_SECS_MAX;
 use crate::interaction::Interaction;
+use crate::mandate::{Mandate, MandateBasis};
 use crate::org::EmergencyReason;
 use crate::scope::ScopeSet;
 
@@ -76,7 +77,8 @@ impl World {
     pub(crate) fn request(&self) -> AccessRequest<'_> {
         let mode = match &self.mode {
             Mode::Directed { consent, person } => {
-                AccessMode::PatientDirected { consent: consent.as_ref(), person: person.acting() }
+                let consent = consent.as_ref().map(NamedConsent::facts);
+                AccessMode::PatientDirected { consent, person: person.acting() }
             }
             Mode::Own { patient, person } => {
                 AccessMode::OwnRecord { patient, person: person.acting() }
@@ -212,15 +214,37 @@ pub(crate) fn relationship() -> BoxedStrategy<Relationship> {
         Just(RelationshipKind::Shift),
         Just(RelationshipKind::Proxy)
     ];
-    (account(), patient(), kind, period())
-        .prop_map(|(account, patient, kind, period)| Relationship {
+    (account(), patient(), kind, period(), mandate())
+        .prop_map(|(account, patient, kind, period, mandate)| Relationship {
             account,
             patient,
             kind,
             period,
-            mandate: None,
+            mandate,
         })
         .boxed()
+}
+
+fn mandate() -> BoxedStrategy<Option<Mandate>> {
+    let confidential_from = prop_oneof![1 => Just(None), 2 => instant().prop_map(Some)];
+    let basis = prop_oneof![
+        Just(MandateBasis::Appointed),
+        confidential_from.prop_map(|confidential_from| MandateBasis::Parent {
+            of_age: At::from_secs(i64::from(u32::MAX)),
+            confidential_from,
+        }),
+    ];
+    let categories = prop_oneof![3 => Just(CategorySet::all()), 1 => categories()];
+    let some = (basis, categories).prop_map(|(basis, categories)| {
+        Some(Mandate {
+            basis,
+            approved_at: At::from_secs(0),
+            approved_by: None,
+            reapprove_days: None,
+            categories,
+        })
+    });
+    prop_oneof![2 => Just(None), 1 => some].boxed()
 }
 
 fn person() -> BoxedStrategy<Person> {

@@ -14,13 +14,14 @@ use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::{IncomingEntry, SearchMode};
 use proviso_fhir::json::Doc;
+use proviso_fhir::search::{Query, SearchScope};
 
 use crate::cursor::{Point, Seq};
 use crate::decide::{Parts, Permit};
-use crate::forward::{Carried, Change, HistoryEntry, PageEntry, Written};
+use crate::forward::{Carried, Change, HistoryEntry, PageEntry, Written, refuse_search};
 use crate::problem::{Problem, Refusal};
 use crate::trail::Trail;
-use crate::upstream::scan::{Scanned, Search};
+use crate::upstream::scan::{Scanned, Search, names};
 use crate::upstream::{Criteria, History, Obstacle, Reading, Stored, Versions};
 use crate::view::{Judged, View, Withheld};
 
@@ -207,6 +208,34 @@ pub(crate) async fn search(app: &App, search: &Search<'_>) -> Result<Scanned, Re
         .map(|hit| PageEntry { stored: hit.record.into(), mode: hit.mode })
         .collect();
     Ok(Scanned { entries, total: page.total, withheld: eyes.withheld(), next })
+}
+
+/// Every record that names one patient. What of it anybody may know is decided later.
+struct NamesPatient<'a>(&'a PatientId);
+
+impl RecordView for NamesPatient<'_> {
+    fn sees(&self, record: &Record) -> bool {
+        names(record.doc.root(), self.0)
+    }
+
+    fn patients(&self, _: ResourceType) -> Option<Vec<PatientId>> {
+        Some(vec![self.0.clone()])
+    }
+}
+
+pub(crate) async fn about(
+    app: &App,
+    _: &Permit,
+    patient: &PatientId,
+    kind: ResourceType,
+    most: usize,
+) -> Result<Vec<Stored>, Refusal> {
+    let records = app.records();
+    let as_of = records.latest_seq().await.map_err(refusal)?;
+    let query = Query::parse(&records.context(), SearchScope::Type(kind), &[""])
+        .map_err(|error| refuse_search(&error))?;
+    let found = records.matches(&query, as_of, most, &NamesPatient(patient)).await;
+    Ok(found.map_err(refusal)?.into_iter().map(Stored::from).collect())
 }
 
 pub(crate) fn create(app: &App, _: &Permit, doc: &Doc) -> Result<Written, Refusal> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use proviso_app::App;
 use proviso_core::category::SensitiveSet;
-use proviso_core::id::ResourceId;
+use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
@@ -168,6 +168,21 @@ impl Upstream {
         match self {
             Self::Embedded(app) => embedded::search(app, search).await,
             Self::Http(http) => http.search(search).await,
+        }
+    }
+
+    /// All records of a type that name a patient, in the order of their ids, each with what it has
+    /// from what it refers to. `most` is how many may be looked at.
+    pub(crate) async fn about(
+        &self,
+        permit: &Permit,
+        patient: &PatientId,
+        kind: ResourceType,
+        most: usize,
+    ) -> Result<Vec<Stored>, Refusal> {
+        match self {
+            Self::Embedded(app) => embedded::about(app, permit, patient, kind, most).await,
+            Self::Http(http) => http.about(permit, patient, kind, most).await,
         }
     }
 

@@ -9,10 +9,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::http::StatusCode;
+use proviso_core::decision::Belonging;
 use proviso_core::id::{PatientId, ResourceId};
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::SearchMode;
+use proviso_fhir::compartment::belonging;
+use proviso_fhir::json::Node;
 use proviso_fhir::search::{DEPTH_MAX, Include, Joined, Param, Query, Summary};
 use proviso_fhir::spec;
 
@@ -116,6 +119,38 @@ impl HttpUpstream {
             }
         }
         Ok((found.into_values().collect(), withheld.into_values().collect()))
+    }
+
+    /// All records of a type that name a patient, as far as a search for the patient finds them. Of a
+    /// type that has no parameter for its patient, nothing can be found by one.
+    pub(crate) async fn about(
+        &self,
+        _: &Permit,
+        patient: &PatientId,
+        kind: ResourceType,
+        most: usize,
+    ) -> Result<Vec<Stored>, Refusal> {
+        let mut found: BTreeMap<ResourceId, Stored> = BTreeMap::new();
+        let mut seen = 0_usize;
+        let narrowed = narrowings(kind, Some(core::slice::from_ref(patient)));
+        for params in narrowed.iter().filter(|params| !params.is_empty()) {
+            let mut tail = Some(page_of(kind, params));
+            while let Some(page) = tail {
+                let Some((candidates, next)) = self.candidates_if_known(kind, &page).await? else {
+                    return Ok(Vec::new());
+                };
+                seen += candidates.len();
+                if seen > most {
+                    return Err(Problem::SearchTooCostly.into());
+                }
+                let own = candidates.into_iter();
+                found.extend(own.filter(|(_, stored)| names(stored.doc.root(), patient)));
+                tail = next;
+            }
+        }
+        let mut found: Vec<Stored> = found.into_values().collect();
+        self.look_around(&mut found.iter_mut().collect::<Vec<_>>()).await?;
+        Ok(found)
     }
 
     /// Parts candidates into those that the view sees, together with what they refer to, and the
@@ -293,6 +328,14 @@ impl HttpUpstream {
             }
         }
         Ok(fresh)
+    }
+}
+
+/// Whether a record names a patient.
+pub(super) fn names(root: Node<'_>, patient: &PatientId) -> bool {
+    match belonging(root) {
+        Belonging::Patients(patients) => patients.contains(patient),
+        Belonging::Directory | Belonging::Unknown => false,
     }
 }
 

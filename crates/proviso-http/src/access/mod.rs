@@ -6,6 +6,7 @@
 mod discovery;
 mod evaluation;
 mod search;
+mod simulate;
 mod wire;
 
 use axum::extract::Request;
@@ -19,6 +20,7 @@ use serde_json::Value;
 pub(crate) use discovery::show as configuration;
 pub(crate) use evaluation::{many, one};
 pub(crate) use search::{actions, resources, subjects};
+pub(crate) use simulate::simulate;
 
 use crate::answer::{challenge, problem_json, secret_json};
 use crate::form::{BodyError, read_body};

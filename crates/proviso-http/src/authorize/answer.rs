@@ -3,15 +3,21 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use proviso_app::authorize::{Answer, ChoiceProblem, ConsentChoice, ConsentModel, Decided, Step};
+use proviso_app::simulate::{
+    NewTerms, Simulated, Simulation, SimulationError, SubjectFilter, SupposeError, SupposedChange,
+    Viewer,
+};
 use proviso_core::category::{Category, CategorySet, SensitiveKind, SensitiveSet};
 use proviso_core::consent::{DurationChoice, OfflineAccess};
 use proviso_core::id::{AuthorizationRequestId, PatientId};
+use proviso_core::time::Period;
 
 use super::consent::{ConsentPage, Ticked};
 use super::picker::PickerState;
 use super::{Shown, consent_request, failed, next_step, render};
 use crate::form::Form;
 use crate::frame::{Problem as FieldProblem, Visit};
+use crate::portal::who::Losing;
 use crate::problem::Problem;
 use crate::state::HttpState;
 use crate::text::{DURATIONS, Language, Texts, duration_code};
@@ -43,7 +49,7 @@ pub(crate) async fn submit(
         Step::Operational(_) => Problem::Form.page(&visitor.visit),
         // Signed out, ended, or answered meanwhile: what is the case now is shown.
         Step::SignIn { .. } | Step::Refused { .. } | Step::Return { .. } => {
-            render(&state, &visitor, step, &Shown::default()).await
+            render(&state, &visitor, step, &mut Shown::default()).await
         }
     }
 }
@@ -56,8 +62,8 @@ async fn pick(
     step: Step,
 ) -> Response {
     let Some(patient) = form.one("patient").and_then(|id| id.parse::<PatientId>().ok()) else {
-        let shown = Shown { picker: Some(PickerState::NothingChosen), ..Shown::default() };
-        return render(state, visitor, step, &shown).await;
+        let mut shown = Shown { picker: Some(PickerState::NothingChosen), ..Shown::default() };
+        return render(state, visitor, step, &mut shown).await;
     };
     let signed_in = visitor.signed_in.as_ref();
     let picked =
@@ -66,7 +72,7 @@ async fn pick(
         Ok(Step::Consent(_) | Step::Operational(_)) => {
             crate::frame::see_other(&super::address_of(id))
         }
-        Ok(step) => render(state, visitor, step, &Shown::default()).await,
+        Ok(step) => render(state, visitor, step, &mut Shown::default()).await,
         Err(error) => failed(&visitor.visit, &error),
     }
 }
@@ -81,7 +87,7 @@ async fn decide(
     let decided =
         state.app.decide_authorization(id, &visitor.browser, signed_in, answer, &visitor.via).await;
     match decided {
-        Ok(Decided::Step(step)) => render(state, visitor, step, &Shown::default()).await,
+        Ok(Decided::Step(step)) => render(state, visitor, step, &mut Shown::default()).await,
         Ok(Decided::Problem(problem)) => again(state, visitor, id, None, problem).await,
         Err(error) => failed(&visitor.visit, &error),
     }
@@ -99,7 +105,7 @@ async fn again(
     let problems = vec![choice_problem(t, problem)];
     match next_step(state, visitor, id).await {
         Ok(step) => {
-            render(state, visitor, step, &Shown { ticked, problems, ..Shown::default() }).await
+            render(state, visitor, step, &mut Shown { ticked, problems, ..Shown::default() }).await
         }
         Err(error) => failed(&visitor.visit, &error),
     }
@@ -161,10 +167,88 @@ impl Read {
     }
 }
 
+/// Shows the page once more with what the app could see by what is ticked. Nothing is recorded but
+/// the look.
+async fn preview(
+    state: &HttpState,
+    visitor: &Visitor,
+    form: &Form,
+    model: ConsentModel,
+) -> Response {
+    let read = Read::of(form);
+    let t = visitor.visit.texts();
+    let problem = if read.unknown {
+        Some(ChoiceProblem::NotOffered)
+    } else if read.categories.is_empty() {
+        Some(ChoiceProblem::NothingChosen)
+    } else {
+        None
+    };
+    let ticked = Some(read.ticked());
+    let simulated = match problem {
+        Some(problem) => Err(problem),
+        None => simulated(state, visitor, &read, &model).await,
+    };
+    let mut shown = match simulated {
+        Err(problem) => {
+            Shown { ticked, problems: vec![choice_problem(t, problem)], ..Shown::default() }
+        }
+        Ok(simulated) => {
+            let app = model.client.name.as_str();
+            let preview = Losing::preview(t, model.capacity, app, simulated.as_ref());
+            Shown { ticked, preview: Some(preview), ..Shown::default() }
+        }
+    };
+    render(state, visitor, Step::Consent(Box::new(model)), &mut shown).await
+}
+
+/// What the app could see; nothing when there is no answer just now.
+async fn simulated(
+    state: &HttpState,
+    visitor: &Visitor,
+    read: &Read,
+    model: &ConsentModel,
+) -> Result<Option<Simulated>, ChoiceProblem> {
+    let Some(person) = &visitor.signed_in else { return Ok(None) };
+    let asked = state.app.store().authorization_request(&model.request).await;
+    let Ok(Some(request)) = asked else { return Ok(None) };
+    let account = &person.account.id;
+    let terms = NewTerms {
+        client: model.client.id.clone(),
+        given_by: account.clone(),
+        categories: read.categories,
+        sensitive: read.sensitive,
+        purposes: None,
+        // How long has no part in what could be seen at once; the choice itself must say it.
+        duration: read.duration.unwrap_or(DurationChoice::OneYear),
+        offline: read.offline,
+        data_period: Period::ALWAYS,
+        scopes: Some(request.requested.scopes),
+    };
+    let question = Simulation {
+        change: Some(SupposedChange::Sign(Box::new(terms))),
+        subjects: SubjectFilter::Named(format!("app:{}:{account}", model.client.id)),
+        ..Simulation::now(model.patient.clone())
+    };
+    let (capacity, via) = (model.capacity, &visitor.via);
+    let viewer = Viewer::Person { person, capacity, page: "consent-preview", via };
+    let Ok(simulations) = state.app.simulations() else { return Ok(None) };
+    match simulations.simulate(viewer, &question).await {
+        Ok(simulated) => Ok(Some(simulated)),
+        Err(SimulationError::Change(SupposeError::Choice(problem))) => Err(problem),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "no preview of a choice");
+            Ok(None)
+        }
+    }
+}
+
 /// Records the choice when it is whole and was made on the page as it is now.
 async fn share(state: &HttpState, visitor: &Visitor, form: &Form, model: ConsentModel) -> Response {
-    if form.one("decision") != Some("allow") {
-        return Problem::Form.page(&visitor.visit);
+    match form.one("decision") {
+        Some("allow") => {}
+        Some("preview") => return preview(state, visitor, form, model).await,
+        Some(_) | None => return Problem::Form.page(&visitor.visit),
     }
     let read = Read::of(form);
     // The text is recorded in the language in which it was shown, whatever was chosen since.
@@ -191,8 +275,8 @@ async fn share(state: &HttpState, visitor: &Visitor, form: &Form, model: Consent
             problems.push(FieldProblem { href: "#long", text: t.say("consent-error-duration") });
         }
         let ticked = Some(read.ticked());
-        let shown = Shown { ticked, problems, ..Shown::default() };
-        return render(state, visitor, Step::Consent(Box::new(model)), &shown).await;
+        let mut shown = Shown { ticked, problems, ..Shown::default() };
+        return render(state, visitor, Step::Consent(Box::new(model)), &mut shown).await;
     };
     let choice = ConsentChoice {
         categories: read.categories,
@@ -209,7 +293,7 @@ async fn share(state: &HttpState, visitor: &Visitor, form: &Form, model: Consent
         .decide_authorization(&model.request, &visitor.browser, signed_in, answer, &visitor.via)
         .await;
     match decided {
-        Ok(Decided::Step(step)) => render(state, visitor, step, &Shown::default()).await,
+        Ok(Decided::Step(step)) => render(state, visitor, step, &mut Shown::default()).await,
         Ok(Decided::Problem(problem)) => {
             again(state, visitor, &model.request, Some(read.ticked()), problem).await
         }

@@ -8,6 +8,7 @@ use proviso_core::time::At;
 use sha2::{Digest as _, Sha256};
 
 use crate::frame::{Choice, Fact, Frame, Problem, Section, Visit, with_query};
+use crate::portal::who::Losing;
 use crate::text::{DURATIONS, Texts, duration_code};
 
 /// What an app says about itself.
@@ -105,6 +106,8 @@ pub(crate) struct ConsentPage {
     /// Each kind of record that the app did not ask for, with examples.
     not_asked: Vec<Fact>,
     durations: Vec<Choice>,
+    /// What the app could see by what is ticked; not part of the text that is kept.
+    pub(crate) preview: Option<Losing>,
     offline: Option<Choice>,
     after: Vec<String>,
     scope_text: String,
@@ -176,6 +179,7 @@ impl ConsentPage {
                 .iter()
                 .map(|category| Fact::new(t.category(category), examples(t, category)))
                 .collect(),
+            preview: None,
             durations: durations(t, request.at, ticked.duration),
             offline: (request.offline == Asked::Yes).then(|| Choice {
                 id: "offline".to_owned(),
@@ -241,7 +245,8 @@ impl ConsentPage {
         lines.push(t.say("consent-after"));
         lines.extend(self.after.iter().cloned());
         lines.extend([t.say("consent-technical"), self.scope_text.clone(), self.terms.clone()]);
-        lines.extend([t.say("consent-decide"), t.say("consent-deny"), t.say("consent-share")]);
+        lines.extend([t.say("consent-decide"), t.say("consent-preview")]);
+        lines.extend([t.say("consent-deny"), t.say("consent-share")]);
         let text = lines.join("\n");
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         ShownText { hash: proviso_core::id::hex(&digest), text }

@@ -24,6 +24,7 @@ use self::operational::{OperationalPage, OperationalRequest};
 use self::picker::{PickablePatient, PickerPage, PickerState, Relation};
 use crate::form::{BodyError, Form, is_form, read_body};
 use crate::frame::{FormTargets, Problem as FieldProblem, Visit, page, see_other};
+use crate::portal::who::Losing;
 use crate::problem::Problem;
 use crate::state::HttpState;
 use crate::visitor::{Visitor, sign_in_address};
@@ -161,7 +162,7 @@ pub(crate) async fn show(
     match next_step(&state, &visitor, &id).await {
         Ok(step) => {
             let tick_all = query.one("tick") == Some("all");
-            render(&state, &visitor, step, &Shown { tick_all, ..Shown::default() }).await
+            render(&state, &visitor, step, &mut Shown { tick_all, ..Shown::default() }).await
         }
         Err(error) => failed(visit, &error),
     }
@@ -183,10 +184,12 @@ struct Shown {
     ticked: Option<Ticked>,
     problems: Vec<FieldProblem>,
     picker: Option<PickerState>,
+    /// What the app could see by what is ticked.
+    preview: Option<Losing>,
 }
 
 /// Shows what comes next.
-async fn render(state: &HttpState, visitor: &Visitor, step: Step, shown: &Shown) -> Response {
+async fn render(state: &HttpState, visitor: &Visitor, step: Step, shown: &mut Shown) -> Response {
     let visit = &visitor.visit;
     let problems = || {
         let copy = |it: &FieldProblem| FieldProblem { href: it.href, text: it.text.clone() };
@@ -238,7 +241,8 @@ async fn render(state: &HttpState, visitor: &Visitor, step: Step, shown: &Shown)
                 categories: if shown.tick_all { model.categories } else { model.preselected },
                 ..Ticked::default()
             });
-            let view = ConsentPage::new(visit, &request, &ticked, problems());
+            let mut view = ConsentPage::new(visit, &request, &ticked, problems());
+            view.preview = shown.preview.take();
             page(status_of(!shown.problems.is_empty()), &view, &targets)
         }
         Step::Operational(model) => {

@@ -16,6 +16,7 @@ use proviso_core::time::At;
 
 use super::PatientVisit;
 use super::person::Person;
+use super::who::{Losing, losing};
 use crate::authorize::failed;
 use crate::form::Form;
 use crate::frame::{Fact, FormTargets, Frame, Section, Visit, page, see_other, with_query};
@@ -256,12 +257,19 @@ pub(crate) struct StopPage {
     frame: Frame,
     facts: Vec<Fact>,
     lines: Vec<String>,
+    losing: Option<Losing>,
     action: String,
     cancel: String,
 }
 
 impl StopPage {
-    pub(crate) fn new(visit: &Visit, person: &Person, connection: &Connection, at: At) -> Self {
+    pub(crate) fn new(
+        visit: &Visit,
+        person: &Person,
+        connection: &Connection,
+        losing: Option<Losing>,
+        at: At,
+    ) -> Self {
         let t = visit.texts();
         let title = t.with("stop-title", &[("app", &connection.app_name)]);
         let party = connection.party;
@@ -274,6 +282,7 @@ impl StopPage {
                 .iter()
                 .map(|key| t.with(key, &[("app", &connection.app_name)]))
                 .collect(),
+            losing,
             action: person.address(&path),
             cancel: person.address(party.page()),
         }
@@ -486,8 +495,24 @@ pub(super) async fn before_stop(
     if connection.standing(at) == Standing::Ended {
         return Ok(see_other(&person.address(&format!("{}/{id}/stopped", party.page()))));
     }
-    let view = StopPage::new(patient_visit.visit(), person, &connection, at);
+    let losing = losing_of(state, patient_visit, &connection, "stop", at).await;
+    let view = StopPage::new(patient_visit.visit(), person, &connection, losing, at);
     Ok(page(StatusCode::OK, &view, &FormTargets::Own))
+}
+
+/// What an app could no longer see if a choice were stopped; a person sees nothing by a choice alone.
+pub(super) async fn losing_of(
+    state: &HttpState,
+    patient_visit: &PatientVisit,
+    connection: &Connection,
+    page: &'static str,
+    at: At,
+) -> Option<Losing> {
+    if connection.party != Party::App || !connection.can_be_stopped(at) {
+        return None;
+    }
+    let (consent, app) = (&connection.consent.consent, connection.app_name.as_str());
+    Some(losing(state, patient_visit, page, consent, app).await)
 }
 
 pub(super) async fn do_stop(

@@ -16,8 +16,9 @@ use proviso_core::consent::{
 use proviso_core::time::At;
 
 use super::PatientVisit;
-use super::apps::{Connection, Party, named};
+use super::apps::{Connection, Party, losing_of, named};
 use super::person::Person;
+use super::who::Losing;
 use crate::authorize::failed;
 use crate::frame::{Fact, FormTargets, Frame, Visit, page};
 use crate::problem::Problem;
@@ -46,6 +47,7 @@ pub(crate) struct ChoicePage {
     status: String,
     facts: Vec<Fact>,
     stop: Option<String>,
+    losing: Option<Losing>,
     versions: Vec<VersionView>,
     back: String,
     back_label: String,
@@ -56,7 +58,7 @@ impl ChoicePage {
         visit: &Visit,
         person: &Person,
         connection: &Connection,
-        line: &Timeline,
+        (line, losing): (&Timeline, Option<Losing>),
         reader: proviso_core::consent::Capacity,
         at: At,
     ) -> Self {
@@ -89,6 +91,7 @@ impl ChoicePage {
             status: connection.status(t, at),
             facts: connection.facts(t, at),
             stop: connection.can_be_stopped(at).then(|| person.address(&format!("{own}/stop"))),
+            losing,
             versions: line.seen_by(reader).iter().rev().map(version).collect(),
             back: person.address(party.page()),
             back_label: t.say(party.back_key()),
@@ -286,7 +289,9 @@ async fn show(
         .ok_or_else(|| Problem::NotFound.page(visit))?;
     let at = state.app.now();
     let reader = patient_visit.capacity();
-    let view = ChoicePage::new(visit, &patient_visit.person, &connection, &line, reader, at);
+    let losing = losing_of(state, patient_visit, &connection, "choice", at).await;
+    let person = &patient_visit.person;
+    let view = ChoicePage::new(visit, person, &connection, (&line, losing), reader, at);
     Ok(page(StatusCode::OK, &view, &FormTargets::Own))
 }
 

@@ -11,7 +11,7 @@ use proviso_core::time::At;
 
 use super::activity::{Filter, feed, names};
 use super::people::acting_for;
-use super::person::Person;
+use super::person::{Person, Standing as Reader};
 use super::sentence::sentence;
 use super::{PatientVisit, PortalVisit};
 use crate::authorize::failed;
@@ -55,6 +55,8 @@ pub(crate) struct HomeFacts {
     pub(crate) people: u64,
     /// How many people act for the patient.
     pub(crate) proxies: u64,
+    /// How many consents on file are in use; `None` for those who may not know.
+    pub(crate) filed: Option<u64>,
     /// Emergency access to the records, the newest first, in sentences.
     pub(crate) emergencies: Vec<String>,
     /// The latest sentences of the activity list.
@@ -107,6 +109,15 @@ impl HomePage {
                 href: person.address("/portal/people"),
                 link: t.say("home-people-link"),
             });
+            cards.push(who_card(t, person));
+            if let Some(filed) = facts.filed {
+                cards.push(Card {
+                    title: t.say("home-filed"),
+                    lines: vec![t.count("home-filed-count", filed, &[])],
+                    href: person.address("/portal/choices"),
+                    link: t.say("home-filed-link"),
+                });
+            }
             let lines = if facts.latest.is_empty() {
                 vec![t.say("home-activity-none")]
             } else {
@@ -144,6 +155,15 @@ impl HomePage {
             cards,
             emergencies,
         }
+    }
+}
+
+fn who_card(t: Texts, person: &Person) -> Card {
+    Card {
+        title: t.say("who-title"),
+        lines: vec![t.say("home-who-text")],
+        href: person.address("/portal/who"),
+        link: t.say("home-who-link"),
     }
 }
 
@@ -191,7 +211,15 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
     let feed = feed(state, patient_visit, &Filter::default(), "", LOOKED_AT).await?;
     let names = names(state, patient_visit, &feed.newest_first).await;
     let t = visit.texts();
+    let filed = match patient_visit.person.standing {
+        Reader::Own => {
+            let of = state.app.live().filed_in_use(&patient_visit.person.patient);
+            Some(count(of))
+        }
+        Reader::Proxy => None,
+    };
     Ok(HomeFacts {
+        filed,
         apps: count(apps.len()),
         people: count(people.len()),
         proxies: count(proxies.len()),

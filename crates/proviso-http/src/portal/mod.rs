@@ -3,10 +3,12 @@
 pub(crate) mod activity;
 pub(crate) mod apps;
 pub(crate) mod choice;
+pub(crate) mod filed;
 pub(crate) mod home;
 pub(crate) mod people;
 pub(crate) mod person;
 pub(crate) mod sentence;
+pub(crate) mod who;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

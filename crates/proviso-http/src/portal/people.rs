@@ -84,7 +84,7 @@ fn approval(t: Texts, mandate: &Mandate) -> Vec<Fact> {
     if let Some(due) = mandate.approval_due() {
         facts.push(Fact::new(t.say("people-approval-due"), t.moment(due)));
     }
-    if let MandateBasis::Parent { of_age } = mandate.basis {
+    if let MandateBasis::Parent { of_age, .. } = mandate.basis {
         facts.push(Fact::new(t.say("people-of-age"), t.moment(of_age)));
     }
     facts

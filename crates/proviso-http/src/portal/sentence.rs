@@ -224,6 +224,7 @@ pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
         AuditKind::TokenRevocation => t.with("activity-token-revocation", &values),
         AuditKind::Introspection => t.say("activity-introspection"),
         AuditKind::Identity => t.with("activity-identity", &values),
+        AuditKind::Evaluation if entry.action == "simulate" => t.with("activity-simulate", &values),
         AuditKind::Evaluation => t.with("activity-evaluation", &values),
         AuditKind::Consent => consent_sentence(t, entry, names, &person, &kinds),
         AuditKind::ClientRegistration => t.say("activity-client-registration"),

@@ -5,6 +5,7 @@ use proviso_app::receipt::record::{Event, Party, Processing};
 use proviso_app::receipt::{AtIssue, Audience, IssuedReceipt, Receipt, SignedReceipt};
 use proviso_core::consent::{NamedConsent, Timeline};
 
+use super::who::{lost, seen};
 use super::*;
 use crate::portal::choice::{ChoicePage, ReceiptPage};
 
@@ -92,13 +93,33 @@ pub(super) fn pages(language: Language) -> Vec<(&'static str, String)> {
     let own_receipt = ReceiptPage::new(&receipt_to, &own, &ended, &issued(2, patient), 2);
     let proxy_receipt = ReceiptPage::new(&of_lily, &proxy, &confidential, &issued(2, for_proxy), 2);
     vec![
-        ("choice", render(&ChoicePage::new(&to, &own, &ended, &line, patient, noon()))),
+        ("choice", render(&ChoicePage::new(&to, &own, &ended, (&line, None), patient, noon()))),
         (
             "choice_by_proxy",
-            render(&ChoicePage::new(&of_lily, &proxy, &confidential, &line, for_proxy, noon())),
+            render(&ChoicePage::new(
+                &of_lily,
+                &proxy,
+                &confidential,
+                (&line, Some(lost(language, &proxy, for_proxy, Some(&seen())))),
+                for_proxy,
+                noon(),
+            )),
         ),
-        ("choice_person", render(&ChoicePage::new(&to, &own, &daughter(), &line, patient, noon()))),
-        ("choice_shared", render(&ChoicePage::new(&to, &own, &shared, &line, patient, noon()))),
+        (
+            "choice_person",
+            render(&ChoicePage::new(&to, &own, &daughter(), (&line, None), patient, noon())),
+        ),
+        (
+            "choice_shared",
+            render(&ChoicePage::new(
+                &to,
+                &own,
+                &shared,
+                (&line, Some(lost(language, &own, patient, None))),
+                patient,
+                noon(),
+            )),
+        ),
         ("receipt", own_receipt.render().unwrap()),
         ("receipt_by_proxy", proxy_receipt.render().unwrap()),
     ]

@@ -228,6 +228,8 @@ impl State {
         let known = self.consents.values().flatten().any(|stored| stored.id == id);
         require(!known, Precondition::Exists)?;
         let versions = self.consents.entry(version.consent.clone()).or_default();
+        // The batch that this belongs to raises the epoch by one when it is through.
+        self.consent_epochs.insert(id.clone(), self.epoch + 1);
         versions.push(Arc::new(StoredConsent { id, version }));
         Ok(())
     }

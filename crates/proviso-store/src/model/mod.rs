@@ -14,8 +14,8 @@ use proviso_core::account::{Account, Relationship, RelationshipKind, Session};
 use proviso_core::emergency::Emergency;
 use proviso_core::emergency::review::Review;
 use proviso_core::id::{
-    AccountId, AuthorizationRequestId, ClientId, ConsentId, EmergencyId, GrantId, PatientId,
-    ResourceId, SessionId,
+    AccountId, AuthorizationRequestId, ClientId, ConsentId, ConsentVersionId, EmergencyId, GrantId,
+    PatientId, ResourceId, SessionId,
 };
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::resource_type::ResourceType;
@@ -52,6 +52,8 @@ pub(crate) struct State {
     pub(crate) grants: BTreeMap<GrantId, Grant>,
     pub(crate) refresh_tokens: BTreeMap<TokenHash, RefreshToken>,
     pub(crate) consents: BTreeMap<ConsentId, Vec<Arc<StoredConsent>>>,
+    /// The epoch of the batch that wrote each version.
+    pub(crate) consent_epochs: BTreeMap<ConsentVersionId, u64>,
     pub(crate) relationships: BTreeMap<(AccountId, PatientId, RelationshipKind), Relationship>,
     pub(crate) objections: BTreeMap<PatientId, Objection>,
     pub(crate) policy_sets: BTreeMap<PolicySetId, StoredPolicySet>,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use proviso_core::account::{Account, Session};
 use proviso_core::id::{ConsentId, PatientId};
 use proviso_oauth::record::Grant;
-use proviso_tlog::TileId;
+use proviso_tlog::proof::TileReader;
+use proviso_tlog::{Hash, TileId};
 
 use super::State;
-use crate::choice::StoredConsent;
+use crate::choice::{ConsentPage, ConsentScan, ScanPlace, StoredConsent};
 use crate::log::{AuditQuery, StoredAudit};
 
 impl State {
@@ -44,6 +45,47 @@ impl State {
             .filter(|stored| stored.version.patient == *patient)
             .map(|stored| StoredConsent::clone(stored))
             .collect()
+    }
+
+    pub(crate) fn consents_from(&self, query: &ConsentScan) -> ConsentPage {
+        let versions = self.consents.iter().flat_map(|(id, versions)| {
+            let place = |stored: &StoredConsent| {
+                let epoch = self.consent_epochs.get(&stored.id).copied().unwrap_or(0);
+                ScanPlace::at(epoch, id.as_str().to_owned(), stored.version.number)
+            };
+            versions.iter().map(move |stored| (place(stored), stored))
+        });
+        // Without an epoch to count from, the order is that of ids and numbers alone.
+        let key = |place: &ScanPlace| match query.written_after {
+            None => ScanPlace::at(0, place.consent().to_owned(), place.number()),
+            Some(_) => place.clone(),
+        };
+        let wanted = |place: &ScanPlace| {
+            query.written_after.is_none_or(|epoch| place.epoch() > epoch)
+                && key(place) > key(&query.place)
+        };
+        let mut found: Vec<_> = versions.filter(|(place, _)| wanted(place)).collect();
+        found.sort_by_key(|(place, _)| key(place));
+        found.truncate(query.limit);
+        let next = found.last().filter(|_| found.len() >= query.limit);
+        let next = next.map(|(place, _)| place.clone());
+        let mut consents = Vec::new();
+        let mut found = found.into_iter().peekable();
+        while let Some((place, stored)) = found.next() {
+            if found.peek().is_none_or(|(following, _)| following.consent() != place.consent()) {
+                consents.push(StoredConsent::clone(stored));
+            }
+        }
+        ConsentPage { consents, next }
+    }
+
+    pub(crate) fn log_root(&self, size: u64) -> Option<Hash> {
+        let found = self.checkpoint.as_ref().map_or(0, |latest| latest.size);
+        let hashes = |tile: TileId| {
+            let hashes = self.tiles.get(&(tile.level, tile.index))?;
+            hashes.get(..usize::from(tile.width)).map(<[Hash]>::to_vec)
+        };
+        (size <= found).then(|| TileReader::new(found, hashes).root(size).ok()).flatten()
     }
 
     pub(crate) fn audit_page(&self, query: &AuditQuery) -> Vec<StoredAudit> {

@@ -12,7 +12,8 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("0001_initial", include_str!("../../migrations/0001_initial.sql")),
     ("0002_labels", include_str!("../../migrations/0002_labels.sql")),
     ("0003_policy_sets", include_str!("../../migrations/0003_policy_sets.sql")),
-    ("0004_emergencies", include_str!("../../migrations/0004_emergencies.sql")),
+    ("0004_consent_epochs", include_str!("../../migrations/0004_consent_epochs.sql")),
+    ("0005_emergencies", include_str!("../../migrations/0005_emergencies.sql")),
 ];
 
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OpenError> {

@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
+use proviso_core::id::TenantId;
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -42,6 +43,7 @@ pub struct SqliteStore(Arc<Shared>);
 struct Shared {
     path: PathBuf,
     tenant: i64,
+    tenant_id: TenantId,
     queue: Mutex<Option<std::sync::mpsc::Sender<writer::Command>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     signer: Arc<RwLock<Option<SharedSigner>>>,
@@ -69,6 +71,7 @@ impl SqliteStore {
         Ok(Self(Arc::new(Shared {
             path: path.to_owned(),
             tenant,
+            tenant_id,
             queue: Mutex::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
             signer,
@@ -76,6 +79,10 @@ impl SqliteStore {
             readers: Arc::new(Semaphore::new(readers_max.max(1))),
             _lock: lock,
         })))
+    }
+
+    pub(crate) fn beside(&self, stem: &str, extension: &str) -> PathBuf {
+        side_file::beside(&self.0.path, &self.0.tenant_id, stem, extension)
     }
 
     pub(crate) fn install_signer(&self, signer: SharedSigner) {

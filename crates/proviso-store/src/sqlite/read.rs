@@ -14,8 +14,8 @@ use proviso_oauth::record::{
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 use serde::de::DeserializeOwned;
 
-use super::codes::{bad, from_json, relationship_from_code, uint};
-use crate::choice::{Objection, StoredConsent};
+use super::codes::{bad, from_json, int, relationship_from_code, uint};
+use crate::choice::{ConsentPage, ConsentScan, Objection, ScanPlace, StoredConsent};
 use crate::error::{Inconsistency, ReadError};
 use crate::policy::StoredPolicySet;
 
@@ -23,6 +23,13 @@ impl From<rusqlite::Error> for ReadError {
     fn from(why: rusqlite::Error) -> Self {
         Self::Storage(why.to_string())
     }
+}
+
+fn stored_consent(id: &str, body: &str) -> Result<StoredConsent, ReadError> {
+    let version = from_json("consent_version", id, body)?;
+    let named = ConsentVersionId::try_from(id.to_owned());
+    let id = named.map_err(|_| bad("consent_version", "version_id", id))?;
+    Ok(StoredConsent { id, version })
 }
 
 /// A read connection, and whose rows it may see.
@@ -241,12 +248,7 @@ impl Reads<'_> {
         params: impl Params,
     ) -> Result<Vec<StoredConsent>, ReadError> {
         let rows = self.rows(sql, params, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let read = |(id, body): (String, String)| -> Result<StoredConsent, ReadError> {
-            let version = from_json("consent_version", &id, &body)?;
-            let named = ConsentVersionId::try_from(id.clone());
-            let id = named.map_err(|_| bad("consent_version", "version_id", &id))?;
-            Ok(StoredConsent { id, version })
-        };
+        let read = |(id, body): (String, String)| stored_consent(&id, &body);
         rows.into_iter().map(read).collect()
     }
 
@@ -321,6 +323,57 @@ impl Reads<'_> {
              ORDER BY v.consent",
             (self.tenant,),
         )
+    }
+
+    pub(crate) fn consents_from(&self, query: &ConsentScan) -> Result<ConsentPage, ReadError> {
+        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+        let rows = match query.written_after {
+            // Index: the primary key, in order.
+            None => self.consent_rows(
+                "SELECT consent, number, epoch, version_id, body FROM consent_version
+                 WHERE tenant = ?1 AND (consent, number) > (?2, ?3)
+                 ORDER BY consent, number LIMIT ?4",
+                (self.tenant, query.place.consent(), query.place.number(), limit),
+            ),
+            // Index: consent_version_epoch, in order; it ends in the primary key.
+            Some(epoch) => self.consent_rows(
+                "SELECT consent, number, epoch, version_id, body FROM consent_version
+                 WHERE tenant = ?1 AND epoch > ?2 AND (epoch, consent, number) > (?3, ?4, ?5)
+                 ORDER BY epoch, consent, number LIMIT ?6",
+                (
+                    self.tenant,
+                    int(epoch),
+                    int(query.place.epoch()),
+                    query.place.consent(),
+                    query.place.number(),
+                    limit,
+                ),
+            ),
+        }?;
+        let whole = rows.len() >= query.limit;
+        let next = rows.last().filter(|_| whole).map(|(place, ..)| place.clone());
+        let mut consents = Vec::with_capacity(rows.len());
+        let mut rows = rows.into_iter().peekable();
+        while let Some((place, id, body)) = rows.next() {
+            // A version whose successor follows is not worth reading.
+            let superseded =
+                rows.peek().is_some_and(|(following, ..)| following.consent() == place.consent());
+            if !superseded {
+                consents.push(stored_consent(&id, &body)?);
+            }
+        }
+        Ok(ConsentPage { consents, next })
+    }
+
+    fn consent_rows(
+        &self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Vec<(ScanPlace, String, String)>, ReadError> {
+        self.rows(sql, params, |row| {
+            let place = ScanPlace::at(uint(row.get(2)?), row.get(0)?, row.get(1)?);
+            Ok((place, row.get(3)?, row.get(4)?))
+        })
     }
 
     pub(crate) fn objections(&self) -> Result<Vec<Objection>, ReadError> {

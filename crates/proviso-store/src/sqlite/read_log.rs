@@ -2,7 +2,9 @@
 
 use proviso_core::id::AuditEntryId;
 use proviso_core::time::At;
-use proviso_tlog::TileId;
+use proviso_tlog::proof::TileReader;
+use proviso_tlog::tile::tile_hashes;
+use proviso_tlog::{Hash, TileId};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension as _, Row, params_from_iter};
 
@@ -101,6 +103,16 @@ impl Reads<'_> {
         let Some((size, root, note)) = row else { return Ok(None) };
         let root = root.try_into().map_err(|_| bad("log_checkpoint", "root", &size.to_string()))?;
         Ok(Some(StoredCheckpoint { size: uint(size), root, note }))
+    }
+
+    pub(crate) fn log_root(&self, size: u64) -> Result<Option<Hash>, ReadError> {
+        let found = self.checkpoint()?.map_or(0, |latest| latest.size);
+        if size > found {
+            return Ok(None);
+        }
+        let hashes = |tile| tile_hashes(&self.tile(tile).ok().flatten()?);
+        let root = TileReader::new(found, hashes).root(size);
+        root.map(Some).map_err(|why| ReadError::Storage(why.to_string()))
     }
 
     pub(crate) fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, ReadError> {

@@ -12,6 +12,15 @@ use proviso_core::id::TenantId;
 /// One sector of any disk: a write of this size is not torn.
 const BLOCK: usize = 512;
 
+/// The place of a file of a tenant in the folder of the database.
+pub(super) fn beside(database: &Path, tenant: &TenantId, stem: &str, extension: &str) -> PathBuf {
+    database.with_file_name(if *tenant == TenantId::default_tenant() {
+        format!("{stem}.{extension}")
+    } else {
+        format!("{stem}-{tenant}.{extension}")
+    })
+}
+
 #[derive(Debug)]
 pub(super) struct SideFile {
     path: PathBuf,
@@ -20,12 +29,7 @@ pub(super) struct SideFile {
 
 impl SideFile {
     pub(super) fn beside(database: &Path, tenant: &TenantId) -> Self {
-        let name = if *tenant == TenantId::default_tenant() {
-            "audit.checkpoint".to_owned()
-        } else {
-            format!("audit-{tenant}.checkpoint")
-        };
-        Self { path: database.with_file_name(name), file: None }
+        Self { path: beside(database, tenant, "audit", "checkpoint"), file: None }
     }
 
     /// The note in the file; `None` when there is no file yet.

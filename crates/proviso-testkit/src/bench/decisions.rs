@@ -69,7 +69,7 @@ pub fn decider() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
             client: &client,
             account: Some(&account),
             mode: AccessMode::PatientDirected {
-                consent: Some(&consent),
+                consent: Some(consent.facts()),
                 person: ActingPerson::Patient,
             },
             scopes: Some(&scopes),

@@ -12,6 +12,7 @@ pub mod floor;
 pub mod fronts;
 pub mod hello;
 pub mod hostile;
+pub mod index;
 pub mod load;
 pub mod machine;
 pub mod open_loop;

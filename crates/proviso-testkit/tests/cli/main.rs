@@ -13,6 +13,7 @@ mod labels;
 mod policy;
 mod receipt;
 mod replay;
+mod simulate;
 mod start;
 mod tls;
 mod verify;

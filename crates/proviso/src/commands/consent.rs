@@ -6,7 +6,7 @@ use proviso_core::consent::{ConsentVersion, Recipient};
 use proviso_core::id::ConsentId;
 use proviso_core::time::{At, Period};
 
-use super::Ending;
+use super::{Ending, simulate};
 use crate::choices::{self, Question, VersionRow};
 use crate::cli::{self, ConsentArgs, ConsentAtArgs, ConsentCommand};
 use crate::console;
@@ -32,6 +32,9 @@ pub async fn run(command: &ConsentCommand) -> anyhow::Result<Ending> {
             let rows = ask(&arguments.installation, question).await?;
             Ok(tell(&rows, arguments.json, &nothing))
         }
+        ConsentCommand::Who(arguments) => simulate::who(arguments).await,
+        ConsentCommand::WhatIf(arguments) => simulate::what_if(arguments).await,
+        ConsentCommand::Explain(arguments) => simulate::explain(arguments).await,
     }
 }
 
@@ -66,7 +69,10 @@ fn at(arguments: &ConsentAtArgs) -> anyhow::Result<(Question, String)> {
     }
 }
 
-async fn ask(named: &cli::Installation, question: Question) -> anyhow::Result<Vec<VersionRow>> {
+pub(super) async fn ask(
+    named: &cli::Installation,
+    question: Question,
+) -> anyhow::Result<Vec<VersionRow>> {
     let installation = Installation::named_by(named)?;
     anyhow::ensure!(installation.database().exists(), "there are no choices yet; start it once");
     match installation.lock() {
@@ -77,7 +83,12 @@ async fn ask(named: &cli::Installation, question: Question) -> anyhow::Result<Ve
             match asked {
                 Some(Outcome::Choices(rows)) => Ok(rows),
                 Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(Outcome::Active(_) | Outcome::Decided(_) | Outcome::Emergencies(_)) => {
+                Some(
+                    Outcome::Active(_)
+                    | Outcome::Decided(_)
+                    | Outcome::Simulated(_)
+                    | Outcome::Emergencies(_),
+                ) => {
                     anyhow::bail!("the running server answered another order")
                 }
                 None => Err(taken),
@@ -100,7 +111,7 @@ fn tell(rows: &[VersionRow], json: bool, nothing: &str) -> Ending {
     Ending::Done
 }
 
-fn describe(row: &VersionRow) {
+pub(super) fn describe(row: &VersionRow) {
     let version = &row.version;
     let heading = format!("{} version {}: {}", version.consent, version.number, row.standing);
     console::line(&console::bold(&heading));

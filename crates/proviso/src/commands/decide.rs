@@ -40,7 +40,12 @@ pub async fn run(arguments: &DecideArgs) -> anyhow::Result<Ending> {
             match control::ask(&installation.data_dir, order).await? {
                 Some(Outcome::Decided(told)) => *told,
                 Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(Outcome::Active(_) | Outcome::Choices(_) | Outcome::Emergencies(_)) => {
+                Some(
+                    Outcome::Active(_)
+                    | Outcome::Choices(_)
+                    | Outcome::Simulated(_)
+                    | Outcome::Emergencies(_),
+                ) => {
                     anyhow::bail!("the running server answered another order")
                 }
                 None => return Err(taken),

@@ -52,6 +52,7 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
     let orders = control::start(Arc::clone(&app), &arguments.data, stop.clone())?;
     listener.serve(router, stop).await;
     orders.await.context("control socket")?;
+    housekeeping::write_snapshot(&app).await;
     line("stopped; the same command finds everything again");
     drop(Arc::clone(&app));
     Ok(Ending::Done)

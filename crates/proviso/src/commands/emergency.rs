@@ -78,7 +78,12 @@ async fn ask(named: &cli::Installation, order: Order) -> anyhow::Result<Vec<Row>
             match control::ask(&installation.data_dir, order).await? {
                 Some(Outcome::Emergencies(rows)) => Ok(rows),
                 Some(Outcome::Failed(why)) => anyhow::bail!("{why}"),
-                Some(Outcome::Active(_) | Outcome::Decided(_) | Outcome::Choices(_)) => {
+                Some(
+                    Outcome::Active(_)
+                    | Outcome::Decided(_)
+                    | Outcome::Choices(_)
+                    | Outcome::Simulated(_),
+                ) => {
                     anyhow::bail!("the running server answered another order")
                 }
                 None => Err(taken),

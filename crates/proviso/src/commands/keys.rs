@@ -33,7 +33,12 @@ async fn rotate(arguments: &KeysArgs) -> anyhow::Result<Ending> {
             Some(Outcome::Failed(why)) => {
                 anyhow::bail!("the running server could not rotate its keys: {why}")
             }
-            Some(Outcome::Decided(_) | Outcome::Choices(_) | Outcome::Emergencies(_)) => {
+            Some(
+                Outcome::Decided(_)
+                | Outcome::Simulated(_)
+                | Outcome::Emergencies(_)
+                | Outcome::Choices(_),
+            ) => {
                 anyhow::bail!("the running server answered another order")
             }
             None => return Err(taken),

@@ -11,6 +11,7 @@ pub mod labels;
 pub mod policy;
 pub mod replay;
 pub mod serve;
+pub mod simulate;
 pub mod verify;
 pub mod verify_receipt;
 

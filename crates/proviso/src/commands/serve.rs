@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use axum::Router;
 use proviso_app::App;
 use proviso_app::evaluation::Evaluations;
+use proviso_app::simulate::Simulations;
 use proviso_app::visits::Visits;
 use proviso_core::secret::Secret;
 use proviso_gateway::{Gateway, GatewaySettings, HttpUpstreamSettings, Rates, UpstreamSettings};
@@ -56,6 +57,7 @@ pub async fn run(file: &Path) -> anyhow::Result<Ending> {
     listener.serve(router, stop).await;
     health.await.context("health listener")?;
     orders.await.context("control socket")?;
+    housekeeping::write_snapshot(&app).await;
     tracing::info!("stopped");
     Ok(Ending::Done)
 }
@@ -74,9 +76,13 @@ pub fn planes(
     app.ask_visits_of(Arc::downgrade(&visits));
     let evaluations: Arc<dyn Evaluations> = gateway.clone();
     app.ask_evaluations_of(Arc::downgrade(&evaluations));
+    let simulations: Arc<dyn Simulations> = gateway.clone();
+    app.ask_simulations_of(Arc::downgrade(&simulations));
     let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
     let asked = proviso_gateway::forward_auth_router(Arc::clone(&gateway));
+    let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
     Ok(control
+        .nest("/api/v1/consents", consents)
         .nest_service("/access/v1/http", asked)
         .nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }

@@ -175,10 +175,12 @@ fn relationships(at: At) -> anyhow::Result<Vec<Relationship>> {
             approved_at: at,
             approved_by: None,
             reapprove_days: Some(REAPPROVE_DAYS),
+            categories: CategorySet::all(),
         }),
         ..own
     };
     let of_age = midnight(people::LILY_OF_AGE)?;
+    let confidential_from = Some(midnight(people::LILY_CONFIDENTIAL_FROM)?);
     Ok(vec![
         one(&people::DRPATEL, people::MARIA_PATIENT, RelationshipKind::Care, since, None)?,
         one(&people::DRPATEL, people::LILY_PATIENT, RelationshipKind::Care, since, None)?,
@@ -190,7 +192,7 @@ fn relationships(at: At) -> anyhow::Result<Vec<Relationship>> {
                 people::LILY_BORN,
                 None,
             )?,
-            MandateBasis::Parent { of_age },
+            MandateBasis::Parent { of_age, confidential_from },
         ),
         approved(
             one(

@@ -41,6 +41,9 @@ pub mod people {
     pub const LILY_BORN: Date = date(2011, 4, 22);
     /// The day on which Lily comes of age.
     pub const LILY_OF_AGE: Date = date(2029, 4, 22);
+    /// From this day on she has care that stays between her and her clinicians (Arizona: 12, as the
+    /// lowest age of the table).
+    pub const LILY_CONFIDENTIAL_FROM: Date = date(2023, 4, 22);
     /// The day after the last day of Grace's proxy access.
     pub const GRACE_UNTIL: Date = date(2027, 7, 1);
 
@@ -229,6 +232,19 @@ pub mod apps {
         about: "enforcement point, asks for decisions (AuthZEN)",
     };
 
+    /// A registry of consents, such as a state runs one.
+    pub const CONSENT_REGISTRY: App = App {
+        id: "consent-registry",
+        name: "Consent Registry",
+        description: "Keeps the consents that patients sign at the desk and sends them here.",
+        proof: Proof::PrivateKey,
+        scopes: "system/Consent.crus",
+        purpose: PurposeOfUse::Operations,
+        interactive: false,
+        origin_launch_path: None,
+        about: "files consents as FHIR (IHE PCF, HL7 FAST)",
+    };
+
     /// All apps, in the order of the banner.
     pub const ALL: &[App] = &[
         GLUCOSE_COACH,
@@ -238,6 +254,7 @@ pub mod apps {
         QUALITY_STUDY,
         OLD_TRACKER,
         FRONT_DOOR,
+        CONSENT_REGISTRY,
     ];
 }
 

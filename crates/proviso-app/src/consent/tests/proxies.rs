@@ -3,7 +3,7 @@
 use proviso_core::id::{PatientId, ResourceId};
 
 use super::*;
-use crate::proxies::{ProxyBasis, ProxyError, REAPPROVE_DAYS};
+use crate::proxies::{ProxyBasis, ProxyError, ProxyReach, REAPPROVE_DAYS};
 use crate::records::{Match, NewIds};
 
 const DAY_SECS: i64 = 86_400;
@@ -15,7 +15,10 @@ impl World {
         let patient: PatientId = patient.parse().unwrap();
         let stated = Period { start: Some(self.app.now()), end: None };
         let via = Via::default();
-        let made = self.app.approve_proxy(&priya, &grace, &patient, basis, stated, &via).await?;
+        let made = self
+            .app
+            .approve_proxy(&priya, &grace, &patient, basis, ProxyReach::whole(stated), &via)
+            .await?;
         Ok(made.period.end.unwrap())
     }
 
@@ -121,7 +124,10 @@ async fn only_those_who_may_decide_approve_and_end() {
     for name in ["james", "grace", "drpatel", "maria"] {
         let by = world.account(name);
         let basis = ProxyBasis::Appointed;
-        let made = world.app.approve_proxy(&by, &grace, &james, &basis, stated, &via).await;
+        let made = world
+            .app
+            .approve_proxy(&by, &grace, &james, &basis, ProxyReach::whole(stated), &via)
+            .await;
         assert!(matches!(made.unwrap_err(), ProxyError::NotEntitled), "{name}");
         let again = world.app.approve_proxy_again(&by, &grace, &james, &via).await;
         assert!(matches!(again.unwrap_err(), ProxyError::NotEntitled), "{name}");
@@ -132,4 +138,49 @@ async fn only_those_who_may_decide_approve_and_end() {
         assert!(matches!(ended.unwrap_err(), ProxyError::NotEntitled), "{name}");
     }
     world.app.end_proxy(&world.account("grace"), &grace, &james, &via).await.unwrap();
+}
+
+// Covers: design §5, a teenager's confidential kinds are hidden from parents; the second before and at it
+#[tokio::test]
+async fn a_parent_stops_seeing_confidential_kinds_on_the_day_the_law_of_the_place_names() {
+    use proviso_core::category::SensitiveKind;
+    let world = World::new().await;
+    let today = jiff::Timestamp::from_second(world.app.now().as_secs()).unwrap();
+    let today = jiff::tz::Offset::UTC.to_datetime(today).date();
+    // Twelve the day after tomorrow.
+    let midnight = today.checked_add(jiff::Span::new().days(2)).unwrap();
+    let born = midnight.checked_sub(jiff::Span::new().years(12)).unwrap();
+    world.born("teen", &born.to_string()).await;
+    let basis = ProxyBasis::Parent { jurisdiction: "US-AZ".to_owned(), utc_offset_secs: 0 };
+    world.approve("teen", &basis).await.unwrap();
+    let (account, patient) = ("acc_grace".parse().unwrap(), "teen".parse().unwrap());
+    let sees = |kind| {
+        let plan = world.app.plan_own_record(&account, &patient, world.app.now()).unwrap();
+        plan.sensitive.contains(kind)
+    };
+    let midnight = At::parse(&format!("{midnight}T00:00:00Z")).unwrap();
+    let wait = midnight.as_secs() - world.app.now().as_secs() - 1;
+    world.clock.advance_secs(wait);
+    assert!(sees(SensitiveKind::Reproductive) && sees(SensitiveKind::Genetics));
+    world.clock.advance_secs(1);
+    assert!(!sees(SensitiveKind::Reproductive) && !sees(SensitiveKind::Hiv));
+    assert!(sees(SensitiveKind::Genetics), "what a minor does not seek alone stays");
+}
+
+// Covers: design §5, proxy access is scoped
+#[tokio::test]
+async fn somebody_acts_for_the_kinds_of_record_that_were_approved_and_no_other() {
+    use proviso_core::category::Category;
+    let world = World::new().await;
+    let (priya, via) = (world.account("priya"), Via::default());
+    let (grace, james) = ("acc_grace".parse().unwrap(), "james".parse().unwrap());
+    let billing = CategorySet::EMPTY.with(Category::Billing);
+    let reach = ProxyReach { period: Period::ALWAYS, categories: billing };
+    let basis = ProxyBasis::Appointed;
+    world.app.approve_proxy(&priya, &grace, &james, &basis, reach, &via).await.unwrap();
+    let plan = world.app.plan_own_record(&grace, &james, world.app.now()).unwrap();
+    assert_eq!(plan.categories, billing);
+    let nothing = ProxyReach { period: Period::ALWAYS, categories: CategorySet::EMPTY };
+    let refused = world.app.approve_proxy(&priya, &grace, &james, &basis, nothing, &via).await;
+    assert!(matches!(refused, Err(ProxyError::NothingToSee)));
 }

@@ -3,7 +3,7 @@
 use proviso_core::consent::ConsentVersion;
 use proviso_core::id::ConsentVersionId;
 
-use super::super::codes::to_json;
+use super::super::codes::{int, to_json};
 use super::super::tx::{OpError, Tx, require};
 use crate::batch::Precondition;
 use crate::choice::Objection;
@@ -31,6 +31,7 @@ impl Tx<'_> {
         id: &ConsentVersionId,
         version: &ConsentVersion,
         expect: Option<&ConsentVersionId>,
+        epoch: u64,
     ) -> Result<(), OpError> {
         let latest = self.latest_consent_version(version)?;
         match (&latest, expect) {
@@ -53,8 +54,9 @@ impl Tx<'_> {
         )?;
         require(!known, Precondition::Exists)?;
         self.run_one(
-            "INSERT INTO consent_version (tenant, consent, number, version_id, patient, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO consent_version
+                 (tenant, consent, number, version_id, patient, body, epoch)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             (
                 self.tenant,
                 version.consent.as_str(),
@@ -62,6 +64,7 @@ impl Tx<'_> {
                 id.as_str(),
                 version.patient.as_str(),
                 to_json(version)?,
+                int(epoch),
             ),
         )
     }

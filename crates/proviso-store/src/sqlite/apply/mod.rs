@@ -70,7 +70,8 @@ impl Tx<'_> {
                 self.rotate_refresh_token(current, next, *at)
             }
             Op::PutConsentVersion { id, version, expect } => {
-                self.put_consent_version(id, version, expect.as_ref())
+                // The batch that this belongs to raises the epoch by one when it is through.
+                self.put_consent_version(id, version, expect.as_ref(), pending.epoch + 1)
             }
             Op::PutRelationship(relationship) => self.put_relationship(relationship),
             Op::PutObjection(objection) => self.put_objection(objection),

@@ -6,6 +6,7 @@ mod audited;
 mod decisions;
 mod front;
 mod import;
+mod index;
 mod inside;
 mod refusals;
 mod served;
@@ -39,12 +40,27 @@ pub(crate) struct Arguments {
     /// Patients in the file that is imported.
     #[arg(long, default_value_t = 300)]
     import_patients: u32,
+    /// Patients, with five consents each, whose consents are held in memory.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
+    consents_of: Vec<u32>,
+    /// Patients, with five consents each, with whose consents the application starts.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000])]
+    starts_of: Vec<u32>,
     /// Where raw rows go.
     #[arg(long, default_value = "target/bench.json")]
     out: PathBuf,
     /// Serves so many bytes to whoever asks, as the benchmark's own HTTP floor.
     #[arg(long, hide = true)]
     hello: Option<usize>,
+    /// Measures one thing about consents in memory in a process that does nothing else.
+    #[arg(long, hide = true, requires = "alone_folder")]
+    alone: Option<index::Alone>,
+    /// For how many patients.
+    #[arg(long, hide = true, default_value_t = 0)]
+    alone_patients: u32,
+    /// In which folder.
+    #[arg(long, hide = true)]
+    alone_folder: Option<PathBuf>,
 }
 
 /// The tables.
@@ -52,6 +68,8 @@ pub(crate) struct Arguments {
 enum Part {
     /// Decisions in process.
     Decisions,
+    /// Consents in memory: memory, look-ups, starts.
+    Index,
     /// Where the time of a read and of a search goes.
     Inside,
     /// Reads that wait for their entry in the log.
@@ -88,15 +106,18 @@ impl Bench {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     // Before the runtime is made: a second thread would stay where it is.
-    let cores = match arguments.hello {
-        Some(_) => Cores::Shared("whoever started this places it"),
-        None => Cores::part()?,
+    let cores = match (arguments.hello, arguments.alone) {
+        (Some(_), _) | (_, Some(_)) => Cores::Shared("whoever started this places it"),
+        (None, None) => Cores::part()?,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        match arguments.hello {
-            Some(bytes) => hello::serve(bytes).await,
-            None => measure(arguments, cores).await,
+        match (arguments.hello, arguments.alone, &arguments.alone_folder) {
+            (Some(bytes), ..) => hello::serve(bytes).await,
+            (None, Some(what), Some(folder)) => {
+                index::alone(what, arguments.alone_patients, folder).await
+            }
+            (None, ..) => measure(arguments, cores).await,
         }
     })
 }
@@ -115,6 +136,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
         if bench.arguments.only.is_empty() || bench.arguments.only.contains(part) {
             raw.extend(match part {
                 Part::Decisions => decisions::measure(&bench).await?,
+                Part::Index => index::measure(&bench).await?,
                 Part::Inside => inside::measure(&bench).await?,
                 Part::Audited => audited::measure(&bench).await?,
                 Part::Token => token::measure_tokens(&bench).await?,

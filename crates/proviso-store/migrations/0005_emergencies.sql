@@ -1,4 +1,4 @@
--- Migration 4: emergency access as it was declared and ended, and its reviews.
+-- Migration 5: emergency access as it was declared and ended, and its reviews.
 
 CREATE TABLE emergency_version (
     tenant    INTEGER NOT NULL REFERENCES tenant (no),
