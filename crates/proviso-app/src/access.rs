@@ -390,10 +390,12 @@ pub(crate) fn ground_of(
         // Staff access without a person has no rule, nor has an emergency that nobody declared;
         // the patients' own way needs none.
         (AccessMode::Operational { .. }, None)
-        | (AccessMode::Emergency { .. }, _)
-        | (AccessMode::PatientDirected { .. } | AccessMode::OwnRecord { .. }, _) => {
-            (grounds.policies.ground_of_patient(), FiledRule::default())
-        }
+        | (
+            AccessMode::Emergency { .. }
+            | AccessMode::PatientDirected { .. }
+            | AccessMode::OwnRecord { .. },
+            _,
+        ) => (grounds.policies.ground_of_patient(), FiledRule::default()),
     };
     if ground.filed == filed {
         return ground;

@@ -37,12 +37,18 @@ async fn what_was_declared_is_ended_once_and_never_changes() {
         assert!(after > before, "decisions change");
         refuse(&store, Op::PutEmergencyVersion(ended.clone()), Precondition::Changed).await;
         assert_eq!(store.emergency(&ended.declaration.id).await.unwrap(), Some(ended.clone()));
-        assert_eq!(store.emergencies().await.unwrap(), [ended.clone()]);
+        assert_eq!(store.emergencies().await.unwrap(), std::slice::from_ref(&ended));
         let of = |id: &str| id.parse().unwrap();
-        assert_eq!(store.emergencies_of_patient(&of("maria")).await.unwrap(), [ended.clone()]);
+        assert_eq!(
+            store.emergencies_of_patient(&of("maria")).await.unwrap(),
+            std::slice::from_ref(&ended)
+        );
         assert_eq!(store.emergencies_of_patient(&of("james")).await.unwrap(), []);
         let by = |id: &str| id.parse().unwrap();
-        assert_eq!(store.emergencies_of_account(&by("acc_a")).await.unwrap(), [ended.clone()]);
+        assert_eq!(
+            store.emergencies_of_account(&by("acc_a")).await.unwrap(),
+            std::slice::from_ref(&ended)
+        );
         assert_eq!(store.emergencies_of_account(&by("acc_b")).await.unwrap(), []);
         let end = ended.declaration.ends_at;
         assert_eq!(store.emergencies_after(end).await.unwrap(), []);
@@ -85,7 +91,7 @@ async fn a_review_belongs_to_an_emergency_and_is_decided_by_another_person_once(
         let mut again = decided.clone();
         again.number += 1;
         refuse(&store, Op::PutReviewVersion(again), Precondition::Ended).await;
-        assert_eq!(store.reviews().await.unwrap(), [decided.clone()]);
+        assert_eq!(store.reviews().await.unwrap(), std::slice::from_ref(&decided));
         assert_eq!(decided.standing(at(3_601)), ReviewStanding::NotJustified);
         let versions = store.review_versions(&declared.declaration.id).await.unwrap();
         assert_eq!(versions, [open, followed, decided]);

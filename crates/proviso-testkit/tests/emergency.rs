@@ -9,6 +9,7 @@ use proviso_app::via::Via;
 use proviso_core::account::Account;
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::category::PurposeOfUse;
+use proviso_core::category::SensitiveKind::{PsychotherapyNotes, SubstanceUse};
 use proviso_core::emergency::review::{DUE_SECS, ReviewStanding, Verdict};
 use proviso_core::emergency::{Emergency, Standing};
 use proviso_core::id::EmergencyId;
@@ -371,7 +372,6 @@ async fn sensitive_kinds_open_as_the_policy_says() {
         seen.push((codes(&answer), released, noticed));
     }
     let (life, reach) = (&seen[0], &seen[1]);
-    use proviso_core::category::SensitiveKind::{PsychotherapyNotes, SubstanceUse};
     // Where the patient cannot answer, substance use opens with its notice; because a colleague
     // cannot be reached, it does not. Psychotherapy notes never do.
     assert!(life.1.contains(&SubstanceUse) && life.2, "{life:?}");
@@ -494,6 +494,19 @@ async fn an_officer_ends_what_is_no_emergency() {
     assert_eq!(read(&world, &tokens, "Patient/maria").await.status, 200);
     world.app.end_emergency_of(by(&priya), &id).await.unwrap().unwrap();
     assert_eq!(read(&world, &tokens, "Patient/maria").await.status, 401);
+}
+
+/// Who can see a patient's records now: one who declared an emergency, for as long as it lasts.
+#[tokio::test]
+async fn the_patient_sees_them_among_those_who_can_see_now() {
+    let world = DemoWorld::start().await.unwrap();
+    let mut browser = stone(&world).await;
+    declare(&mut browser, &declaration()).await;
+    open_app(&world, &mut browser).await;
+    assert!(page_of(&world, "maria", "/portal/who").await.contains("Eli Stone"));
+    let end = the_declared(&world).await.declaration.ends_at;
+    world.clock.set(end);
+    assert!(!page_of(&world, "maria", "/portal/who").await.contains("Eli Stone"));
 }
 
 /// A launch under somebody else's emergency, or under one for another patient, opens nothing.

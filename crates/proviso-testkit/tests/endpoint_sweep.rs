@@ -163,6 +163,7 @@ impl Sweep {
             .replace("{request}", &self.request)
             .replace("{version}", "1")
             .replace("{consent}", &self.consent)
+            .replace("{emergency}", "emg_1")
             .replace("{name}", "nothing.css");
         assert!(!path.contains('{'), "no example for {template}");
         self.world.url(&path)

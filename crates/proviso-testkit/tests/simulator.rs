@@ -183,6 +183,7 @@ impl Stage {
         let at = self.world.app.now();
         let purpose = match basis {
             GrantBasis::Operational => PurposeOfUse::Treatment,
+            GrantBasis::Emergency { .. } => PurposeOfUse::BreakGlass,
             GrantBasis::Consent { .. } => PurposeOfUse::PatientRequest,
             GrantBasis::Emergency { .. } => PurposeOfUse::BreakGlass,
             GrantBasis::PreAuthorized => {

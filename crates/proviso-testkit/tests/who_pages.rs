@@ -126,6 +126,7 @@ impl Family {
             username: "wei".to_owned(),
             display_name: "Wei Chen".to_owned(),
             kind: ActorKind::Proxy,
+            roles: proviso_core::org::RoleSet::EMPTY,
             fhir_user: Some((ResourceType::RELATED_PERSON, "wei".parse().unwrap())),
             password_hash: None,
             roles: RoleSet::EMPTY,

@@ -105,15 +105,13 @@ impl App {
         let mut draft = self.emergency_entry(via, AuditOutcome::Success, "end")?;
         draft.account = Some(person.account.id.clone());
         draft.session = Some(person.session.id.clone());
-        match own {
-            Some(own) => self.end_emergency(own, &person.account, draft).await,
-            None => {
-                draft.outcome = AuditOutcome::Denied;
-                draft.reasons = vec![ReasonCode::EmergencyNotOpen];
-                self.append_audit(draft).await?;
-                Ok(Err(EndRefusal::NotFound))
-            }
+        if let Some(own) = own {
+            return self.end_emergency(own, &person.account, draft).await;
         }
+        draft.outcome = AuditOutcome::Denied;
+        draft.reasons = vec![ReasonCode::EmergencyNotOpen];
+        self.append_audit(draft).await?;
+        Ok(Err(EndRefusal::NotFound))
     }
 
     async fn end_emergency(

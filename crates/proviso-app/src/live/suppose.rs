@@ -174,6 +174,9 @@ impl State {
             let of_client = excerpt.grants_of.entry(grant.client.clone()).or_default();
             of_client.insert(grant.id.clone());
             put(&mut excerpt.grants, grant.id.clone(), epoch, Some(Arc::clone(grant)));
+            if let Some(own) = grant.emergency().and_then(|id| self.emergencies.get(id)) {
+                excerpt.emergencies.insert(own.declaration.id.clone(), Arc::clone(own));
+            }
         }
         excerpt
     }

@@ -231,9 +231,10 @@ fn it_reads_and_changes_nothing() {
 fn sensitive_kinds_open_as_the_policy_says_and_psychotherapy_notes_stay_apart() {
     let plan = asked().plan().unwrap();
     for kind in SensitiveKind::ALL.iter().copied() {
-        let expected = match kind {
-            SensitiveKind::PsychotherapyNotes => ReasonCode::SensitiveKindNotShared,
-            _ => ReasonCode::EmergencyAccess,
+        let expected = if kind == SensitiveKind::PsychotherapyNotes {
+            ReasonCode::SensitiveKindNotShared
+        } else {
+            ReasonCode::EmergencyAccess
         };
         assert_eq!(reads(&plan, &record(&["maria"], &[kind])), [expected], "{kind}");
     }

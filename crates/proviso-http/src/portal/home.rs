@@ -118,17 +118,7 @@ impl HomePage {
                     link: t.say("home-filed-link"),
                 });
             }
-            let lines = if facts.latest.is_empty() {
-                vec![t.say("home-activity-none")]
-            } else {
-                facts.latest
-            };
-            cards.push(Card {
-                title: t.say("home-activity"),
-                lines,
-                href: person.address("/portal/activity"),
-                link: t.say("home-activity-link"),
-            });
+            cards.push(activity_card(t, person, facts.latest));
         }
         if staff {
             cards.push(Card {
@@ -164,6 +154,15 @@ fn who_card(t: Texts, person: &Person) -> Card {
         lines: vec![t.say("home-who-text")],
         href: person.address("/portal/who"),
         link: t.say("home-who-link"),
+    }
+}
+
+fn activity_card(t: Texts, person: &Person, latest: Vec<String>) -> Card {
+    Card {
+        title: t.say("home-activity"),
+        lines: if latest.is_empty() { vec![t.say("home-activity-none")] } else { latest },
+        href: person.address("/portal/activity"),
+        link: t.say("home-activity-link"),
     }
 }
 

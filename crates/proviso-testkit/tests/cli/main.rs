@@ -6,6 +6,7 @@ mod configured;
 mod consent;
 mod decide;
 mod doctor;
+mod emergency;
 mod help;
 mod import;
 mod keys;
