@@ -296,9 +296,15 @@ impl fmt::Debug for ConsentVersionId {
 /// Lower-case hex of any bytes.
 pub fn hex(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        out.push(char::from(nibble(byte >> 4)));
-        out.push(char::from(nibble(byte & 0x0f)));
+    let mut digits = [0_u8; 64];
+    for some in bytes.chunks(32) {
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(some) {
+            *pair = [nibble(byte >> 4), nibble(byte & 0x0f)];
+        }
+        // Hex digits are text.
+        let written = digits.get(..2 * some.len()).and_then(|own| core::str::from_utf8(own).ok());
+        out.push_str(written.unwrap_or_default());
     }
     out
 }

@@ -10,7 +10,7 @@ use proviso_core::account::{
 };
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::category::{Category, SensitiveKind, SensitiveSet};
-use proviso_core::org::{FactSource, RoleSet};
+use proviso_core::org::FactSource;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::Period;
 use proviso_http::{Demonstration, HttpState};
@@ -129,7 +129,6 @@ impl Family {
             roles: proviso_core::org::RoleSet::EMPTY,
             fhir_user: Some((ResourceType::RELATED_PERSON, "wei".parse().unwrap())),
             password_hash: None,
-            roles: RoleSet::EMPTY,
             language: None,
             status: AccountStatus::Active,
             created_at: NOW,

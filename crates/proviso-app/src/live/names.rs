@@ -11,9 +11,13 @@ use std::io;
 use std::path::Path;
 
 use proviso_core::consent::index::{ENTRY, MemoryNames, Names, NotKept, VersionName};
+use quick_cache::sync::Cache;
 
 /// LIMIT: how many bytes wait to be written. Places are mostly given out in order.
 const WAITING_MAX: usize = 64 * 1024;
+
+/// LIMIT: how many names that were asked for lately are in memory as well, about two megabytes.
+const RECENT_MAX: usize = 16 * 1024;
 
 /// Where names are kept.
 #[derive(Debug)]
@@ -61,6 +65,8 @@ impl Names for KeptNames {
 #[derive(Debug)]
 pub struct FileNames {
     file: File,
+    /// Entries that were asked for lately.
+    recent: Cache<u32, [u8; ENTRY]>,
     /// The place of the first entry that waits to be written.
     first: u32,
     waiting: Vec<u8>,
@@ -72,7 +78,8 @@ const fn offset(slot: u32) -> u64 {
 
 impl FileNames {
     fn within(folder: &Path) -> io::Result<Self> {
-        Ok(Self { file: nameless(folder)?, first: 0, waiting: Vec::new() })
+        let recent = Cache::new(RECENT_MAX);
+        Ok(Self { file: nameless(folder)?, recent, first: 0, waiting: Vec::new() })
     }
 
     /// Where in what waits the entry of a place is, or would be the next.
@@ -95,6 +102,8 @@ impl FileNames {
 impl Names for FileNames {
     fn put(&mut self, slot: u32, name: &VersionName) -> Result<(), NotKept> {
         let entry = name.to_entry(slot);
+        // Whether or not it can be written: what was there before is over.
+        self.recent.remove(&slot);
         if self.waiting.len() >= WAITING_MAX {
             self.write_waiting()?;
         }
@@ -121,9 +130,14 @@ impl Names for FileNames {
         {
             return VersionName::from_entry(slot, entry.try_into().ok()?);
         }
+        if let Some(entry) = self.recent.get(&slot) {
+            return VersionName::from_entry(slot, &entry);
+        }
         let mut entry = [0; ENTRY];
         read_at(&self.file, &mut entry, offset(slot)).ok()?;
-        VersionName::from_entry(slot, &entry)
+        let name = VersionName::from_entry(slot, &entry)?;
+        self.recent.insert(slot, entry);
+        Some(name)
     }
 }
 

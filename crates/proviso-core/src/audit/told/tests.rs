@@ -50,7 +50,6 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         policy_version: Some("rules".into()),
         decision: None,
         reasons: vec![ReasonCode::ConsentInForce],
-        emergency: None,
         grant: None,
         token: None,
         session: None,

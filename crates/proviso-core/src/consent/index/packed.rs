@@ -53,8 +53,18 @@ fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-const fn digit_of(nibble: u8) -> char {
-    (if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }) as char
+const fn digit_of(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+}
+
+/// Sixteen bytes as 32 hex digits.
+fn hex_digits(bytes: [u8; 16]) -> [u8; 32] {
+    let mut digits = [0; 32];
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit_of(byte >> 4), digit_of(byte & 0x0f)];
+    }
+    digits
 }
 
 /// Reads sixteen bytes from hex digits; `between` is asked before each byte for what else has to be
@@ -94,26 +104,26 @@ impl Packed {
 
     /// The text behind a prefix; `None` when it is kept elsewhere.
     pub(super) fn text(&self, prefix: &str) -> Option<String> {
-        let hyphens: &[usize] = match self.form {
+        let mut whole = String::with_capacity(prefix.len() + 36);
+        whole.push_str(prefix);
+        match self.form {
             Form::Other => return None,
             Form::Text => {
                 let text = self.bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-                let mut whole = String::with_capacity(prefix.len() + text.len());
-                whole.push_str(prefix);
                 whole.push_str(core::str::from_utf8(text).ok()?);
-                return Some(whole);
             }
-            Form::Hex => &[],
-            Form::Uuid => &HYPHENS,
-        };
-        let mut whole = String::with_capacity(prefix.len() + 36);
-        whole.push_str(prefix);
-        for (position, byte) in self.bytes.into_iter().enumerate() {
-            if hyphens.contains(&position) {
-                whole.push('-');
+            Form::Hex => whole.push_str(core::str::from_utf8(&hex_digits(self.bytes)).ok()?),
+            Form::Uuid => {
+                let digits = hex_digits(self.bytes);
+                let mut rest = core::str::from_utf8(&digits).ok()?;
+                for length in [8, 4, 4, 4] {
+                    let (part, after) = rest.split_at_checked(length)?;
+                    whole.push_str(part);
+                    whole.push('-');
+                    rest = after;
+                }
+                whole.push_str(rest);
             }
-            whole.push(digit_of(byte >> 4));
-            whole.push(digit_of(byte & 0x0f));
         }
         Some(whole)
     }
