@@ -185,7 +185,6 @@ impl Stage {
             GrantBasis::Operational => PurposeOfUse::Treatment,
             GrantBasis::Emergency { .. } => PurposeOfUse::BreakGlass,
             GrantBasis::Consent { .. } => PurposeOfUse::PatientRequest,
-            GrantBasis::Emergency { .. } => PurposeOfUse::BreakGlass,
             GrantBasis::PreAuthorized => {
                 self.world.app.live().client(&client.parse().unwrap()).unwrap().purpose
             }
