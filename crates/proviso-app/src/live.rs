@@ -574,7 +574,7 @@ impl State {
             Change::GrantEnd(id) => put(&mut self.grants, id, epoch, None),
             // Resolved by the caller, which has the receipt.
             Change::GrantsEnd | Change::Labels => {}
-            Change::Filed(filed) => self.files.put(filed),
+            Change::Filed(filed) => self.files.put(&filed),
             Change::Emergency(own) => {
                 self.newest = self.newest.max(Some(own.declaration.declared_at));
                 let id = &own.declaration.id;
@@ -625,7 +625,7 @@ impl State {
             let ended = page.len() < LOADED_AT_ONCE;
             for record in page {
                 if is_filed(record.resource_type, &record.id) {
-                    self.files.put(Arc::new(FiledConsent::of_stored(&record, settings)));
+                    self.files.put(&Arc::new(FiledConsent::of_stored(&record, settings)));
                 }
             }
             if ended {

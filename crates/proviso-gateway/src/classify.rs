@@ -397,30 +397,7 @@ fn asked(
             let compartment = Some(patient.into());
             (kind, Asked::Search { compartment, query: union(own, body)? })
         }
-        (Interaction::Operation(name), Target::Instance(ResourceType::PATIENT, id), Body::None)
-            if name == "everything" =>
-        {
-            (ResourceType::PATIENT, Asked::Everything { id, query: own })
-        }
-        (Interaction::Operation(name), Target::Type(kind), Body::Json(doc))
-            if name == "validate" =>
-        {
-            only_format(query)?;
-            (kind, Asked::Validate { doc: validate::resource_of(doc, kind)? })
-        }
-        (Interaction::Operation(name), Target::Type(ResourceType::CONSENT), Body::Json(doc))
-            if name == "fileConsent" =>
-        {
-            only_format(query)?;
-            (ResourceType::CONSENT, filing::to_file(&doc)?)
-        }
-        (Interaction::Operation(name), Target::Type(ResourceType::CONSENT), Body::Json(doc))
-            if name == "revokeConsent" =>
-        {
-            only_format(query)?;
-            (ResourceType::CONSENT, filing::to_revoke(&doc)?)
-        }
-        (Interaction::Operation(_), _, _) => return Err(Problem::OperationNotOffered.into()),
+        (Interaction::Operation(name), target, body) => operation(&name, target, body, own)?,
         (Interaction::Create, Target::Type(kind), Body::Json(doc)) => {
             only_format(query)?;
             check_type(&doc, kind)?;
@@ -464,6 +441,33 @@ fn asked(
             (kind, Asked::Delete { which: Which::Matching(criteria), if_match })
         }
         _ => return Err(Problem::NotOffered.into()),
+    };
+    Ok(asked)
+}
+
+fn operation(
+    name: &str,
+    target: Target,
+    body: Body,
+    query: String,
+) -> Result<(ResourceType, Asked), Refusal> {
+    let asked = match (name, target, body) {
+        ("everything", Target::Instance(kind @ ResourceType::PATIENT, id), Body::None) => {
+            (kind, Asked::Everything { id, query })
+        }
+        ("validate", Target::Type(kind), Body::Json(doc)) => {
+            only_format(&query)?;
+            (kind, Asked::Validate { doc: validate::resource_of(doc, kind)? })
+        }
+        ("fileConsent", Target::Type(kind @ ResourceType::CONSENT), Body::Json(doc)) => {
+            only_format(&query)?;
+            (kind, filing::to_file(&doc)?)
+        }
+        ("revokeConsent", Target::Type(kind @ ResourceType::CONSENT), Body::Json(doc)) => {
+            only_format(&query)?;
+            (kind, filing::to_revoke(&doc)?)
+        }
+        _ => return Err(Problem::OperationNotOffered.into()),
     };
     Ok(asked)
 }

@@ -108,12 +108,13 @@ pub async fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitt
     let Parts { view, trail, interaction, .. } = &mut permitted.parts;
     let judged = match &permitted.asked {
         Asked::Create { doc, .. } => may_create(gateway, view, [doc], trail),
-        Asked::Update { which: Which::Id(_), doc, .. } => may_write(view, interaction, doc, trail),
+        Asked::Update { which: Which::Id(_), doc, .. } | Asked::Refile { doc, .. } => {
+            may_write(view, interaction, doc, trail)
+        }
         Asked::File { doc, documents } => {
             let all = std::iter::once(doc).chain(documents);
             understood(gateway, doc).and_then(|()| may_create(gateway, view, all, trail))
         }
-        Asked::Refile { doc, .. } => may_write(view, interaction, doc, trail),
         Asked::Revoke { documents, .. } => may_create(gateway, view, documents, trail),
         // What would result is known once the resource that is changed has been found.
         Asked::Update { which: Which::Matching(_), .. }

@@ -303,6 +303,7 @@ fn pages(language: Language) -> Vec<(&'static str, String)> {
     ];
     pages.extend(consent_states(language));
     pages.extend(portal_pages(language));
+    pages.extend(people_pages(language));
     pages.extend(choices::pages(language));
     pages.extend(who::pages(language));
     pages.extend(staff::demo_pages(language));
@@ -337,6 +338,36 @@ fn consent_states(language: Language) -> Vec<(&'static str, String)> {
             "consent_everything_by_proxy",
             ConsentPage::new(&visit, &everything, &Ticked::default(), Vec::new()).render().unwrap(),
         ),
+    ]
+}
+
+fn people_pages(language: Language) -> Vec<(&'static str, String)> {
+    let visit_to = |address: &str| visit(language, address, Some(Menu::Portal));
+    let (own, proxy) = (person(Standing::Own), person(Standing::Proxy));
+    let render = |view: &dyn askama::DynTemplate| view.dyn_render().unwrap();
+    vec![
+        ("people", render(&people_page(&visit_to("/portal/people"), &own))),
+        (
+            "people_none_by_proxy",
+            render(&PeoplePage::new(&visit_to("/portal/people"), &proxy, &[], &[], noon())),
+        ),
+        (
+            "people_stop",
+            render(&StopPage::new(
+                &visit_to("/portal/people/1/stop"),
+                &own,
+                &daughter(),
+                None,
+                noon(),
+            )),
+        ),
+        (
+            "people_stopped",
+            render(&StoppedPage::new(&visit_to("/portal/people/1/stopped"), &own, &daughter())),
+        ),
+        ("filed", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &filed_documents()))),
+        ("filed_by_proxy", render(&FiledPage::kept(&visit_to("/portal/choices"), &proxy))),
+        ("filed_none", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &[]))),
     ]
 }
 
@@ -376,28 +407,6 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         ("home_staff", render(&HomePage::new(&doctor, &[], None))),
         ("home_nobody", render(&HomePage::new(&nobody, &[], None))),
         ("apps", render(&AppsPage::new(&visit_to("/portal/apps"), &own, &connections, noon()))),
-        ("people", render(&people_page(&visit_to("/portal/people"), &own))),
-        (
-            "people_none_by_proxy",
-            render(&PeoplePage::new(&visit_to("/portal/people"), &proxy, &[], &[], noon())),
-        ),
-        (
-            "people_stop",
-            render(&StopPage::new(
-                &visit_to("/portal/people/1/stop"),
-                &own,
-                &daughter(),
-                None,
-                noon(),
-            )),
-        ),
-        (
-            "people_stopped",
-            render(&StoppedPage::new(&visit_to("/portal/people/1/stopped"), &own, &daughter())),
-        ),
-        ("filed", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &filed_documents()))),
-        ("filed_by_proxy", render(&FiledPage::kept(&visit_to("/portal/choices"), &proxy))),
-        ("filed_none", render(&FiledPage::new(&visit_to("/portal/choices"), &own, &[]))),
         ("apps_none_by_proxy", render(&AppsPage::new(&lily, &proxy, &[], noon()))),
         (
             "stop",

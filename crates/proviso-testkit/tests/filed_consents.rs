@@ -157,7 +157,7 @@ async fn a_registry_files_reads_changes_and_searches_consents() {
         "Consent?category=http://loinc.org|59284-0",
         "Consent?organization=Organization/riverside",
     ] {
-        assert_eq!(registry.get(found).await.entries(), [own.clone()], "{found}");
+        assert_eq!(registry.get(found).await.entries(), std::slice::from_ref(&own), "{found}");
     }
     for nothing in [
         "Consent?patient=Patient/b",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use http::Method;
 use proviso_app::evaluation::{Asker, EvaluationSubject, Question};
-use proviso_app::records::WholeStore;
+use proviso_app::records::{Record, WholeStore};
 use proviso_app::simulate::{
     NarrowerTerms, NewTerms, Simulated, Simulation, SimulationError, SubjectFilter,
     SubjectStanding, SupposedChange, Viewer,
@@ -87,13 +87,13 @@ impl Stage {
         let query = Query::parse(&records.context(), SearchScope::System, &[""]).unwrap();
         let all = records.matches(&query, as_of, usize::MAX, &WholeStore).await.unwrap();
         let named = format!("\"Patient/{patient}\"");
-        let own = |record: &proviso_app::records::Record| {
+        let own = |record: &Record| {
             let text = String::from_utf8_lossy(record.doc.bytes()).replace(": ", ":");
             let is_self =
                 record.resource_type == ResourceType::PATIENT && record.id.as_str() == patient;
             is_self || text.contains(&format!("\"reference\":{named}"))
         };
-        all.iter().filter(|record| own(record)).map(|record| record.key()).collect()
+        all.iter().filter(|record| own(record)).map(Record::key).collect()
     }
 
     /// Which records these tokens get from the gateway, one by one.
@@ -497,7 +497,7 @@ async fn nothing_is_changed_by_looking_but_the_log() {
     let consent = stage.consent("maria", "glucose-coach").await.unwrap();
     let all = stage.records_of("maria").await;
     let (epoch, before) =
-        (stage.world.app.live().epoch(), stage.read(&[token.clone()], &all).await);
+        (stage.world.app.live().epoch(), stage.read(std::slice::from_ref(&token), &all).await);
     let narrower = NarrowerTerms {
         purposes: Some(PurposeSet::EMPTY.with(PurposeOfUse::PatientRequest)),
         ..NarrowerTerms::default()

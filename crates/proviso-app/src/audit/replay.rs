@@ -106,7 +106,7 @@ pub enum ReplayFailure {
 /// When the file, its keys or an entry cannot be read.
 pub fn replay_with_master(
     database: &Path,
-    (tenant, filed): (&TenantId, &FiledSettings),
+    (tenant, settings): (&TenantId, &FiledSettings),
     master: MasterKey,
     wanted: &Wanted,
     mut each: impl FnMut(Replayed),
@@ -120,7 +120,7 @@ pub fn replay_with_master(
     let sealer = Sealer::new(&keys)?;
     let size = log.size()?;
     let mut consents = Consents { log: &log, known: HashMap::new() };
-    let mut files = Files { log: &log, settings: filed, known: FiledAtHand::new() };
+    let mut files = Files { log: &log, settings, known: FiledAtHand::new() };
     let mut counts = ReplayCounts::default();
     loop {
         let rows = log.entries(counts.entries, CHUNK)?;

@@ -224,11 +224,11 @@ pub(crate) struct Files {
 
 impl Files {
     /// Takes in a version, unless a later one is there.
-    pub(crate) fn put(&mut self, filed: Arc<FiledConsent>) {
+    pub(crate) fn put(&mut self, filed: &Arc<FiledConsent>) {
         if self.by_id.get(&filed.id).is_some_and(|own| own.number > filed.number) {
             return;
         }
-        if let Some(before) = self.by_id.insert(filed.id.clone(), Arc::clone(&filed)) {
+        if let Some(before) = self.by_id.insert(filed.id.clone(), Arc::clone(filed)) {
             for patient in &before.patients {
                 if let Some(own) = self.of.get_mut(patient) {
                     own.remove(&before.id);

@@ -22,9 +22,8 @@ pub(crate) fn with_pictures(records: &Records, batch: &mut Batch) -> Result<(), 
     let versions: Vec<&ConsentVersion> = batch
         .ops
         .iter()
-        .filter_map(|op| match op {
-            Op::PutConsentVersion { version, .. } => Some(version),
-            _ => None,
+        .filter_map(|op| {
+            if let Op::PutConsentVersion { version, .. } = op { Some(version) } else { None }
         })
         .collect();
     let pictures = versions.into_iter().map(|version| picture(records, version));

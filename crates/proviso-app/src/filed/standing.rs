@@ -70,15 +70,12 @@ impl App {
             Some(account) => self.staff_by_directory(account, request.at).await,
             None => None,
         };
-        match of_directory {
-            Some(found) => {
-                who.known.extend(found.known);
-                who.unresolved.extend(found.unresolved);
-            }
-            None => {
-                who.unresolved.extend(BY_DIRECTORY);
-                who.unresolved.insert(WhoKind::Identifier);
-            }
+        if let Some(found) = of_directory {
+            who.known.extend(found.known);
+            who.unresolved.extend(found.unresolved);
+        } else {
+            who.unresolved.extend(BY_DIRECTORY);
+            who.unresolved.insert(WhoKind::Identifier);
         }
     }
 

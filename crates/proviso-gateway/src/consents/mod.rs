@@ -123,14 +123,14 @@ fn not_found() -> Response<Body> {
 }
 
 /// The FHIR version that is wanted: 4.0 unless 5.0 is asked for.
-fn wanted_version(raw: Option<&str>) -> Result<Version, Response<Body>> {
+fn wanted_version(raw: Option<&str>) -> Result<Version, Box<Response<Body>>> {
     let pairs = query::pairs(raw.unwrap_or_default()).unwrap_or_default();
     match pairs.iter().find(|(name, _)| name == "fhir_version").map(|(_, value)| value.as_str()) {
         None | Some("4.0") => Ok(Version::R4),
         Some("5.0") => Ok(Version::R5),
         Some(_) => {
             let title = "`fhir_version` is 4.0 or 5.0";
-            Err(problem(StatusCode::BAD_REQUEST, "parameter-refused", title))
+            Err(Box::new(problem(StatusCode::BAD_REQUEST, "parameter-refused", title)))
         }
     }
 }
@@ -165,7 +165,7 @@ async fn list(
     let inner = asking.read(&format!("Consent?{below}")).await;
     let (base, bundle) = match inner.taken() {
         Ok(answered) => answered,
-        Err(refused) => return problem_of(refused),
+        Err(refused) => return problem_of(*refused),
     };
     let consents: Vec<Value> =
         shape::resources(&bundle).map(|resource| shape::consent(&gateway, resource)).collect();
@@ -200,7 +200,7 @@ async fn one(
 ) -> Response<Body> {
     let version = match wanted_version(raw) {
         Ok(version) => version,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let (asking, _) = match Asking::of(gateway, request).await {
         Ok(asking) => asking,
@@ -215,11 +215,11 @@ async fn one(
     };
     let (base, resource) = match asking.read(&path).await.taken() {
         Ok(answered) => answered,
-        Err(refused) => return problem_of(refused),
+        Err(refused) => return problem_of(*refused),
     };
     match shape::in_version(gateway, resource.root(), version) {
         Ok(shaped) => base.answer(&shaped),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -238,7 +238,7 @@ async fn versions(
     loop {
         let (base, bundle) = match asking.read(&path).await.taken() {
             Ok(answered) => answered,
-            Err(refused) => return problem_of(refused),
+            Err(refused) => return problem_of(*refused),
         };
         all.extend(shape::resources(&bundle).map(|resource| shape::consent(&gateway, resource)));
         match shape::next_cursor(&bundle) {
@@ -270,7 +270,7 @@ async fn put(gateway: &Gateway, id: Option<&ResourceId>, request: Request<Body>)
     };
     let doc = match shape::to_file(gateway, &asking.head.headers, &body) {
         Ok(doc) => doc,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let (method, path, bytes) = match id {
         None => (Method::POST, "Consent".to_owned(), doc.into_bytes()),
@@ -287,7 +287,7 @@ async fn put(gateway: &Gateway, id: Option<&ResourceId>, request: Request<Body>)
     let location = inner.location();
     let (base, outcome) = match inner.taken() {
         Ok(answered) => answered,
-        Err(refused) => return problem_of(refused),
+        Err(refused) => return problem_of(*refused),
     };
     let filed = location.or_else(|| id.map(|id| (id.to_string(), None)));
     let (id, number) = filed.map_or((None, None), |(id, number)| (Some(id), number));
@@ -307,11 +307,11 @@ async fn check(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> R
     };
     // Who asks is looked at first, and logged, by asking for something that tells nothing.
     if let Err(refused) = asking.read("Consent?_count=0&_summary=count&_id=-").await.taken() {
-        return problem_of(refused);
+        return problem_of(*refused);
     }
     match shape::to_file(&gateway, &asking.head.headers, &body) {
         Ok(doc) => shape::checked(&gateway, &doc),
-        Err(refusal) => refusal,
+        Err(refusal) => *refusal,
     }
 }
 
@@ -327,7 +327,7 @@ async fn revoke(
     };
     let (_, stored) = match asking.read(&format!("Consent/{id}")).await.taken() {
         Ok(answered) => answered,
-        Err(refused) => return problem_of(refused),
+        Err(refused) => return problem_of(*refused),
     };
     let patient = shape::patient(stored.root());
     let parameters = json!({"resourceType": "Parameters", "parameter": [
@@ -339,6 +339,6 @@ async fn revoke(
     let revoked = asking.ask(Method::POST, "Consent/$revokeConsent", &headers, body).await;
     match revoked.taken() {
         Ok((base, _)) => base.answer(&json!({"id": id.as_str(), "status": "inactive"})),
-        Err(refused) => problem_of(refused),
+        Err(refused) => problem_of(*refused),
     }
 }

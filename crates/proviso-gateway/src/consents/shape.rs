@@ -55,13 +55,13 @@ impl Inner {
     }
 
     /// The resource of an answer, or the answer again when it is a refusal.
-    pub(super) fn taken(self) -> Result<(Base, Doc), Self> {
+    pub(super) fn taken(self) -> Result<(Base, Doc), Box<Self>> {
         if !self.status.is_success() {
-            return Err(self);
+            return Err(Box::new(self));
         }
         match Doc::parse(self.body) {
             Ok(doc) => Ok((Base { headers: self.headers }, doc)),
-            Err(_) => Err(Self::nowhere()),
+            Err(_) => Err(Box::new(Self::nowhere())),
         }
     }
 }
@@ -192,17 +192,17 @@ pub(super) fn in_version(
     gateway: &Gateway,
     resource: Node<'_>,
     version: Version,
-) -> Result<Value, Response<Body>> {
+) -> Result<Value, Box<Response<Body>>> {
     let mut shaped = consent(gateway, resource);
     if version == Version::R4 {
         return Ok(shaped);
     }
     let unreadable = || {
         let title = "the stored consent is not understood any more";
-        problem(StatusCode::UNPROCESSABLE_ENTITY, "consent-not-understood", title)
+        Box::new(problem(StatusCode::UNPROCESSABLE_ENTITY, "consent-not-understood", title))
     };
     let read = read(gateway, resource).ok_or_else(unreadable)?;
-    let bytes = write_r5(&read.canonical()).map_err(|refusal| not_written(&refusal))?;
+    let bytes = write_r5(&read.canonical()).map_err(|refusal| Box::new(not_written(&refusal)))?;
     let written: Value = serde_json::from_slice(&bytes).map_err(|_| unreadable())?;
     if let Value::Object(members) = &mut shaped {
         members.insert("fhir_version".to_owned(), json!("5.0"));
@@ -233,13 +233,14 @@ pub(super) fn to_file(
     gateway: &Gateway,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Doc, Response<Body>> {
-    let bad = |title: &str| problem(StatusCode::BAD_REQUEST, "malformed", title);
+) -> Result<Doc, Box<Response<Body>>> {
+    let bad = |title: &str| Box::new(problem(StatusCode::BAD_REQUEST, "malformed", title));
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         let title = "the body must be `application/json`";
-        return Err(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type-unsupported", title));
+        let code = "media-type-unsupported";
+        return Err(Box::new(problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, code, title)));
     }
     // Our own reader first: it refuses duplicate keys and what is nested too deeply.
     let doc = Doc::parse(body.to_vec()).map_err(|_| bad("the body is not well-formed JSON"))?;
@@ -254,8 +255,9 @@ pub(super) fn to_file(
         Some("4.0") => Ok(inner),
         Some("5.0") => {
             let read = gateway.app.settings().filed.read(&inner, Version::R5);
-            let read = read.map_err(|refusal| not_understood(&refusal))?;
-            let bytes = write_r4(&read.canonical()).map_err(|refusal| not_written(&refusal))?;
+            let read = read.map_err(|refusal| Box::new(not_understood(&refusal)))?;
+            let bytes =
+                write_r4(&read.canonical()).map_err(|refusal| Box::new(not_written(&refusal)))?;
             Doc::parse(bytes).map_err(|_| bad("`consent` is not JSON"))
         }
         Some(_) | None => Err(bad("`fhir_version` is 4.0 or 5.0")),

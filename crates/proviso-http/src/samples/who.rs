@@ -29,9 +29,9 @@ fn subject(standing: SubjectStanding, client: &str, account: &str, name: &str) -
     }
 }
 
-fn answered(before: bool, after: bool) -> Option<Answered> {
+fn answered(before: bool, after: bool) -> Answered {
     let verdict = |permitted| Verdict { permitted, reasons: vec![ReasonCode::ConsentInForce] };
-    Some(Answered { before: verdict(before), after: Some(verdict(after)) })
+    Answered { before: verdict(before), after: Some(verdict(after)) }
 }
 
 fn record(
@@ -49,10 +49,10 @@ fn record(
         period: start.map(|start| Period { start: Some(start), end: None }),
         title: title.map(str::to_owned),
         answers: vec![
-            answered(true, false),
-            answered(true, true),
-            answered(true, true),
-            answered(false, false),
+            Some(answered(true, false)),
+            Some(answered(true, true)),
+            Some(answered(true, true)),
+            Some(answered(false, false)),
         ],
     }
 }
@@ -61,8 +61,12 @@ fn record(
 /// reaches nothing.
 pub(super) fn seen() -> Simulated {
     let mut hidden = record("o3", None, None, None);
-    hidden.answers =
-        vec![None, answered(true, true), answered(false, false), answered(false, false)];
+    hidden.answers = vec![
+        None,
+        Some(answered(true, true)),
+        Some(answered(false, false)),
+        Some(answered(false, false)),
+    ];
     Simulated {
         patient: "maria".parse().unwrap(),
         at: noon(),

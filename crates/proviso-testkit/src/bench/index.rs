@@ -81,9 +81,12 @@ fn scattered(number: u64) -> u64 {
 }
 
 fn entropy(number: u64) -> [u8; 10] {
-    let [a, b, c, d, e, f, g, h] = scattered(number).to_le_bytes();
-    let [i, j, ..] = scattered(!number).to_le_bytes();
-    [a, b, c, d, e, f, g, h, i, j]
+    let words = [scattered(number), scattered(!number)];
+    let mut bytes = [0; 10];
+    for (to, from) in bytes.iter_mut().zip(words.into_iter().flat_map(u64::to_le_bytes)) {
+        *to = from;
+    }
+    bytes
 }
 
 /// Choices are made over some years, not in the order of patients.
@@ -161,9 +164,8 @@ fn filled(patients: u32, folder: &Path) -> anyhow::Result<(ConsentIndex<KeptName
     let (mut worst, mut all) = (Duration::ZERO, Duration::ZERO);
     for number in 0..u64::from(patients) * u64::from(EACH) {
         let version = version(number, "x")?;
-        let [a, b, c, d, e, f, g, h] = scattered(number).to_le_bytes();
         let mut digest = [7; 32];
-        for (to, from) in digest.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+        for (to, from) in digest.iter_mut().zip(scattered(number).to_le_bytes()) {
             *to = from;
         }
         let name = ConsentVersionId::from_digest(&digest);
