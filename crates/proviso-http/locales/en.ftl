@@ -33,6 +33,7 @@ month-9 = September
 month-10 = October
 month-11 = November
 month-12 = December
+date-month = { $month } { $year }
 date-day = { $day } { $month } { $year }
 date-time-of-day = { $time } UTC
 date-moment = { $day }, { $time }
@@ -481,7 +482,8 @@ home-people-link = See people
 ## Choices on file
 
 filed-title = Choices on file
-filed-intro = What the patient signed elsewhere, at a desk or in another system, and was sent to { $organization }. It is checked each time somebody asks for the records.
+filed-intro = What you signed elsewhere, at a desk or in another system, and was sent to { $organization }. It is checked each time somebody asks for your records.
+filed-intro-kept = What the patient signed elsewhere, at a desk or in another system, and was sent to { $organization }. It is checked each time somebody asks for the records.
 filed-none = Nothing is on file
 filed-none-text = If you sign a consent form at the desk, you can read here what it does.
 filed-kept = Only the patient sees this
@@ -497,6 +499,8 @@ filed-permit = You allow this
 filed-deny = You keep this back
 filed-but-permit = Except this, which you allow
 filed-but-deny = Except this, which you keep back
+filed-of-that-permit = But of that, you allow this
+filed-of-that-deny = But of that, you keep this back
 filed-who = Who
 filed-author = records written by { $name }
 filed-holder = records held by { $name }

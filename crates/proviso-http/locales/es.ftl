@@ -32,6 +32,7 @@ month-9 = septiembre
 month-10 = octubre
 month-11 = noviembre
 month-12 = diciembre
+date-month = { $month } de { $year }
 date-day = { $day } de { $month } de { $year }
 date-time-of-day = { $time } UTC
 date-moment = { $day }, { $time }
@@ -480,7 +481,8 @@ home-people-link = Ver personas
 ## Decisiones archivadas
 
 filed-title = Decisiones archivadas
-filed-intro = Lo que el paciente firmó en otro lugar, en un mostrador o en otro sistema, y se envió a { $organization }. Se comprueba cada vez que alguien pide los datos.
+filed-intro = Lo que usted firmó en otro lugar, en un mostrador o en otro sistema, y se envió a { $organization }. Se comprueba cada vez que alguien pide sus datos.
+filed-intro-kept = Lo que el paciente firmó en otro lugar, en un mostrador o en otro sistema, y se envió a { $organization }. Se comprueba cada vez que alguien pide los datos.
 filed-none = No hay nada archivado
 filed-none-text = Si firma un formulario de consentimiento en el mostrador, aquí podrá leer qué hace.
 filed-kept = Solo el paciente ve esto
@@ -496,6 +498,8 @@ filed-permit = Usted permite esto
 filed-deny = Usted reserva esto
 filed-but-permit = Excepto esto, que usted permite
 filed-but-deny = Excepto esto, que usted reserva
+filed-of-that-permit = Pero de eso, usted permite esto
+filed-of-that-deny = Pero de eso, usted reserva esto
 filed-who = Quién
 filed-author = datos escritos por { $name }
 filed-holder = datos que guarda { $name }

@@ -188,6 +188,13 @@ impl Texts {
         self.say(&format!("duration-{}", duration_code(duration)))
     }
 
+    /// The month and year of an instant.
+    pub(crate) fn month(self, at: At) -> String {
+        let Some(stamp) = civil(at) else { return at.to_rfc3339() };
+        let month = self.say(&format!("month-{}", stamp.month()));
+        self.with("date-month", &[("month", &month), ("year", &stamp.year().to_string())])
+    }
+
     /// A day in words, such as `22 November 2026`; UTC, like every date on the pages.
     pub(crate) fn day(self, at: At) -> String {
         let Some(stamp) = civil(at) else { return at.to_rfc3339() };

@@ -26,6 +26,8 @@ const NAMED_MAX: usize = 8;
 /// One rule of a consent, or an exception to the one above it.
 #[derive(Debug)]
 pub(crate) struct RuleView {
+    /// 0 for what the whole says, 1 for an exception, 2 for an exception from one and deeper.
+    depth: usize,
     heading: String,
     facts: Vec<Fact>,
 }
@@ -77,6 +79,7 @@ impl FiledPage {
     pub(crate) fn kept(visit: &Visit, person: &Person) -> Self {
         let t = visit.texts();
         Self {
+            intro: t.with("filed-intro-kept", &[("organization", &visit.organization)]),
             empty: Empty { title: t.say("filed-kept"), text: t.say("filed-kept-text") },
             change: false,
             ..Self::new(visit, person, &[])
@@ -100,7 +103,7 @@ fn view(t: Texts, document: &FiledDocument) -> FiledView {
     let mut facts = Vec::new();
     match (given, date) {
         (Some(at), _) => facts.push(Fact::new(t.say("filed-given"), t.day(at))),
-        (None, Some(text)) => facts.push(Fact::new(t.say("filed-given"), text.into_owned())),
+        (None, Some(text)) => facts.push(Fact::new(t.say("filed-given"), date_words(t, &text))),
         (None, None) => {}
     }
     facts.push(Fact::new(t.say("filed-since"), t.moment(document.filed_at)));
@@ -122,10 +125,16 @@ fn add_rules(t: Texts, provision: Node<'_>, depth: usize, rules: &mut Vec<RuleVi
     let heading = match (depth, permits) {
         (0, true) => "filed-permit",
         (0, false) => "filed-deny",
-        (_, true) => "filed-but-permit",
-        (_, false) => "filed-but-deny",
+        (1, true) => "filed-but-permit",
+        (1, false) => "filed-but-deny",
+        (_, true) => "filed-of-that-permit",
+        (_, false) => "filed-of-that-deny",
     };
-    rules.push(RuleView { heading: t.say(heading), facts: rule_facts(t, provision) });
+    rules.push(RuleView {
+        depth: depth.min(2),
+        heading: t.say(heading),
+        facts: rule_facts(t, provision),
+    });
     for child in provision.get("provision").into_iter().flat_map(Node::items) {
         add_rules(t, child, depth + 1, rules);
     }
@@ -223,11 +232,22 @@ fn labels(t: Texts, provision: Node<'_>) -> Vec<String> {
     names
 }
 
+/// A FHIR `dateTime` in words, as exact as it is; what is none as it stands.
+fn date_words(t: Texts, text: &str) -> String {
+    let start = |rest: &str| At::parse(&format!("{text}{rest}"));
+    if let Some(at) = At::parse(text) {
+        t.moment(at)
+    } else if let Some(at) = start("T00:00:00Z") {
+        t.day(at)
+    } else if let Some(at) = start("-01T00:00:00Z") {
+        t.month(at)
+    } else {
+        text.to_owned()
+    }
+}
+
 fn between(t: Texts, period: Node<'_>) -> String {
-    let bound = |name: &str| {
-        let text = period.string_at(&[name])?.into_owned();
-        Some(At::parse(&text).map_or(text, |at| t.moment(at)))
-    };
+    let bound = |name: &str| Some(date_words(t, &period.string_at(&[name])?));
     match (bound("start"), bound("end")) {
         (Some(start), Some(end)) => t.with("filed-between", &[("start", &start), ("end", &end)]),
         (Some(start), None) => t.with("filed-starting", &[("start", &start)]),
