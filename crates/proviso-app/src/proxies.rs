@@ -10,6 +10,7 @@ use proviso_core::id::{AccountId, PatientId};
 use proviso_core::mandate::{Jurisdiction, Mandate, MandateBasis};
 use proviso_core::org::FactSource;
 use proviso_core::time::{At, Period};
+use proviso_fhir::consent::Zone;
 use proviso_store::{Batch, Op};
 
 use crate::App;
@@ -23,12 +24,12 @@ pub const REAPPROVE_DAYS: u16 = 365;
 /// On what somebody shall act for a patient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProxyBasis {
-    /// A parent of a minor, under the law of a place, whose days begin at an offset from UTC.
+    /// A parent of a minor, under the law of a place.
     Parent {
         /// ISO 3166 code.
         jurisdiction: String,
-        /// In seconds.
-        utc_offset_secs: i32,
+        /// When the days of that place begin.
+        zone: Zone,
     },
     /// The patient appointed them.
     Appointed,
@@ -98,8 +99,8 @@ impl App {
             return Err(ProxyError::NothingToSee);
         }
         let basis = match basis {
-            ProxyBasis::Parent { jurisdiction, utc_offset_secs } => {
-                let parent = self.parent(patient, jurisdiction, *utc_offset_secs).await?;
+            ProxyBasis::Parent { jurisdiction, zone } => {
+                let parent = self.parent(patient, jurisdiction, zone).await?;
                 if let MandateBasis::Parent { of_age, .. } = parent
                     && of_age <= at
                 {
@@ -174,6 +175,29 @@ impl App {
         self.put_proxy(by, ended, "proxy-end", via).await
     }
 
+    /// Everybody who acts or acted for somebody, or for one patient, for whoever runs the
+    /// installation, in the order of patients.
+    ///
+    /// # Errors
+    /// When the store fails or the look cannot be logged.
+    pub async fn proxies_for_operator(
+        &self,
+        patient: Option<&PatientId>,
+        via: &Via,
+    ) -> Result<Vec<Relationship>, Failure> {
+        let mut all = self.store.relationships().await?;
+        all.retain(|own| {
+            own.kind == RelationshipKind::Proxy && patient.is_none_or(|only| own.patient == *only)
+        });
+        all.sort_by(|a, b| (&a.patient, &a.account).cmp(&(&b.patient, &b.account)));
+        let (kind, outcome) = (AuditKind::Administration, AuditOutcome::Success);
+        let mut entry = self.draft_entry(via, kind, outcome, "proxy-list")?;
+        entry.patients = all.iter().map(|own| own.patient.clone()).collect();
+        entry.patients.dedup();
+        self.append_audit(entry).await?;
+        Ok(all)
+    }
+
     pub(crate) async fn stored_proxy(
         &self,
         proxy: &AccountId,
@@ -209,13 +233,14 @@ impl App {
         &self,
         patient: &PatientId,
         jurisdiction: &str,
-        utc_offset_secs: i32,
+        zone: &Zone,
     ) -> Result<MandateBasis, ProxyError> {
         let row = Jurisdiction::of(jurisdiction)
             .ok_or_else(|| ProxyError::UnknownJurisdiction(jurisdiction.to_owned()))?;
         let born = self.birth_date(patient).await?.ok_or(ProxyError::NoBirthDate)?;
-        let of_age = row.of_age_at(born, utc_offset_secs).ok_or(ProxyError::NoBirthDate)?;
-        let confidential_from = row.confidential_at(born, utc_offset_secs);
+        let here = |birthday: Option<At>| birthday.and_then(|own| zone.start_of_utc_day(own));
+        let of_age = here(row.of_age_at(born, 0)).ok_or(ProxyError::NoBirthDate)?;
+        let confidential_from = here(row.confidential_at(born, 0));
         Ok(MandateBasis::Parent { of_age, confidential_from })
     }
 }

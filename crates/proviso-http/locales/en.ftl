@@ -680,6 +680,7 @@ activity-administration = { $action ->
     [choices] Your health organization looked at sharing choices.
     [proxy-approve] Your health organization approved that somebody acts for you.
     [proxy-end] It ended that somebody acts for you.
+    [proxy-list] Your health organization looked at who acts for you.
     [shift] A nurse’s working time with you began.
    *[other] Your health organization changed something in how this service works.
 }

@@ -679,6 +679,7 @@ activity-administration = { $action ->
     [choices] Su organización de salud miró las decisiones de compartir.
     [proxy-approve] Su organización de salud aprobó que alguien actúe por usted.
     [proxy-end] Terminó que alguien actúe por usted.
+    [proxy-list] Su organización de salud miró quién actúa por usted.
     [shift] Empezó el turno de enfermería con usted.
    *[other] Su organización de salud cambió algo en el funcionamiento de este servicio.
 }

@@ -1,10 +1,18 @@
 //! The command line: words a stranger understands.
 
+mod policy;
+mod proxy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use proviso_core::id::{DecisionId, RequestId};
+
+pub use self::policy::{
+    PolicyArgs, PolicyCommand, PolicyListArgs, PolicyProposeArgs, PolicyStepArgs, ShadowArgs,
+};
+pub use self::proxy::{ProxyApproveArgs, ProxyArgs, ProxyCommand, ProxyListArgs};
 
 /// Consent-first access governance for FHIR APIs.
 ///
@@ -69,6 +77,11 @@ pub enum Command {
     /// Look after the roles of staff.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Look after people who act for a patient.
+    ///
+    /// Each look and each change is written to the audit log, where the patient sees it.
+    #[command(subcommand)]
+    Proxy(ProxyCommand),
     /// Look after signing keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -78,7 +91,7 @@ pub enum Command {
     /// About the rules by which records are labelled.
     #[command(subcommand)]
     Labels(LabelsCommand),
-    /// Write, test and compare sets of access policies.
+    /// Write, test and compare sets of access policies, and put them in force.
     #[command(subcommand)]
     Policy(PolicyCommand),
 }
@@ -589,69 +602,6 @@ pub struct ExplainArgs {
     #[arg(long, value_name = "FILE")]
     pub with: Vec<PathBuf>,
     /// Print the result as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Sets of access policies.
-#[derive(Debug, Subcommand)]
-pub enum PolicyCommand {
-    /// Write the set that comes with this release into a folder, to start from.
-    New {
-        /// Folder; made if it does not exist, and empty.
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-    },
-    /// Check a set: syntax, schema, tests, policies that can do nothing, invariants.
-    Check(PolicyArgs),
-    /// Run the tests of a set, and nothing else.
-    Test(PolicyArgs),
-    /// Tell which decisions change when one set takes the place of another.
-    Diff {
-        /// Folder of the set that is in force.
-        #[arg(value_name = "BEFORE")]
-        before: PathBuf,
-        /// Folder of the set that is to take its place.
-        #[arg(value_name = "AFTER")]
-        after: PathBuf,
-        /// Print the differences as JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show what a running server found of the set that it tries out beside the one in force.
-    Shadow(ShadowArgs),
-    /// Answer one question, and tell how every policy that could apply stood to it.
-    Explain {
-        /// Folder of the set.
-        #[arg(value_name = "DIR")]
-        folder: PathBuf,
-        /// The question: a TOML file with the keys of `ask` in a test.
-        #[arg(value_name = "QUESTION")]
-        question: PathBuf,
-        /// Print the answer as JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Arguments of `policy shadow`.
-#[derive(Debug, Args)]
-pub struct ShadowArgs {
-    #[command(flatten)]
-    /// Which installation.
-    pub installation: Installation,
-    /// Print the report as JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `policy check` and `policy test`.
-#[derive(Debug, Args)]
-pub struct PolicyArgs {
-    /// Folder of the set: `*.cedar`, and `tests/*.toml`.
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
-    /// Print the findings as JSON.
     #[arg(long)]
     pub json: bool,
 }

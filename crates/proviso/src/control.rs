@@ -26,11 +26,11 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::{self, AccountRow, RolesOrder};
 use crate::choices::{self, Question, VersionRow};
-use crate::emergencies;
+use crate::{emergencies, policies, proxies};
 
 const SOCKET_FILE: &str = "control.sock";
-/// LIMIT: an order is a few words.
-const ORDER_BYTES_MAX: u64 = 16 * 1024;
+/// LIMIT: the longest order proposes a set of policies, whose texts are a megabyte at most.
+const ORDER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// LIMIT: the longest answer is a history with the texts that were shown, some kilobytes each.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// LIMIT: whoever connects and says nothing is not waited for.
@@ -56,6 +56,10 @@ pub enum Order {
     Simulate(serde_json::Value),
     /// A look at emergencies, or a verdict on one.
     Emergencies(emergencies::Order),
+    /// A look at people who act for a patient, or a change of one.
+    Proxies(proxies::Order),
+    /// A look at sets of policies, or a step with one.
+    Policies(policies::Order),
 }
 
 /// What came of it.
@@ -74,6 +78,10 @@ pub enum Outcome {
     Accounts(Vec<AccountRow>),
     /// Who could see what.
     Simulated(Box<Simulated>),
+    /// Those who act for a patient, asked for or changed.
+    Proxies(Vec<proxies::ProxyRow>),
+    /// The sets of policies on record.
+    Policies(policies::SetsOnRecord),
     /// The emergencies asked for.
     Emergencies(Vec<emergencies::Row>),
     /// It was not done; why.
@@ -157,6 +165,14 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Emergencies(order)) => match emergencies::carry_out(app, &order).await {
                 Ok(rows) => Outcome::Emergencies(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Proxies(order)) => match proxies::carry_out(app, &order).await {
+                Ok(rows) => Outcome::Proxies(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Policies(order)) => match policies::carry_out(app, &order).await {
+                Ok(sets) => Outcome::Policies(sets),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Ok(Order::Shadow) => Outcome::Shadow(app.policies().shadow_report()),

@@ -14,6 +14,8 @@ pub mod import;
 pub mod installation;
 pub mod key_fetch;
 pub mod listener;
+pub mod policies;
+pub mod proxies;
 pub mod question;
 pub mod simulation;
 pub mod single_instance;

@@ -67,12 +67,19 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             telemetry::start(LogFormat::Text, "warn");
             runtime.block_on(commands::account::run(&command))
         }
+        Command::Proxy(command) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::proxy::run(&command))
+        }
         Command::Keys(command) => {
             telemetry::start(LogFormat::Text, "warn");
             runtime.block_on(commands::keys::run(&command))
         }
         Command::Config(command) => commands::config::run(&command),
         Command::Labels(command) => commands::labels::run(&command),
-        Command::Policy(command) => runtime.block_on(commands::policy::run(&command)),
+        Command::Policy(command) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::policy::run(&command))
+        }
     }
 }

@@ -283,7 +283,10 @@ impl App {
 
     /// Whether there is such a patient. Where records are elsewhere nothing here can tell, and an id
     /// that is nobody's opens nothing.
-    async fn knows_patient(&self, patient: &PatientId) -> Result<bool, Failure> {
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn knows_patient(&self, patient: &PatientId) -> Result<bool, Failure> {
         if self.settings.records == RecordsAt::Upstream {
             return Ok(true);
         }

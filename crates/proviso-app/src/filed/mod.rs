@@ -2,7 +2,7 @@
 //!
 //! A Consent that is filed is a record of our own store like any other, version by version, and from
 //! the commit on it has a say in every decision about its patient. It restricts and never widens.
-//! Here it is read ([`FiledConsent`]), checked before it is filed ([`App::check_filing`]) and heard
+//! Here it is read ([`FiledConsent`]), checked before it is filed ([`App::check_filing`](crate::App::check_filing)) and heard
 //! ([`Hearing`]). Who may file and read it is for the decision function to say.
 
 mod filing;

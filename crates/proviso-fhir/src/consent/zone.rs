@@ -55,6 +55,12 @@ impl Zone {
         Some(Period { start: Some(self.midnight(day)?), end: Some(self.midnight(next)?) })
     }
 
+    /// The first instant here of the day that an instant is in by universal time.
+    pub fn start_of_utc_day(&self, at: At) -> Option<At> {
+        let stamp = jiff::Timestamp::from_microsecond(at.as_micros()).ok()?;
+        self.midnight(stamp.to_zoned(TimeZone::UTC).date())
+    }
+
     pub(crate) fn midnight(&self, date: jiff::civil::Date) -> Option<At> {
         // Where the clock jumps over midnight, the day starts with the first instant it has.
         let stamp = date.to_zoned(self.0.clone()).ok()?.timestamp();

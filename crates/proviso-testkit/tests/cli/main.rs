@@ -12,6 +12,7 @@ mod import;
 mod keys;
 mod labels;
 mod policy;
+mod proxy;
 mod receipt;
 mod replay;
 mod simulate;

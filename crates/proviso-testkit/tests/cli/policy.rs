@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::Ran;
+use proviso_testkit::process::Server;
+
+use crate::{Ran, World};
 
 /// The starter set in a folder of its own.
 struct Set(tempfile::TempDir);
@@ -103,4 +105,55 @@ async fn a_folder_that_is_no_set_is_a_failure() {
     let path = folder.path().to_str().unwrap();
     Ran::of(&["policy", "check", path]).await.expect(1).says("no `*.cedar` file");
     Ran::of(&["policy", "check", "/nowhere/at/all"]).await.expect(1).says("cannot read");
+}
+
+// Covers: design §6: one proposes, another approves; tried out first; gone back from at once
+#[tokio::test]
+async fn a_set_comes_into_force_by_two_people_and_goes_again_by_one_command() {
+    let world = World::new().await;
+    let data = world.path();
+    let of = async |arguments: &[&str]| {
+        Ran::of(&[&["policy"], arguments, &["--data", &data]].concat()).await
+    };
+    let shipped = "the set that comes with this release";
+    let server = Server::demo(&world.data(), &[]).await.unwrap();
+    of(&["list"]).await.expect(0).says(shipped);
+    let set = Set::new().await;
+    set.edit("70-emergency.cedar", "// Emergency access", "// As agreed: emergency access");
+    let path = set.path();
+    let propose = ["propose", &path, "--note", "Says that it was agreed.", "--by"];
+    let by = async |words: &[&str], who: &str| of(&[words, &[who]].concat()).await;
+    by(&propose, "drpatel").await.expect(1).says("may not change policies");
+    by(&propose, "nobody").await.expect(1).says("there is no account `nobody`");
+    by(&propose, "admin").await.expect(0).says("waits for another person").says("acc_admin");
+    by(&propose, "admin").await.expect(1).says("was proposed before");
+    let listed = of(&["list", "--json"]).await.expect(0).json();
+    let id = listed["sets"][0]["id"].as_str().unwrap().to_owned();
+    let short = &id[..12];
+
+    of(&["activate", short, "--by", "priya"]).await.expect(1).says("has not been approved");
+    of(&["approve", short, "--by", "admin"]).await.expect(1).says("cannot decide on it");
+    of(&["approve", "ffff", "--by", "priya"]).await.expect(1).says("no set of policies `ffff`");
+    of(&["approve", short, "--by", "priya"]).await.expect(0).says("approved").says("acc_priya");
+    of(&["reject", short, "--by", "priya"]).await.expect(1).says("was decided on before");
+    of(&["try", short, "--by", "priya"]).await.expect(0).says("tried out");
+    of(&["shadow"]).await.expect(0).says(&format!("set {id}: asked 0 times"));
+    of(&["try", "none", "--by", "priya"]).await.expect(0).says(shipped);
+    of(&["shadow"]).await.expect(0).says("no set is tried out");
+    let live = of(&["activate", short, "--by", "priya"]).await.expect(0);
+    live.says(&format!("{short}: in force"));
+    assert!(!live.out.contains(shipped), "{}", live.out);
+    server.interrupt().await.unwrap();
+
+    // The server is gone: the command does it itself, and what was in force is.
+    of(&["list"]).await.expect(0).says(&format!("{short}: in force"));
+    of(&["activate", "shipped", "--by", "priya"]).await.expect(0).says(shipped);
+    of(&["activate", "shipped", "--by", "priya"]).await.expect(1).says("in force already");
+
+    let wrong = Set::new().await;
+    wrong.edit("20-treatment.cedar", "when { context has shift }", "when { true }");
+    let path = wrong.path();
+    let told = of(&["propose", &path, "--note", "Shifts never end.", "--by", "admin"]).await;
+    told.expect(1).says("cannot come into force").says("A nurse after the shift sees nothing");
+    Ran::of(&["verify", "--data", &data]).await.expect(0);
 }

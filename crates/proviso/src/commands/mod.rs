@@ -10,6 +10,7 @@ pub mod emergency;
 pub mod keys;
 pub mod labels;
 pub mod policy;
+pub mod proxy;
 pub mod replay;
 pub mod serve;
 pub mod simulate;

@@ -8,15 +8,19 @@ use proviso_app::policy::{
     ShadowDifference, ShadowReport, compare, describe_answer, describe_question, read_question,
 };
 use proviso_core::decision::Effect;
+use proviso_core::org::lifecycle::{PolicySetRecord, SetStage};
 use proviso_core::org::{OrgAnswer, OrgQuestion};
 use proviso_core::reason::ReasonCode;
 use serde_json::json;
 
 use super::Ending;
-use crate::cli::{PolicyCommand, ShadowArgs};
+use crate::cli::{
+    self, PolicyCommand, PolicyListArgs, PolicyProposeArgs, PolicyStepArgs, ShadowArgs,
+};
 use crate::console::{self, Mark};
 use crate::control::{self, Order, Outcome};
 use crate::installation::Installation;
+use crate::policies::{self, SetsOnRecord, Step};
 
 /// Runs it.
 ///
@@ -32,8 +36,87 @@ pub async fn run(command: &PolicyCommand) -> anyhow::Result<Ending> {
             report(&arguments.folder, arguments.json, PolicySet::test)
         }
         PolicyCommand::Diff { before, after, json } => diff(before, after, *json),
+        PolicyCommand::List(PolicyListArgs { installation, json }) => {
+            on_record(installation, policies::Order::List, *json).await
+        }
+        PolicyCommand::Propose(arguments) => propose(arguments).await,
+        PolicyCommand::Approve(arguments) => step(Step::Approve, arguments).await,
+        PolicyCommand::Reject(arguments) => step(Step::Reject, arguments).await,
+        PolicyCommand::Activate(arguments) => step(Step::Activate, arguments).await,
+        PolicyCommand::Try(arguments) => step(Step::Try, arguments).await,
         PolicyCommand::Shadow(arguments) => shadow(arguments).await,
         PolicyCommand::Explain { folder, question, json } => explain(folder, question, *json),
+    }
+}
+
+async fn propose(arguments: &PolicyProposeArgs) -> anyhow::Result<Ending> {
+    let folder = &arguments.folder;
+    let documents = Documents::read(folder)
+        .with_context(|| format!("cannot read the set in `{}`", folder.display()))?;
+    let order = policies::Order::Propose {
+        documents: Box::new(documents),
+        note: arguments.note.clone(),
+        by: arguments.by.clone(),
+    };
+    on_record(&arguments.installation, order, arguments.json).await
+}
+
+async fn step(step: Step, arguments: &PolicyStepArgs) -> anyhow::Result<Ending> {
+    let PolicyStepArgs { set, by, installation, json } = arguments;
+    let order = policies::Order::Step { step, set: set.clone(), by: by.clone() };
+    on_record(installation, order, *json).await
+}
+
+async fn on_record(
+    named: &cli::Installation,
+    order: policies::Order,
+    json: bool,
+) -> anyhow::Result<Ending> {
+    let told = ask(named, order).await?;
+    if json {
+        console::line(&serde_json::to_string(&told)?);
+        return Ok(Ending::Done);
+    }
+    if told.in_force.live.is_none() {
+        console::marked(Mark::Good, "in force: the set that comes with this release");
+    }
+    told.sets.iter().for_each(|set| tell_set(set, &told));
+    Ok(Ending::Done)
+}
+
+async fn ask(named: &cli::Installation, order: policies::Order) -> anyhow::Result<SetsOnRecord> {
+    let installation = Installation::named_by(named)?;
+    anyhow::ensure!(installation.database().exists(), "there is nothing yet; start it once");
+    match installation.lock() {
+        Ok(lock) => policies::carry_out(&installation.open(&lock).await?, &order).await,
+        // A server has the folder: it puts the set in force, for the next decision.
+        Err(taken) => match control::ask(&installation.data_dir, Order::Policies(order)).await? {
+            Some(Outcome::Policies(sets)) => Ok(sets),
+            Some(other) => Err(other.unexpected()),
+            None => Err(taken),
+        },
+    }
+}
+
+fn tell_set(set: &PolicySetRecord, told: &SetsOnRecord) {
+    let live = told.in_force.live.as_ref() == Some(&set.id);
+    let (mark, stands) = match &set.stage {
+        SetStage::Approved(_) if live => (Mark::Good, "in force"),
+        SetStage::Approved(_) if told.in_force.shadow.as_ref() == Some(&set.id) => {
+            (Mark::Note, "tried out")
+        }
+        SetStage::Approved(_) => (Mark::Note, "approved"),
+        SetStage::Proposed => (Mark::Note, "waits for another person"),
+        SetStage::Rejected(_) => (Mark::Bad, "rejected"),
+    };
+    console::marked(mark, &format!("{}: {stands}", set.id.short()));
+    let fact = |name: &str, value: &str| console::line(&format!("      {name:<12} {value}"));
+    fact("why", &set.note);
+    fact("proposed", &format!("{} by {}", set.proposed.at, set.proposed.by));
+    match &set.stage {
+        SetStage::Proposed => {}
+        SetStage::Approved(by) => fact("approved", &format!("{} by {}", by.at, by.by)),
+        SetStage::Rejected(by) => fact("rejected", &format!("{} by {}", by.at, by.by)),
     }
 }
 

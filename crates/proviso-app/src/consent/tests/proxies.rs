@@ -3,6 +3,8 @@
 use proviso_core::id::{PatientId, ResourceId};
 
 use super::*;
+use proviso_fhir::consent::Zone;
+
 use crate::proxies::{ProxyBasis, ProxyError, ProxyReach, REAPPROVE_DAYS};
 use crate::records::{Match, NewIds};
 
@@ -93,7 +95,7 @@ async fn a_parents_access_ends_at_the_instant_of_coming_of_age() {
     world.born("james", "2009-01-16").await;
     let parent = |jurisdiction: &str| ProxyBasis::Parent {
         jurisdiction: jurisdiction.to_owned(),
-        utc_offset_secs: -7 * 3600,
+        zone: Zone::parse("-07:00").unwrap(),
     };
     let ends = world.approve("james", &parent("US-AZ")).await.unwrap();
     assert_eq!(ends.to_rfc3339(), "2027-01-16T07:00:00Z");
@@ -151,7 +153,7 @@ async fn a_parent_stops_seeing_confidential_kinds_on_the_day_the_law_of_the_plac
     let midnight = today.checked_add(jiff::Span::new().days(2)).unwrap();
     let born = midnight.checked_sub(jiff::Span::new().years(12)).unwrap();
     world.born("teen", &born.to_string()).await;
-    let basis = ProxyBasis::Parent { jurisdiction: "US-AZ".to_owned(), utc_offset_secs: 0 };
+    let basis = ProxyBasis::Parent { jurisdiction: "US-AZ".to_owned(), zone: Zone::UTC };
     world.approve("teen", &basis).await.unwrap();
     let (account, patient) = ("acc_grace".parse().unwrap(), "teen".parse().unwrap());
     let sees = |kind| {
