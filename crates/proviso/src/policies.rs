@@ -5,7 +5,6 @@
 //! that of a named account: the policies in force say whether it may, and who proposed a set cannot
 //! decide on it. TRUST: whoever has the folder can name any account.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -122,14 +121,11 @@ async fn found(app: &App, named: &str) -> anyhow::Result<PolicySetId> {
 
 /// With each finding on a line of its own.
 fn in_words(error: ChangePoliciesError) -> anyhow::Error {
-    let mut told = String::new();
     if let ChangePoliciesError::Refused(findings) = &error {
-        for finding in findings {
-            let _ = write!(told, "\n  {finding}");
-        }
+        let told: Vec<String> = findings.iter().map(|own| format!("\n  {own}")).collect();
+        return anyhow::anyhow!("{error}{}", told.concat());
     }
-    let error = anyhow::Error::from(error);
-    if told.is_empty() { error } else { anyhow::anyhow!("{error}{told}") }
+    error.into()
 }
 
 async fn account(app: &App, name: &str) -> anyhow::Result<Account> {

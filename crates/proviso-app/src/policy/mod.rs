@@ -8,6 +8,7 @@
 mod analyse;
 mod ask;
 mod atom;
+mod by_library;
 mod change;
 mod compile;
 mod describe;
@@ -26,6 +27,7 @@ mod split;
 mod wording;
 
 pub use analyse::Report;
+pub use by_library::{ByLibrary, Put};
 pub use change::{ChangePoliciesError, Changer};
 pub use compile::PolicySet;
 pub use describe::{describe_answer, describe_question};

@@ -11,6 +11,7 @@ pub mod lifecycle;
 mod question;
 mod rules;
 mod rules_one;
+mod shared_rules;
 mod words;
 
 pub use answer::{Advice, Obligation, OrgAnswer, OrgPolicy};
@@ -23,9 +24,10 @@ pub use question::{
 };
 pub use rules::{
     Condition, OrgRules, RuleInForce, RuleQuestion, RuleTarget, RuleTargetSet, STANDINGS_MAX,
-    SetTest, SharedRules, Test, Truth, in_common, in_either, standings_of,
+    SetTest, Test, Truth, in_common, in_either, standings_of,
 };
 pub use rules_one::RulesOne;
+pub use shared_rules::SharedRules;
 pub use words::{
     Age, AgeSet, AuthLevel, AuthLevelSet, Device, DeviceSet, EmergencyReason, EmergencyReasonSet,
     FactSource, FactSourceSet, Governance, GovernanceSet, Mode, ModeSet, Network, NetworkSet,

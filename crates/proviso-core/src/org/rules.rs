@@ -8,7 +8,6 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -139,47 +138,6 @@ pub struct OrgRules {
     pub standings: Vec<Related>,
     /// The rules, in the order of their set.
     pub rules: Vec<RuleInForce>,
-}
-
-/// The same, held by many and written as the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedRules(Arc<OrgRules>);
-
-impl SharedRules {
-    /// To be shared from now on.
-    pub fn new(rules: OrgRules) -> Self {
-        Self(Arc::new(rules))
-    }
-
-    /// Whether both are one value in memory, not merely equal.
-    pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// Where it is in memory: a name for it while somebody holds it.
-    pub fn place(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
-    }
-}
-
-impl core::ops::Deref for SharedRules {
-    type Target = OrgRules;
-
-    fn deref(&self) -> &OrgRules {
-        &self.0
-    }
-}
-
-impl Serialize for SharedRules {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for SharedRules {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        OrgRules::deserialize(deserializer).map(Self::new)
-    }
 }
 
 /// One question to them.
@@ -319,6 +277,27 @@ impl Test {
         }
     }
 
+    /// Whether there may be something that it cannot be evaluated for.
+    fn could_fail(&self) -> bool {
+        match self {
+            Self::Always
+            | Self::Never
+            | Self::Standing(_)
+            | Self::Purpose(_)
+            | Self::Action(_)
+            | Self::Target(_) => false,
+            Self::Not(other) => other.could_fail(),
+            Self::All(all) | Self::Any(all) => all.iter().any(Self::could_fail),
+            // An entry of the directory has no kinds, and a thing of governance no type.
+            Self::Fails
+            | Self::StandingFails(_)
+            | Self::Type(_)
+            | Self::Categories(..)
+            | Self::Kinds(..)
+            | Self::Labelled => true,
+        }
+    }
+
     /// Whether it could hold for some action and record.
     fn could_hold(&self, open: Open) -> bool {
         match self {
@@ -364,6 +343,20 @@ impl RuleInForce {
             && target_of(resource).is_some_and(|target| self.targets.contains(target))
     }
 
+    /// Whether it neither applies nor fails, whatever is asked: a condition of it never holds, and
+    /// none before that one can fail.
+    pub(super) fn is_idle(&self) -> bool {
+        for condition in &self.when {
+            if condition.test == Test::Never {
+                return true;
+            }
+            if condition.test.could_fail() {
+                return false;
+            }
+        }
+        false
+    }
+
     /// Whether it applies: its conditions in order, up to the first that does not hold.
     fn applies(&self, open: Open) -> Option<Truth> {
         for condition in &self.when {
@@ -399,6 +392,27 @@ fn closest(permits: impl Iterator<Item = Vec<ReasonCode>>) -> BTreeSet<ReasonCod
         }
     }
     lacking
+}
+
+/// The ground on which some rules permit; `None` when they do not.
+pub(super) fn basis_of<'a>(
+    rules: impl Iterator<Item = &'a RuleInForce>,
+    question: &RuleQuestion,
+) -> Option<ReasonCode> {
+    let open = question.open();
+    let mut basis: Option<ReasonCode> = None;
+    for rule in rules.filter(|rule| rule.is_about(question.action, &question.resource)) {
+        match rule.applies(open) {
+            Some(Truth::False) => {}
+            Some(Truth::Fault) | None => return None,
+            Some(Truth::True) if rule.effect == Effect::Deny => return None,
+            Some(Truth::True) if !rule.obligations.is_empty() => return None,
+            Some(Truth::True) => {
+                basis = Some(basis.map_or(rule.reason, |own| own.min(rule.reason)));
+            }
+        }
+    }
+    basis
 }
 
 impl OrgRules {
@@ -439,20 +453,7 @@ impl OrgRules {
     ///
     /// A permit with obligations is none here: nobody on this path sees to it that they are met.
     pub fn basis(&self, question: &RuleQuestion) -> Option<ReasonCode> {
-        let open = question.open();
-        let mut basis: Option<ReasonCode> = None;
-        for rule in self.about(question) {
-            match rule.applies(open) {
-                Some(Truth::False) => {}
-                Some(Truth::Fault) | None => return None,
-                Some(Truth::True) if rule.effect == Effect::Deny => return None,
-                Some(Truth::True) if !rule.obligations.is_empty() => return None,
-                Some(Truth::True) => {
-                    basis = Some(basis.map_or(rule.reason, |own| own.min(rule.reason)));
-                }
-            }
-        }
-        basis
+        basis_of(self.rules.iter(), question)
     }
 
     /// Why it is not permitted, in catalogue order; empty when it is.

@@ -16,6 +16,7 @@ pub mod index;
 pub mod load;
 pub mod machine;
 pub mod open_loop;
+pub mod policies;
 pub mod recorder;
 pub mod table;
 

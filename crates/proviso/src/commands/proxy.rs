@@ -136,7 +136,7 @@ fn describe(row: &ProxyRow) {
     }
     fact("approved", &mandate.approved_at.to_string());
     if mandate.categories != CategorySet::all() {
-        let kinds: Vec<&str> = mandate.categories.iter().map(|kind| kind.code()).collect();
+        let kinds: Vec<&str> = mandate.categories.iter().map(Category::code).collect();
         fact("sees", &kinds.join(", "));
     }
 }

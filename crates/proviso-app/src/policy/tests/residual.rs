@@ -8,7 +8,7 @@ use proviso_core::category::{CategorySet, SensitiveSet};
 use proviso_core::decision::{Effect, Labels};
 use proviso_core::org::{
     Age, Environment, OrgAnswer, OrgResource, OrgRules, Provenance, RecordKind, Related, Relation,
-    RoleSet, RuleQuestion, Sourced,
+    RoleSet, RuleQuestion, SharedRules, Sourced,
 };
 
 use super::*;
@@ -186,6 +186,7 @@ fn agree(set: &PolicySet, grounds: u32) -> (u32, u32, BTreeSet<ReasonCode>) {
             let rules = set.rules_for(&ground, ways);
             let text = serde_json::to_string(&rules).unwrap();
             let rules: OrgRules = serde_json::from_str(&text).unwrap();
+            let shared = SharedRules::new(rules.clone());
             for rest in &rest {
                 let (short, whole) = question(&ground, &rules, rest);
                 let wanted = OrgAnswer { advice: Vec::new(), ..set.evaluate(&whole) };
@@ -193,6 +194,7 @@ fn agree(set: &PolicySet, grounds: u32) -> (u32, u32, BTreeSet<ReasonCode>) {
                 prop_assert_eq!(&answer, &wanted, "{}", describe_question(&whole));
                 let open = wanted.is_permit() && wanted.obligations.is_empty();
                 prop_assert_eq!(rules.basis(&short).is_some(), open);
+                prop_assert_eq!(shared.basis(&short), rules.basis(&short));
                 prop_assert_eq!(rules.refusals(&short).is_empty(), open);
                 if open {
                     // What is permitted for some record was never said to be out of the question.

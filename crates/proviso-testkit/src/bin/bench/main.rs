@@ -8,6 +8,7 @@ mod front;
 mod import;
 mod index;
 mod inside;
+mod policies;
 mod refusals;
 mod served;
 mod start;
@@ -68,6 +69,8 @@ pub(crate) struct Arguments {
 enum Part {
     /// Decisions in process.
     Decisions,
+    /// Policies, by Cedar and by the rules that are left for one who asks.
+    Policies,
     /// Consents in memory: memory, look-ups, starts.
     Index,
     /// Where the time of a read and of a search goes.
@@ -136,6 +139,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
         if bench.arguments.only.is_empty() || bench.arguments.only.contains(part) {
             raw.extend(match part {
                 Part::Decisions => decisions::measure(&bench).await?,
+                Part::Policies => policies::measure(&bench).await?,
                 Part::Index => index::measure(&bench).await?,
                 Part::Inside => inside::measure(&bench).await?,
                 Part::Audited => audited::measure(&bench).await?,
