@@ -1,5 +1,7 @@
 // The main job, driven by visible labels in headless Chromium:  node e2e.mjs http://127.0.0.1:8080
 import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import fs from 'node:fs';
 import { inspect, launch, openPage } from './browser.mjs';
 import { serveApp } from './app-server.mjs';
 
@@ -286,6 +288,139 @@ async function mistakes(browser, width) {
   await context.close();
 }
 
+/** A token for a service of the demo that proves itself by its key; `null` where its file is not known. */
+async function serviceToken(id, scope) {
+  const folder = process.env.DEMO_DATA;
+  if (!folder) return null;
+  const { clients } = JSON.parse(fs.readFileSync(`${folder}/demo-clients.json`, 'utf8'));
+  const jwk = clients.find((client) => client.client_id === id).private_jwk;
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const text = `${part({ alg: jwk.alg, kid: jwk.kid, typ: 'JWT' })}.${part({
+    iss: id, sub: id, aud: `${server}/oauth/token`, jti: crypto.randomUUID(), iat: now, exp: now + 60,
+  })}`;
+  const key = crypto.createPrivateKey({ key: jwk, format: 'jwk' });
+  const hash = jwk.alg === 'ES384' ? 'sha384' : 'sha256';
+  const signature = crypto.sign(hash, Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
+  const answer = await fetch(`${server}/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials', scope,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: `${text}.${signature.toString('base64url')}`,
+    }),
+  });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return (await answer.json()).access_token;
+}
+
+/** What a patient signed at the desk: filed by a registry, read by the patient, and by nobody who acts for them. */
+async function choicesOnFile(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+  await page.goto(`${server}/portal/choices`);
+  await signIn(page, 'james');
+  await page.getByRole('heading', { level: 1, name: 'Choices on file' }).waitFor();
+  await inspect(page, 'choices-before');
+  const token = await serviceToken('consent-registry', 'system/Consent.crus');
+  if (token) {
+    const role = 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType';
+    const reason = 'http://terminology.hl7.org/CodeSystem/v3-ActReason';
+    const answer = await fetch(`${server}/fhir/r4/Consent`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/fhir+json' },
+      body: JSON.stringify({
+        resourceType: 'Consent',
+        status: 'active',
+        scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] },
+        category: [{ coding: [{ system: 'http://loinc.org', code: '59284-0' }] }],
+        patient: { reference: 'Patient/james' },
+        dateTime: '2026-11-01',
+        organization: [{ reference: 'Organization/riverside' }],
+        policy: [{ uri: 'http://example.org/policies/privacy' }],
+        provision: {
+          type: 'permit',
+          purpose: [{ system: reason, code: 'TREAT' }],
+          provision: [{
+            type: 'deny',
+            actor: [{ role: { coding: [{ system: role, code: 'IRCP' }] }, reference: { reference: 'Practitioner/drpatel', display: 'Dr. Anika Patel' } }],
+            dataPeriod: { end: '2020-05' },
+          }],
+        },
+      }),
+    });
+    assert.equal(answer.status, 201, await answer.text());
+    await page.reload();
+    await page.getByRole('heading', { level: 4, name: 'Except this, which you keep back' }).first().waitFor();
+    await page.getByText('until May 2020').first().waitFor();
+    await inspect(page, 'choices');
+    await page.goto(`${server}/portal/choices?lang=es`);
+    await inspect(page, 'choices-es');
+    await page.goto(`${server}/portal?lang=en`);
+    await page.getByRole('link', { name: 'See choices on file' }).waitFor();
+  }
+  await context.close();
+  const other = await openPage(browser, { viewport: { width, height: 800 } });
+  await other.page.goto(`${server}/portal/choices?patient=james`);
+  await signIn(other.page, 'grace');
+  await other.page.getByText('Only the patient sees this').waitFor();
+  assert.equal(await other.page.getByText('keep back').count(), 0);
+  await inspect(other.page, 'choices-kept');
+  assert.deepEqual([...faults, ...other.faults], []);
+  await other.context.close();
+}
+
+/** Who can see what, down to the records. */
+async function whoSeesWhat(browser, width) {
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } });
+  await page.goto(`${server}/portal`);
+  await signIn(page, 'maria');
+  await page.getByRole('link', { name: 'See who can see what' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Who can see what' }).waitFor();
+  await inspect(page, 'who');
+  await page.getByRole('link', { name: 'See which records Dr. Anika Patel can see' }).click();
+  await page.getByRole('heading', { level: 1, name: 'What Dr. Anika Patel can see' }).waitFor();
+  await inspect(page, 'who-records');
+  await page.goto(`${server}/portal/who?lang=es`);
+  await inspect(page, 'who-es');
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+
+/** A clinician declares an emergency, opens an app under it, ends it; the patient is told at once. */
+async function emergency(browser, width) {
+  const status = [/status of 422 .*\/emergency/];
+  const { context, page, faults } = await openPage(browser, { viewport: { width, height: 800 } }, status);
+  await page.goto(`${server}/launch`);
+  await signIn(page, 'drstone');
+  await page.getByRole('link', { name: 'Declare emergency access' }).click();
+  await inspect(page, 'emergency');
+  await page.getByLabel('Patient number').fill('maria');
+  await page.getByLabel(/What happened, in your own words/).fill('Found unconscious at the bus stop.');
+  await page.getByLabel(/For how many minutes/).fill('20');
+  await page.getByLabel('Your password, again').fill('proviso-demo');
+  await page.getByRole('button', { name: 'Declare and open' }).click();
+  await page.getByText('Choose one of the reasons.').waitFor();
+  await inspect(page, 'emergency-problem');
+  await page.getByLabel('The patient cannot answer').check();
+  await page.getByLabel('Your password, again').fill('proviso-demo');
+  await page.getByRole('button', { name: 'Declare and open' }).click();
+  await page.getByRole('button', { name: 'End it now' }).first().waitFor();
+  await inspect(page, 'emergency-open');
+  const patient = await openPage(browser, { viewport: { width, height: 800 } });
+  await patient.page.goto(`${server}/portal`);
+  await signIn(patient.page, 'maria');
+  await patient.page.getByText('Found unconscious at the bus stop.').first().waitFor();
+  await inspect(patient.page, 'emergency-told');
+  await patient.page.goto(`${server}/portal/who`);
+  await patient.page.getByRole('heading', { name: 'Dr. Eli Stone' }).waitFor();
+  await page.getByRole('button', { name: 'End it now' }).first().click();
+  await page.getByLabel('Patient number').waitFor();
+  await inspect(page, 'emergency-ended');
+  assert.deepEqual([...faults, ...patient.faults], []);
+  await patient.context.close();
+  await context.close();
+}
+
 const jobs = [];
 for (const width of WIDTHS) {
   jobs.push([`main job at ${width} px`, (browser) => mainJob(browser, width)]);
@@ -295,6 +430,9 @@ for (const width of WIDTHS) {
   jobs.push([`refusing to share at ${width} px`, (browser) => refusal(browser, width)]);
   jobs.push([`a chart in the demo at ${width} px`, (browser) => chart(browser, width)]);
   jobs.push([`choosing a patient at ${width} px`, (browser) => choosingAPatient(browser, width)]);
+  jobs.push([`choices on file at ${width} px`, (browser) => choicesOnFile(browser, width)]);
+  jobs.push([`who sees what at ${width} px`, (browser) => whoSeesWhat(browser, width)]);
+  jobs.push([`an emergency at ${width} px`, (browser) => emergency(browser, width)]);
   jobs.push([`mistakes at ${width} px`, (browser) => mistakes(browser, width)]);
 }
 
