@@ -7,7 +7,7 @@ use proviso_app::access::Planned;
 use proviso_app::caller::Caller;
 use proviso_app::evaluation::{Asker, EvaluationError};
 use proviso_app::simulate::Viewer;
-use proviso_core::decision::Decision;
+use proviso_core::decision::{Decision, Way};
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
@@ -182,7 +182,7 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
             Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
         return Err(Stopped::new(refusal, trail));
     }
-    if resource_type == ResourceType::CONSENT && view.plan().basis != ReasonCode::PreAuthorized {
+    if resource_type == ResourceType::CONSENT && view.plan().way != Way::Service {
         trail.not_offered(&interaction, resource_type);
         // No scope would be enough, so none is named.
         let writes = is_write(&interaction);

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 
 use proviso_core::consent::index::IndexedConsent;
+use proviso_core::decision::AccessPlan;
 use proviso_core::obligation::{Obligation, PART2_STATEMENT, of_disclosure};
+use proviso_core::org::Obligation as ByPolicy;
 use proviso_fhir::outcome::{Issue, IssueCode, OperationOutcome, Severity};
 
 use crate::decide::Parts;
@@ -48,17 +50,10 @@ impl Notice {
         };
         let obligations =
             of_disclosure(released, consent.as_ref().map(IndexedConsent::facts).as_ref());
-        // 42 CFR 2.51: without consent in a medical emergency, where the organisation's policy adds
-        // the notice.
-        let mut notice = parts.view.plan().emergency.as_ref().and_then(|(id, rule)| {
-            let noticed = !released.intersection(rule.noticed).is_empty();
-            noticed.then(|| Self {
-                scope: format!(
-                    "Disclosed without consent in a medical emergency (42 CFR 2.51), under the \
-                     declaration {id}."
-                ),
-            })
-        });
+        // Where the organisation's policies demand it: for one, without consent in a medical
+        // emergency (42 CFR 2.51).
+        let demanded = parts.trail.obliged().contains(ByPolicy::AttachPart2Notice);
+        let mut notice = demanded.then(|| Self::by_policy(parts.view.plan()));
         for obligation in obligations {
             match obligation {
                 Obligation::AttachPart2Notice(accompanying) => {
@@ -74,6 +69,21 @@ impl Notice {
             }
         }
         Ok(notice)
+    }
+
+    fn by_policy(plan: &AccessPlan) -> Self {
+        let scope = match &plan.emergency {
+            Some(id) => format!(
+                "Disclosed without consent in a medical emergency (42 CFR 2.51), under the \
+                 declaration {id}."
+            ),
+            None => format!(
+                "Disclosed under the organization's policies ({}), for purpose {}.",
+                plan.policy_version,
+                plan.purpose.code()
+            ),
+        };
+        Self { scope }
     }
 
     /// The notice as an OperationOutcome (FHIR R4 search.html#entry, bundle `response.outcome`).

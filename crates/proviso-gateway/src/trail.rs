@@ -24,6 +24,7 @@ use proviso_core::id::{
     SessionId,
 };
 use proviso_core::interaction::Interaction;
+use proviso_core::org::ObligationSet;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
@@ -67,6 +68,8 @@ pub struct Trail {
     sensitive: SensitiveSet,
     /// The sensitive kinds of what leaves, without those of what was looked at and stays.
     disclosed: SensitiveSet,
+    /// What the organisation's policies demand with what leaves.
+    obliged: ObligationSet,
     /// What of it those who act for the patients may know.
     for_proxies: ProxyShare,
     released: u32,
@@ -201,6 +204,7 @@ impl Trail {
             categories: CategorySet::EMPTY,
             sensitive: SensitiveSet::EMPTY,
             disclosed: SensitiveSet::EMPTY,
+            obliged: ObligationSet::EMPTY,
             for_proxies: ProxyShare::default(),
             released: 0,
             withheld: 0,
@@ -243,7 +247,7 @@ impl Trail {
         self.made = Some(Box::new(plan.clone()));
         self.plan = Some(PlanNote {
             consent: plan.consent.clone(),
-            emergency: plan.emergency.as_ref().map(|(id, _)| id.clone()),
+            emergency: plan.emergency.clone(),
             policy_version: plan.policy_version.clone(),
             categories: plan.categories,
             basis: plan.basis,
@@ -311,6 +315,9 @@ impl Trail {
         if let Some(Labels::Known(kinds)) = judged.facts.as_ref().map(|facts| facts.labels) {
             self.disclosed = self.disclosed.union(kinds);
         }
+        if let (Some(plan), Some((interaction, resource))) = (&self.made, judged.for_record()) {
+            self.obliged = self.obliged.union(plan.obligations(interaction, resource.facts));
+        }
         if judged.is_open_to_proxies() {
             self.for_proxies.released = self.for_proxies.released.saturating_add(1);
         }
@@ -377,12 +384,18 @@ impl Trail {
         self.withheld = self.withheld.saturating_add(self.released);
         self.released = 0;
         self.disclosed = SensitiveSet::EMPTY;
+        self.obliged = ObligationSet::EMPTY;
         self.for_proxies.released = 0;
     }
 
     /// The sensitive kinds of what leaves.
     pub(crate) const fn disclosed(&self) -> SensitiveSet {
         self.disclosed
+    }
+
+    /// What the organisation's policies demand with what leaves.
+    pub(crate) const fn obliged(&self) -> ObligationSet {
+        self.obliged
     }
 
     pub(crate) fn patients(&self) -> &BTreeSet<PatientId> {

@@ -160,6 +160,8 @@ impl Nginx {
             .arg("-p")
             .arg(folder.path())
             .args(["-c", "nginx.conf", "-e", "stderr"])
+            // One process, so that none is left when it is ended.
+            .args(["-g", "master_process off;"])
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()

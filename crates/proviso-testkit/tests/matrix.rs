@@ -18,14 +18,14 @@ use proviso_core::consent::{
     Capacity, ConsentTerms, ConsentVersion, DurationChoice, NamedConsent, OfflineAccess, Recipient,
 };
 use proviso_core::decision::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, FiledRule, Labels, OrgGround,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Belonging, Labels, OrgGround,
     ResourceFacts, plan, standings_among,
 };
 use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::interaction::Interaction;
 use proviso_core::org::{
-    EmergencyReason, FactSource, Mode, Network, OrgQuestion, Role, RoleSet, emergency_ground,
+    EmergencyReason, FactSource, Mode, Network, OrgQuestion, Role, RoleSet, emergency_question,
 };
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::{Scope, ScopeSet};
@@ -114,12 +114,7 @@ fn ground(asking: &Asking<'_>, mode: AccessMode<'_>, at: At) -> OrgGround {
             let who = OrgQuestion::of_account(account.clone(), kind, Mode::Operational);
             let mut who = who.with_roles(RoleSet::of_kind(kind).union(asking.roles));
             who.environment.network = Some(Network::Internal);
-            let emergency = emergency_ground(policy, &who, declared, declared.declared_at);
-            return OrgGround {
-                emergency: Some(emergency),
-                filed: FiledRule::default(),
-                ..OrgGround::for_patients(version)
-            };
+            policy.rules_for(&emergency_question(who, declared, declared.declared_at), [])
         }
         _ => return OrgGround::for_patients(version),
     };

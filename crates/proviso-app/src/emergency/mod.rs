@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 use proviso_core::account::{Account, AccountStatus};
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
+use proviso_core::category::PurposeOfUse;
 use proviso_core::emergency::{Emergency, EmergencyError, Standing};
 use proviso_core::id::{EmergencyId, PatientId};
 use proviso_core::org::EmergencyReason;
@@ -30,6 +31,9 @@ use crate::via::Via;
 
 /// How often ending is tried again when a connection of the emergency ends at the same moment.
 const END_TRIES: usize = 3;
+
+/// The place of "not related at all" among the ways of being related.
+const NOT_RELATED: u8 = 0;
 
 /// Why an emergency is not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +62,6 @@ impl App {
         reason: EmergencyReason,
         via: &Via,
     ) -> Option<BTreeSet<ReasonCode>> {
-        use proviso_core::decision::EmergencyGround;
         if account.status != AccountStatus::Active {
             return Some(BTreeSet::from([ReasonCode::AccountDisabled]));
         }
@@ -68,11 +71,12 @@ impl App {
         };
         let network = self.network_of(via.network.as_deref());
         let environment = self.grounds().environment(network, at);
-        match &self.policies.ground_of_emergency(account, environment, &facts, at).emergency {
-            Some(EmergencyGround::Lets(_)) => None,
-            Some(EmergencyGround::Refuses(reasons)) => Some(reasons.clone()),
-            None => Some(BTreeSet::from([ReasonCode::FactMissing])),
-        }
+        let ground = self.policies.ground_of_emergency(account, environment, &facts, at);
+        let missing = match &ground.rules {
+            Some(rules) => rules.hopeless(NOT_RELATED, PurposeOfUse::BreakGlass),
+            None => BTreeSet::from([ReasonCode::FactMissing]),
+        };
+        (!missing.is_empty()).then_some(missing)
     }
 
     /// Every emergency access to a patient's records, newest first: for the patient's own pages.
@@ -171,7 +175,6 @@ impl App {
 
 /// Fills in what an entry is about. The free text stays with the declaration.
 fn describe(entry: &mut AuditEntry, emergency: &Emergency) {
-    use proviso_core::category::PurposeOfUse;
     let own = &emergency.declaration;
     entry.patients = vec![own.patient.clone()];
     entry.emergency = Some(own.id.clone());

@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use proviso_core::account::{Account, ActorKind};
-use proviso_core::category::PurposeSet;
-use proviso_core::decision::{AccessPlan, Effect, FiledRule, OrgGround, ResourceFacts};
+use proviso_core::decision::{AccessPlan, Effect, OrgGround, ResourceFacts};
 use proviso_core::emergency::EmergencyFacts;
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::interaction::Interaction;
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
 use proviso_core::org::{
     EmergencyReason, Environment, Mode, OrgAnswer, OrgPolicy, OrgQuestion, OrgRules, Related,
-    RoleSet, SharedRules, emergency_ground,
+    RoleSet, SharedRules, emergency_question,
 };
 use proviso_core::time::At;
 use proviso_store::{ReadError, Store};
@@ -95,7 +94,7 @@ struct Sets {
     shadow: Option<Shadow>,
     /// What the live set comes to for those who asked before.
     grounds: Cache<GroundKey, Arc<OrgGround>>,
-    /// What it says of emergencies that were asked about before.
+    /// What it comes to for emergencies that were asked about before.
     emergencies: Cache<EmergencyKey, Arc<OrgGround>>,
     /// What the shadow comes to for them, by where the rules of the live set are in memory.
     besides: Cache<usize, Arc<Beside>>,
@@ -232,8 +231,7 @@ impl Sets {
         ground
     }
 
-    /// The same for an emergency: what is asked is made of the declaration and the instant, and the
-    /// answer changes with nothing else.
+    /// The same for an emergency: what is asked is made of the declaration and the instant.
     fn emergency_ground(
         &self,
         staff: Staff,
@@ -246,16 +244,11 @@ impl Sets {
         if let Some(known) = self.emergencies.get(&key) {
             return known;
         }
-        let policy = &*self.live;
         let who = OrgQuestion { environment: key.environment.clone(), ..key.staff.question() };
-        let ground = Arc::new(OrgGround {
-            version: policy.version().to_string(),
-            staff: None,
-            services: PurposeSet::EMPTY,
-            emergency: Some(emergency_ground(policy, &who, facts, at)),
-            filed: FiledRule::default(),
-            rules: None,
-        });
+        let who = emergency_question(who, facts, at);
+        let rules = self.live.rules_for(&who, []);
+        let ground = Arc::new(OrgGround::by_rules(self.live.version().to_string(), rules));
+        self.put_beside(&ground, who, BTreeSet::new());
         self.emergencies.insert(key, Arc::clone(&ground));
         ground
     }
@@ -313,7 +306,7 @@ impl Policies {
         self.sets.load().ground(GroundKey::Staff(Box::new(asking)))
     }
 
-    /// What the live set says of an emergency that a member of staff declared.
+    /// What the live set comes to in an emergency that a member of staff declared.
     pub(crate) fn ground_of_emergency(
         &self,
         account: &Account,

@@ -1,6 +1,6 @@
 //! Emergency access, condition by condition, with the reasons that are given.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::explain::explain;
@@ -8,7 +8,10 @@ use super::record::{DecisionRecord, JudgedResource, RecordedRequest};
 use super::*;
 use crate::category::{Category, SensitiveKind};
 use crate::interaction::Interaction;
-use crate::org::{EmergencyReason, PolicyName};
+use crate::org::{
+    Condition, EmergencyReason, Obligation, OrgActionSet, OrgRules, PolicyName, RuleInForce,
+    RuleTarget, RuleTargetSet, SetTest, Test, standings_of,
+};
 use crate::scope::ScopeSet;
 
 const NOON: At = At::from_secs(1_795_000_000);
@@ -30,20 +33,53 @@ fn declared() -> EmergencyFacts {
     }
 }
 
-/// What the policies that come with this release say.
-fn lets() -> EmergencyGround {
-    let general = names(&["emergency"]);
-    let mut by_kind: BTreeMap<SensitiveKind, BTreeSet<PolicyName>> =
-        SensitiveKind::ALL.iter().map(|kind| (*kind, general.clone())).collect();
-    by_kind.remove(&SensitiveKind::PsychotherapyNotes);
-    by_kind.insert(SensitiveKind::SubstanceUse, names(&["part-2-medical-emergency"]));
-    EmergencyGround::Lets(EmergencyRule {
-        basis: ReasonCode::EmergencyAccess,
-        sensitive: by_kind.keys().copied().collect(),
-        by: general,
-        by_kind,
-        noticed: SensitiveSet::EMPTY.with(SensitiveKind::SubstanceUse),
-    })
+fn rule(name: &str, effect: Effect, test: Test) -> RuleInForce {
+    let (reason, obligations) = match effect {
+        Effect::Permit => (
+            ReasonCode::EmergencyAccess,
+            BTreeSet::from([
+                Obligation::AuditTwice,
+                Obligation::NotifyPatient,
+                Obligation::OpenReview,
+            ]),
+        ),
+        Effect::Deny => (ReasonCode::SensitiveKindNotShared, BTreeSet::new()),
+    };
+    let otherwise = Some(ReasonCode::KindNotForRole);
+    RuleInForce {
+        name: name.parse().unwrap(),
+        effect,
+        reason,
+        actions: OrgActionSet::all(),
+        targets: RuleTargetSet::EMPTY.with(RuleTarget::Record),
+        when: alloc::vec![Condition { test, otherwise }],
+        obligations,
+    }
+}
+
+fn has(kind: SensitiveKind) -> Test {
+    Test::Kinds(SetTest::HasAny, SensitiveSet::EMPTY.with(kind))
+}
+
+/// The shape of the policies that come with this release, for somebody they let in.
+fn rules() -> Vec<RuleInForce> {
+    let part2 = has(SensitiveKind::SubstanceUse);
+    let mut by_part2 = rule("part-2-medical-emergency", Effect::Permit, part2.clone());
+    by_part2.obligations.insert(Obligation::AttachPart2Notice);
+    let apart = has(SensitiveKind::PsychotherapyNotes);
+    alloc::vec![
+        rule("notes-stay-apart", Effect::Deny, apart),
+        rule("emergency", Effect::Permit, Test::Not(alloc::boxed::Box::new(part2))),
+        by_part2,
+    ]
+}
+
+fn says(rules: Vec<RuleInForce>) -> OrgGround {
+    OrgGround::by_rules("some".into(), OrgRules { standings: standings_of([]), rules })
+}
+
+fn lets() -> OrgGround {
+    says(rules())
 }
 
 struct Asked {
@@ -53,7 +89,7 @@ struct Asked {
     scopes: Vec<Scope>,
     patient: Option<PatientId>,
     purpose: PurposeOfUse,
-    says: Option<EmergencyGround>,
+    says: OrgGround,
 }
 
 fn asked() -> Asked {
@@ -64,15 +100,13 @@ fn asked() -> Asked {
         scopes: ScopeSet::parse("user/*.cruds").unwrap().known.into_vec(),
         patient: Some("maria".parse().unwrap()),
         purpose: PurposeOfUse::BreakGlass,
-        says: Some(lets()),
+        says: lets(),
     }
 }
 
 impl Asked {
     fn with<T>(&self, then: impl FnOnce(&AccessRequest<'_>) -> T) -> T {
         let client: ClientId = "chart-lens".parse().unwrap();
-        let policy =
-            OrgGround { emergency: self.says.clone(), ..OrgGround::fixed(ActorKind::Clinician) };
         then(&AccessRequest {
             at: self.at,
             client: &client,
@@ -81,7 +115,7 @@ impl Asked {
             scopes: Some(&self.scopes),
             patient_in_context: self.patient.as_ref(),
             purpose: self.purpose,
-            policy: &policy,
+            policy: &self.says,
         })
     }
 
@@ -114,7 +148,7 @@ fn reads(plan: &AccessPlan, facts: &ResourceFacts) -> Vec<ReasonCode> {
 fn what_was_declared_opens_the_records_of_that_patient() {
     let plan = asked().plan().unwrap();
     assert_eq!(reads(&plan, &record(&["maria"], &[])), [ReasonCode::EmergencyAccess]);
-    assert_eq!(plan.emergency.unwrap().0, declared().id);
+    assert_eq!(plan.emergency.unwrap(), declared().id);
 }
 
 #[test]
@@ -160,10 +194,72 @@ fn it_is_asked_for_by_name() {
 
 #[test]
 fn the_policy_in_force_decides_whether_there_is_a_way_in() {
-    assert_eq!(Asked { says: None, ..asked() }.plan(), Err(alloc::vec![ReasonCode::FactMissing]));
-    let reasons = BTreeSet::from([ReasonCode::PurposeNotAllowed, ReasonCode::NoCareRelationship]);
-    let refused = Asked { says: Some(EmergencyGround::Refuses(reasons.clone())), ..asked() };
-    assert_eq!(refused.plan(), Err(reasons.into_iter().collect()));
+    let summed_up = OrgGround::fixed(ActorKind::Clinician);
+    let none = Asked { says: summed_up, ..asked() };
+    assert_eq!(none.plan(), Err(alloc::vec![ReasonCode::FactMissing]));
+    let silent = Asked { says: says(Vec::new()), ..asked() };
+    assert_eq!(silent.plan(), Err(alloc::vec![ReasonCode::RoleWithoutClinicalData]));
+    let mut shut = rules();
+    for own in &mut shut {
+        let otherwise = Some(ReasonCode::EnvironmentNotAllowed);
+        own.when.insert(0, Condition { test: Test::Never, otherwise });
+    }
+    let refused = Asked { says: says(shut), ..asked() };
+    assert_eq!(refused.plan(), Err(alloc::vec![ReasonCode::EnvironmentNotAllowed]));
+}
+
+/// A policy may tell records apart by anything that it may tell apart for staff (design §6).
+#[test]
+fn what_the_policy_forbids_of_single_records_stays_shut() {
+    let mut narrow = rules();
+    let both = [SensitiveKind::Hiv, SensitiveKind::MentalHealth].into_iter().collect();
+    narrow.push(rule("not-both", Effect::Deny, Test::Kinds(SetTest::HasAll, both)));
+    let documents = BTreeSet::from([ResourceType::DOCUMENT_REFERENCE]);
+    narrow.push(rule("no-documents", Effect::Deny, Test::Type(documents)));
+    let vitals = CategorySet::EMPTY.with(Category::Vitals);
+    narrow.push(rule("no-vitals", Effect::Deny, Test::Categories(SetTest::HasAny, vitals)));
+    narrow.push(rule("labelled-only", Effect::Deny, Test::Not(Test::Labelled.into())));
+    let plan = Asked { says: says(narrow), ..asked() }.plan().unwrap();
+    let kept = [ReasonCode::SensitiveKindNotShared];
+    let open = [ReasonCode::EmergencyAccess];
+    for (kinds, expected) in [
+        (&[SensitiveKind::Hiv][..], open),
+        (&[SensitiveKind::MentalHealth], open),
+        (&[SensitiveKind::Hiv, SensitiveKind::MentalHealth], kept),
+    ] {
+        assert_eq!(reads(&plan, &record(&["maria"], kinds)), expected, "{kinds:?}");
+    }
+    let mut document = record(&["maria"], &[]);
+    document.resource_type = ResourceType::DOCUMENT_REFERENCE;
+    assert_eq!(reads(&plan, &document), kept);
+    let mut vital = record(&["maria"], &[]);
+    vital.resource_type = ResourceType::OBSERVATION;
+    vital.categories = vitals;
+    assert_eq!(reads(&plan, &vital), kept);
+    let mut unlabelled = record(&["maria"], &[]);
+    unlabelled.labels = Labels::Unclassified;
+    assert_eq!(reads(&plan, &unlabelled), kept);
+}
+
+#[test]
+fn an_obligation_that_nobody_meets_opens_nothing() {
+    let mut demanding = rules();
+    for own in demanding.iter_mut().filter(|own| own.effect == Effect::Permit) {
+        own.obligations.insert(Obligation::ShortenToken);
+    }
+    let plan = Asked { says: says(demanding), ..asked() }.plan().unwrap();
+    assert_eq!(reads(&plan, &record(&["maria"], &[])), [ReasonCode::PolicyFault]);
+}
+
+/// 42 CFR 2.32, 2.51: the notice goes with substance use records, and with no others.
+#[test]
+fn what_has_to_be_done_is_said_for_each_record() {
+    let plan = asked().plan().unwrap();
+    for (kinds, noticed) in [(&[][..], false), (&[SensitiveKind::SubstanceUse], true)] {
+        let demanded = plan.obligations(&Interaction::Read, &record(&["maria"], kinds));
+        assert!(demanded.contains(Obligation::AuditTwice));
+        assert_eq!(demanded.contains(Obligation::AttachPart2Notice), noticed);
+    }
 }
 
 #[test]
@@ -249,9 +345,9 @@ fn the_explanation_names_the_policy_that_let_the_record_out() {
         asked().with(|request| {
             let facts = record(&["maria"], kinds);
             let tree = explain(request, &Interaction::Read, &facts, &|_| true);
-            let last = tree.steps().filter(|step| step.check == Check::EmergencyRuleLets).last();
-            match last.map(|step| step.detail.clone()) {
-                Some(Detail::Policies(names)) => names,
+            let asked = tree.steps().find(|step| step.check == Check::PolicyPermits);
+            match asked.map(|step| step.detail.clone()) {
+                Some(Detail::Policy { by, .. }) => by,
                 other => panic!("{other:?}"),
             }
         })
@@ -259,7 +355,7 @@ fn the_explanation_names_the_policy_that_let_the_record_out() {
     assert_eq!(let_in(&[]), names(&["emergency"]));
     assert_eq!(let_in(&[SensitiveKind::SubstanceUse]), names(&["part-2-medical-emergency"]));
     let both = let_in(&[SensitiveKind::SubstanceUse, SensitiveKind::Hiv]);
-    assert_eq!(both, names(&["emergency", "part-2-medical-emergency"]));
+    assert_eq!(both, names(&["part-2-medical-emergency"]));
 }
 
 #[test]

@@ -6,12 +6,14 @@ use alloc::vec::Vec;
 use super::trace::{Check, Detail, Trace};
 use super::{
     AccessPlan, Belonging, Decision, FiledRule, FilterMatch, Labels, PatientReach, ResourceFacts,
+    Way,
 };
 use crate::category::SensitiveKind;
 use crate::category_rules::{believed, categories_of_type, covers, is_directory};
 use crate::consent::provision::Outcome;
 use crate::id::PatientId;
 use crate::interaction::Interaction;
+use crate::org::ObligationSet;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{Permissions, ResourceScope, Scope, ScopeContext, ScopeFilter};
@@ -69,6 +71,12 @@ impl AccessPlan {
         } else {
             Decision::deny(refusals)
         }
+    }
+
+    /// What has to be done when this is permitted, beside what the consent says.
+    pub fn obligations(&self, interaction: &Interaction, facts: &ResourceFacts) -> ObligationSet {
+        let rules = self.rules.as_ref();
+        rules.map_or(ObligationSet::EMPTY, |own| own.obligations(self.purpose, interaction, facts))
     }
 
     /// The ground of a permit for a resource.
@@ -155,11 +163,9 @@ impl AccessPlan {
         }
         // A directory entry is shared by all, so only a service that keeps it may change it; the
         // portal's own pages change no records at all.
-        let by_service = self.basis == ReasonCode::PreAuthorized;
-        let portal = matches!(self.basis, ReasonCode::OwnRecord | ReasonCode::ProxyInForce);
+        let by_service = self.way == Way::Service;
         // An emergency opens records to be read; who treats the patient afterwards writes as such.
-        let writable = !portal
-            && self.emergency.is_none()
+        let writable = !matches!(self.way, Way::Portal | Way::Emergency)
             && !GOVERNANCE_TYPES.contains(&resource_type)
             && (by_service || !is_directory(resource_type));
         writable.then_some(needed)
@@ -169,7 +175,7 @@ impl AccessPlan {
     /// FAST). They are never deleted, and a change is a new version as a whole. Patients and those
     /// whom they chose read choices elsewhere, in words.
     fn is_for_registries(&self, interaction: &Interaction) -> bool {
-        self.basis == ReasonCode::PreAuthorized
+        self.way == Way::Service
             && match interaction {
                 Interaction::Read
                 | Interaction::Vread
@@ -384,11 +390,5 @@ impl AccessPlan {
             record: facts.labels,
             named: self.sensitive,
         });
-        if let Some((_, rule)) = &self.emergency {
-            // Refuses nothing that was not refused before; says which policies let this record out.
-            trace.check(Check::EmergencyRuleLets, None, || {
-                Detail::Policies(rule.let_in_by(facts.labels))
-            });
-        }
     }
 }

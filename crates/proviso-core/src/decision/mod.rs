@@ -27,7 +27,7 @@ pub use filed::{
     FiledAnswer, FiledAnswers, FiledAtHand, FiledDirective, FiledRequest, FiledRule, FiledVersion,
     hear,
 };
-pub use org_rules::{EmergencyGround, EmergencyRule, OrgGround};
+pub use org_rules::OrgGround;
 pub use plan::plan;
 pub use policy::{PlanRules, standings_among};
 pub use trace::{Check, Detail, Layer, Step};
@@ -162,6 +162,34 @@ pub enum PatientReach {
     Any,
 }
 
+/// By which of the ways to data that never meet somebody asks: an [`AccessMode`] without its facts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// An app that a patient or proxy connected.
+    App,
+    /// The pages of the patient or proxy.
+    Portal,
+    /// Staff.
+    Staff,
+    /// Staff in a declared emergency.
+    Emergency,
+    /// A service.
+    Service,
+}
+
+impl AccessMode<'_> {
+    const fn way(&self) -> Way {
+        match self {
+            Self::PatientDirected { .. } => Way::App,
+            Self::OwnRecord { .. } => Way::Portal,
+            Self::Operational { .. } => Way::Staff,
+            Self::Emergency { .. } => Way::Emergency,
+            Self::PreAuthorized => Way::Service,
+        }
+    }
+}
+
 /// A compiled right to look: cheap to apply to many resources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessPlan {
@@ -187,15 +215,17 @@ pub struct AccessPlan {
     pub objections: Vec<(PatientId, CategorySet)>,
     /// Whether consents on file have a say.
     pub filed: FiledRule,
+    /// By which of the ways that never meet.
+    pub way: Way,
     /// Why the plan exists.
     pub basis: ReasonCode,
     /// Why a patient is out of its reach; `None` where another patient is simply another one.
     pub lacking: Option<ReasonCode>,
     /// The organisation rule set, by name and version.
     pub policy_version: String,
-    /// The emergency it rests on, with how far the organisation's policy lets it reach.
+    /// The emergency it rests on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub emergency: Option<(EmergencyId, EmergencyRule)>,
+    pub emergency: Option<EmergencyId>,
     /// The organisation's policies, where they are asked about each record.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rules: Option<PlanRules>,

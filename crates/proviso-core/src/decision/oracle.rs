@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
-use super::worlds::{Mode, Person, World, any_world};
+use super::worlds::{InEmergency, Mode, Person, World, any_world};
 use super::*;
 use crate::account::RelationshipKind;
 use crate::category::{Category, SensitiveKind};
@@ -243,9 +243,9 @@ fn kind_allowed(world: &World, allowed: CategorySet) -> bool {
 }
 
 fn emergency_allows(world: &World, own: &EmergencyFacts) -> bool {
-    let Some(EmergencyGround::Lets(rule)) = &world.policy.emergency else { return false };
+    let InEmergency::Lets(open) = world.in_emergency else { return false };
     let hidden: Vec<SensitiveKind> =
-        SensitiveKind::ALL.iter().copied().filter(|kind| !rule.sensitive.contains(*kind)).collect();
+        SensitiveKind::ALL.iter().copied().filter(|kind| !open.contains(*kind)).collect();
     world.account.as_ref() == Some(&own.by)
         && own.ended_at.is_none()
         && world.at >= own.declared_at

@@ -14,7 +14,6 @@
 //! access (ETREAT, BTG) applies by name only, and no rule of this set names it.
 
 use alloc::borrow::ToOwned as _;
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::{FiledRule, Labels};
 use crate::account::{ActorKind, RelationshipKind};
 use crate::category::{PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet};
-use crate::org::{OrgRules, PolicyName, SharedRules};
+use crate::org::{OrgRules, SharedRules};
 use crate::reason::ReasonCode;
 
 /// The name and version of this set, as plans and the log carry it.
@@ -55,62 +54,14 @@ pub struct OrgGround {
     pub staff: Option<OrgRule>,
     /// The purposes for which a pre-authorized service may ask.
     pub services: PurposeSet,
-    /// What it says of one declared emergency; `None` where none was asked about.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub emergency: Option<EmergencyGround>,
     /// Whether consents on file restrict what this policy permits, or are required besides.
     #[serde(skip_serializing_if = "FiledRule::is_default", default)]
     pub filed: FiledRule,
-    /// The policies themselves, as they stand for the one who asks. Where they are here they decide,
-    /// and the summaries above are empty; records of earlier releases have the summaries alone.
+    /// The policies themselves, as they stand for the one who asks, or for the emergency that one
+    /// declared. Where they are here they decide, and the summaries above are empty; records of
+    /// earlier releases have the summaries alone.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rules: Option<SharedRules>,
-}
-
-/// What a policy says of one declared emergency, at one instant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EmergencyGround {
-    /// It lets the person in.
-    Lets(EmergencyRule),
-    /// It does not; never without a reason.
-    Refuses(BTreeSet<ReasonCode>),
-}
-
-/// How far a policy lets somebody in who declared an emergency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct EmergencyRule {
-    /// The reason given when access is permitted.
-    pub basis: ReasonCode,
-    /// The sensitive kinds that may be seen.
-    pub sensitive: SensitiveSet,
-    /// The policies that let the person see what is not sensitive.
-    pub by: BTreeSet<PolicyName>,
-    /// Those that let them see a sensitive kind.
-    pub by_kind: BTreeMap<SensitiveKind, BTreeSet<PolicyName>>,
-    /// The sensitive kinds with which the notice of 42 CFR 2.32 goes.
-    #[serde(skip_serializing_if = "no_kinds", default)]
-    pub noticed: SensitiveSet,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-const fn no_kinds(kinds: &SensitiveSet) -> bool {
-    kinds.is_empty()
-}
-
-impl EmergencyRule {
-    /// The policies that let the person see a record with these labels.
-    pub fn let_in_by(&self, labels: Labels) -> BTreeSet<PolicyName> {
-        let kinds = match labels {
-            Labels::Known(kinds) => kinds,
-            Labels::Unclassified => SensitiveSet::EMPTY.with(SensitiveKind::Restricted),
-        };
-        if kinds.is_empty() {
-            return self.by.clone();
-        }
-        kinds.iter().filter_map(|kind| self.by_kind.get(&kind)).flatten().cloned().collect()
-    }
 }
 
 impl OrgGround {
@@ -120,7 +71,6 @@ impl OrgGround {
             version,
             staff: None,
             services: PurposeSet::EMPTY,
-            emergency: None,
             filed: FiledRule::default(),
             rules: Some(SharedRules::new(rules)),
         }
@@ -133,7 +83,6 @@ impl OrgGround {
             version,
             staff: None,
             services: PurposeSet::EMPTY,
-            emergency: None,
             filed: FiledRule::Restricts,
             rules: None,
         }
@@ -150,7 +99,6 @@ impl OrgGround {
             version: VERSION.to_owned(),
             staff: rule_for(kind),
             services: PRE_AUTHORIZED_PURPOSES,
-            emergency: None,
             filed: FiledRule::default(),
             rules: None,
         }

@@ -3,11 +3,11 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::policy::by_rules;
+use super::policy::{by_rules, in_emergency};
 use super::trace::{Check, Detail, Trace};
 use super::{
-    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, EmergencyGround, EmergencyRule,
-    FiledRule, PatientReach, PlanRules, org_rules,
+    AccessMode, AccessPlan, AccessRequest, ActingPerson, Decision, FiledRule, PatientReach,
+    PlanRules, org_rules,
 };
 use crate::account::{ActorKind, Relationship, RelationshipKind};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
@@ -29,7 +29,6 @@ pub(super) struct Ground {
     pub(super) filed: FiledRule,
     pub(super) basis: ReasonCode,
     pub(super) lacking: Option<ReasonCode>,
-    pub(super) emergency: Option<(EmergencyId, EmergencyRule)>,
     pub(super) rules: Option<PlanRules>,
 }
 
@@ -90,12 +89,24 @@ pub(super) fn traced(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Opt
         consent: ground.consent,
         objections: ground.objections,
         filed: ground.filed,
+        way: request.mode.way(),
         basis: ground.basis,
         lacking: ground.lacking,
         rules: ground.rules,
         policy_version: request.policy.version.clone(),
-        emergency: ground.emergency,
+        emergency: emergency_of(request),
     })
+}
+
+/// The emergency that a request rests on.
+fn emergency_of(request: &AccessRequest<'_>) -> Option<EmergencyId> {
+    match request.mode {
+        AccessMode::Emergency { declared } => declared.map(|own| own.id.clone()),
+        AccessMode::PatientDirected { .. }
+        | AccessMode::OwnRecord { .. }
+        | AccessMode::Operational { .. }
+        | AccessMode::PreAuthorized => None,
+    }
 }
 
 /// Passes checks on, and remembers whether one refused.
@@ -241,7 +252,6 @@ fn patient_directed(
         filed: FiledRule::Restricts,
         basis: ReasonCode::ConsentInForce,
         lacking: Some(ReasonCode::NoConsent),
-        emergency: None,
         rules: None,
     }
 }
@@ -315,7 +325,6 @@ fn own_record(
         filed,
         basis,
         lacking: None,
-        emergency: None,
         rules: None,
     }
 }
@@ -405,7 +414,6 @@ fn operational(
         filed: request.policy.filed,
         basis: rule.basis,
         lacking: Some(rule.lacking),
-        emergency: None,
         rules: None,
     })
 }
@@ -434,36 +442,12 @@ fn emergency(
         // What the policy would say of an emergency that is none says nothing.
         return None;
     }
-    let rule = match &request.policy.emergency {
-        Some(EmergencyGround::Lets(rule)) => rule,
-        Some(EmergencyGround::Refuses(reasons)) => {
-            for reason in reasons {
-                trace.check(Check::EmergencyRuleLets, Some(*reason), || Detail::Nothing);
-            }
-            return None;
-        }
-        None => {
-            let reason = Some(ReasonCode::FactMissing);
-            trace.check(Check::EmergencyRuleLets, reason, || Detail::Nothing);
-            return None;
-        }
+    let Some(rules) = &request.policy.rules else {
+        let reason = Some(ReasonCode::FactMissing);
+        trace.check(Check::EmergencyRuleLets, reason, || Detail::Nothing);
+        return None;
     };
-    trace.check(Check::EmergencyRuleLets, None, || Detail::Policies(rule.by.clone()));
-    Some(Ground {
-        reach: PatientReach::Only(BTreeSet::from([declared.patient.clone()])),
-        categories: CategorySet::all(),
-        sensitive: rule.sensitive,
-        data_period: Period::ALWAYS,
-        consent: None,
-        objections: Vec::new(),
-        // Asked for BTG: a consent on file that denies that is not overridden, and one that says
-        // nothing of it is not required.
-        filed: FiledRule::Restricts,
-        basis: rule.basis,
-        lacking: Some(ReasonCode::EmergencyNotOpen),
-        emergency: Some((declared.id.clone(), rule.clone())),
-        rules: None,
-    })
+    in_emergency(request, rules, declared, trace)
 }
 
 fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground {
@@ -478,7 +462,6 @@ fn pre_authorized(request: &AccessRequest<'_>, trace: &mut impl Trace) -> Ground
         filed: request.policy.filed,
         basis: ReasonCode::PreAuthorized,
         lacking: None,
-        emergency: None,
         rules: None,
     }
 }

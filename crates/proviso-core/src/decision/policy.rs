@@ -8,14 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Ground;
 use super::trace::{Check, Detail, Trace};
-use super::{AccessMode, AccessRequest, Belonging, Labels, PatientReach, ResourceFacts};
+use super::{AccessMode, AccessRequest, Belonging, FiledRule, Labels, PatientReach, ResourceFacts};
 use crate::account::{ActorKind, Relationship};
 use crate::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use crate::category_rules::believed;
+use crate::emergency::EmergencyFacts;
 use crate::id::{AccountId, PatientId};
 use crate::interaction::Interaction;
 use crate::org::{
-    OrgAction, OrgResource, OrgRules, RecordKind, Related, RuleQuestion, SharedRules, in_either,
+    Obligation, ObligationSet, OrgAction, OrgResource, OrgRules, RecordKind, Related, RuleQuestion,
+    SharedRules, in_either,
 };
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
@@ -33,7 +35,16 @@ pub struct PlanRules {
     standings: BTreeMap<PatientId, u8>,
     /// What holds towards some patient: what counts for entries about nobody.
     anyone: u8,
+    /// The obligations that are met on this way; a permit with any other is none.
+    met: ObligationSet,
 }
+
+/// What is seen to whoever asks: a notice goes with what leaves.
+const MET: ObligationSet = ObligationSet::EMPTY.with(Obligation::AttachPart2Notice);
+
+/// What is seen to beside that under a declared emergency, whether a policy asks for it or not.
+const MET_IN_EMERGENCIES: ObligationSet =
+    MET.with(Obligation::AuditTwice).with(Obligation::NotifyPatient).with(Obligation::OpenReview);
 
 /// How somebody is related to each patient at an instant.
 pub(super) fn related_at(
@@ -85,7 +96,8 @@ pub(super) fn by_rules(
         .into_iter()
         .filter_map(|(patient, own)| Some((patient, rules.standing(&own)?)))
         .collect();
-    let plan = PlanRules { rules: rules.clone(), standings, anyone: anyone.unwrap_or(STRANGER) };
+    let anyone = anyone.unwrap_or(STRANGER);
+    let plan = PlanRules { rules: rules.clone(), standings, anyone, met: MET };
     plan.check_request(request, kind, trace);
     let reach = plan.reach(request.purpose);
     let within = |patient: &PatientId| match &reach {
@@ -106,9 +118,46 @@ pub(super) fn by_rules(
         filed: request.policy.filed,
         basis: if service { ReasonCode::PreAuthorized } else { plan.usual_basis(request.purpose) },
         lacking,
-        emergency: None,
         rules: Some(plan),
     }
+}
+
+/// The ground of a request under a declared emergency: the policies, asked about each record as the
+/// declaration has it. Nobody counts as related by one. Nothing, where they open no record at all.
+pub(super) fn in_emergency(
+    request: &AccessRequest<'_>,
+    rules: &SharedRules,
+    declared: &EmergencyFacts,
+    trace: &mut impl Trace,
+) -> Option<Ground> {
+    let missing = rules.hopeless(STRANGER, request.purpose);
+    for reason in &missing {
+        trace.check(Check::EmergencyRuleLets, Some(*reason), || Detail::Nothing);
+    }
+    if !missing.is_empty() {
+        return None;
+    }
+    trace.check(Check::EmergencyRuleLets, None, || Detail::Nothing);
+    let plan = PlanRules {
+        rules: rules.clone(),
+        standings: BTreeMap::new(),
+        anyone: STRANGER,
+        met: MET_IN_EMERGENCIES,
+    };
+    Some(Ground {
+        reach: PatientReach::Only(BTreeSet::from([declared.patient.clone()])),
+        categories: CategorySet::all(),
+        sensitive: SensitiveSet::all(),
+        data_period: Period::ALWAYS,
+        consent: None,
+        objections: Vec::new(),
+        // Asked for BTG: a consent on file that denies that is not overridden, and one that says
+        // nothing of it is not required.
+        filed: FiledRule::Restricts,
+        basis: plan.usual_basis(request.purpose),
+        lacking: Some(ReasonCode::EmergencyNotOpen),
+        rules: Some(plan),
+    })
 }
 
 /// Whether a reason says that a relation to the patient is missing.
@@ -258,7 +307,18 @@ impl PlanRules {
         interaction: &Interaction,
         facts: &ResourceFacts,
     ) -> Option<ReasonCode> {
-        self.rules.basis(&self.question(purpose, interaction, facts)?)
+        self.rules.basis(&self.question(purpose, interaction, facts)?, self.met)
+    }
+
+    /// What has to be done when it is permitted.
+    pub(super) fn obligations(
+        &self,
+        purpose: PurposeOfUse,
+        interaction: &Interaction,
+        facts: &ResourceFacts,
+    ) -> ObligationSet {
+        let question = self.question(purpose, interaction, facts);
+        question.map_or(ObligationSet::EMPTY, |own| self.rules.obligations(&own))
     }
 
     /// Why it may not be done.
@@ -269,7 +329,7 @@ impl PlanRules {
         facts: &ResourceFacts,
     ) -> BTreeSet<ReasonCode> {
         match self.question(purpose, interaction, facts) {
-            Some(question) => self.rules.refusals(&question),
+            Some(question) => self.rules.refusals(&question, self.met),
             None => BTreeSet::from([ReasonCode::FactMissing]),
         }
     }

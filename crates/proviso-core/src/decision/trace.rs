@@ -183,8 +183,6 @@ pub enum Detail {
     Relationship(RelationshipKind),
     /// What was declared, if anything was.
     Emergency(Option<EmergencyFacts>),
-    /// The policies that let somebody in, by name.
-    Policies(BTreeSet<PolicyName>),
     /// How the person is related to the patients, and what was to be done.
     Related(Vec<Relation>),
     /// What the policies were asked, and those that decided.

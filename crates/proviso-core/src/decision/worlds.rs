@@ -61,6 +61,8 @@ pub(crate) struct World {
     pub(crate) context: Option<PatientId>,
     pub(crate) purpose: PurposeOfUse,
     pub(crate) policy: OrgGround,
+    /// What the policy says of an emergency, where there is one.
+    pub(crate) in_emergency: InEmergency,
     pub(crate) interaction: Interaction,
     pub(crate) facts: ResourceFacts,
     /// The filters that the resource matches.
@@ -133,10 +135,14 @@ impl World {
         if self.policy.rules.is_none() {
             return;
         }
+        if matches!(self.mode, Mode::Emergency { .. }) {
+            let filed = self.policy.filed;
+            self.policy = OrgGround { filed, ..emergency_policies(self.in_emergency) };
+            return;
+        }
         let shut = serde_json::to_string(&self.policy).unwrap().contains("never");
         let kind = match &self.mode {
             Mode::Operational { kind, .. } => *kind,
-            // The rules are those of staff and services; an emergency has a ground of its own.
             Mode::Directed { .. }
             | Mode::Own { .. }
             | Mode::Emergency { .. }
@@ -402,29 +408,33 @@ fn declaration() -> BoxedStrategy<EmergencyFacts> {
         .boxed()
 }
 
-/// What a policy may say of an emergency. The names of policies do not matter here.
-fn emergency_ground() -> BoxedStrategy<Option<EmergencyGround>> {
-    let reasons = proptest::sample::subsequence(
-        alloc::vec![ReasonCode::PolicyForbids, ReasonCode::EnvironmentNotAllowed],
-        1..=2,
-    );
-    let name = |text: &str| BTreeSet::from([text.parse().unwrap()]);
-    let lets = sensitive().prop_map(move |sensitive| {
-        let by_kind = sensitive.iter().map(|kind| (kind, name(kind.code()))).collect();
-        EmergencyGround::Lets(EmergencyRule {
-            basis: ReasonCode::EmergencyAccess,
-            sensitive,
-            by: name("emergency"),
-            by_kind,
-            noticed: SensitiveSet::EMPTY,
-        })
-    });
+/// What a policy may say of an emergency: nothing, no, or yes with these sensitive kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InEmergency {
+    Silent,
+    Refuses,
+    Lets(SensitiveSet),
+}
+
+fn in_emergency() -> BoxedStrategy<InEmergency> {
     prop_oneof![
-        1 => Just(None),
-        1 => reasons.prop_map(|own| Some(EmergencyGround::Refuses(own.into_iter().collect()))),
-        6 => lets.prop_map(Some),
+        1 => Just(InEmergency::Silent),
+        1 => Just(InEmergency::Refuses),
+        6 => sensitive().prop_map(InEmergency::Lets),
     ]
     .boxed()
+}
+
+/// The same as policies.
+fn emergency_policies(says: InEmergency) -> OrgGround {
+    let named = PurposeSet::EMPTY.with(PurposeOfUse::BreakGlass);
+    let told = |sensitive, shut| told(None, ReasonCode::EmergencyAccess, named, sensitive, shut);
+    let rules = match says {
+        InEmergency::Silent => return OrgGround::for_patients("none".into()),
+        InEmergency::Refuses => told(SensitiveSet::all(), true),
+        InEmergency::Lets(sensitive) => told(sensitive, false),
+    };
+    OrgGround::by_rules("some".into(), OrgRules { standings: standings_of([]), rules })
 }
 
 /// Four directives: one for each outcome.
@@ -646,12 +656,12 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
     let mended = proptest::collection::vec(proptest::bool::weighted(0.85), 12);
     let raw = (
         (instant(), client(), account, mode(), token),
-        (context, purpose(), interaction(), facts(), matching, emergency_ground()),
+        (context, purpose(), interaction(), facts(), matching, in_emergency()),
     )
         .prop_map(
             |(
                 (at, client, account, mode, scopes),
-                (context, purpose, interaction, facts, matching, emergency),
+                (context, purpose, interaction, facts, matching, in_emergency),
             )| World {
                 at,
                 client,
@@ -666,7 +676,8 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
                 mode,
                 context,
                 purpose,
-                policy: OrgGround { emergency, ..OrgGround::fixed(ActorKind::System) },
+                policy: OrgGround::fixed(ActorKind::System),
+                in_emergency,
                 interaction,
                 facts,
                 matching: matching
@@ -681,8 +692,9 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
             mend(&mut world, &mended);
             if let Mode::Operational { kind, .. } = &world.mode {
                 world.policy = OrgGround { filed: world.policy.filed, ..OrgGround::fixed(*kind) };
-            } else if !matches!(world.mode, Mode::Emergency { .. }) {
-                world.policy.emergency = None;
+            } else if matches!(world.mode, Mode::Emergency { .. }) {
+                let filed = world.policy.filed;
+                world.policy = OrgGround { filed, ..emergency_policies(world.in_emergency) };
             }
             let by_policy = matches!(world.mode, Mode::Operational { .. } | Mode::PreAuthorized);
             if by_policy && shape < 8 {

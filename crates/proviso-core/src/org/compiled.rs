@@ -5,10 +5,9 @@
 //! interactions apart, that is asked per resource ([`super::OrgPolicy::answer`]); what is told here
 //! is about a plain record that is read, and can only be narrowed by it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 
-use super::answer::{Obligation, OrgAnswer, OrgPolicy};
+use super::answer::{OrgAnswer, OrgPolicy};
 use super::question::{Emergency, OrgQuestion, OrgResource, PatientMatch, Provenance, RecordKind};
 use super::words::{AuthLevel, FactSource, OrgAction, Relation};
 use crate::account::RelationshipKind;
@@ -16,9 +15,8 @@ use crate::category::{
     Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet,
 };
 use crate::decision::Labels;
-use crate::decision::org_rules::{EmergencyGround, EmergencyRule, OrgRule};
+use crate::decision::org_rules::OrgRule;
 use crate::emergency::EmergencyFacts;
-use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::time::At;
 
@@ -54,52 +52,20 @@ pub fn staff_rule(policy: &dyn OrgPolicy, ground: &OrgQuestion) -> Option<OrgRul
     })
 }
 
-/// What a policy says of an emergency that the one in `ground` declared, at an instant: whether it
-/// lets them read a plain record of that patient for BTG, and which sensitive kinds besides.
+/// What the policies are told of an emergency that the one in `ground` declared, at an instant.
 ///
-/// The policy is asked about the patient of the declaration alone; records that name anybody else
-/// are out of reach whatever it says.
-pub fn emergency_ground(
-    policy: &dyn OrgPolicy,
-    ground: &OrgQuestion,
-    facts: &EmergencyFacts,
-    at: At,
-) -> EmergencyGround {
-    let mut open = ground.clone();
+/// They are asked about the patient of the declaration alone; records that name anybody else are out
+/// of reach whatever they say.
+pub fn emergency_question(ground: OrgQuestion, facts: &EmergencyFacts, at: At) -> OrgQuestion {
+    let mut open = ground;
+    open.purpose = PurposeOfUse::BreakGlass;
     open.environment.acr = facts.stepped_up().then_some(AuthLevel::StepUp);
     open.emergency = Some(Emergency {
         reason: Some(facts.reason),
         minutes: facts.minutes(at),
         for_patient: PatientMatch::Same,
     });
-    let about = |labels| ask(policy, &open, PurposeOfUse::BreakGlass, labels);
-    let plain = about(Labels::Known(SensitiveSet::EMPTY));
-    let basis = match plain.reasons.first() {
-        Some(basis) if plain.is_permit() => *basis,
-        Some(_) => return EmergencyGround::Refuses(plain.reasons.clone()),
-        None => return EmergencyGround::Refuses(BTreeSet::from([ReasonCode::FactMissing])),
-    };
-    let unlabelled = about(Labels::Unclassified).is_permit();
-    let mut rule = EmergencyRule {
-        basis,
-        sensitive: SensitiveSet::EMPTY,
-        by: plain.determining.clone(),
-        by_kind: BTreeMap::new(),
-        noticed: SensitiveSet::EMPTY,
-    };
-    for kind in SensitiveKind::ALL.iter().copied() {
-        let answer = about(Labels::Known(SensitiveSet::EMPTY.with(kind)));
-        // What is not labelled is judged as restricted, so both must be permitted.
-        if !answer.is_permit() || (kind == SensitiveKind::Restricted && !unlabelled) {
-            continue;
-        }
-        rule.sensitive = rule.sensitive.with(kind);
-        rule.by_kind.insert(kind, answer.determining.clone());
-        if answer.obligations.contains(&Obligation::AttachPart2Notice) {
-            rule.noticed = rule.noticed.with(kind);
-        }
-    }
-    EmergencyGround::Lets(rule)
+    open
 }
 
 /// The purposes for which a plain record may be read.

@@ -14,8 +14,8 @@ mod rules_one;
 mod shared_rules;
 mod words;
 
-pub use answer::{Advice, Obligation, OrgAnswer, OrgPolicy};
-pub use compiled::{emergency_ground, purposes_of, staff_rule};
+pub use answer::{Advice, Obligation, ObligationSet, OrgAnswer, OrgPolicy};
+pub use compiled::{emergency_question, purposes_of, staff_rule};
 pub use key::OrgKey;
 pub use question::{
     Department, Emergency, Environment, MAX_EMERGENCY_MINUTES, OrgQuestion, OrgResource,

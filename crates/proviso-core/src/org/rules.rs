@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Obligation, OrgAnswer};
+use super::answer::{Obligation, ObligationSet, OrgAnswer};
 use super::question::{OrgResource, PolicyName, Provenance, RecordKind, Related};
 use super::words::{OrgAction, OrgActionSet};
 use crate::category::{CategorySet, PurposeOfUse, PurposeSet, SensitiveSet, coded};
@@ -158,7 +158,16 @@ pub struct RuleQuestion {
 struct Open {
     standing: u8,
     purpose: PurposeOfUse,
+    /// What it is about, where that is settled before anything else of the resource.
+    target: Option<RuleTarget>,
     rest: Option<(OrgAction, OrgResource)>,
+}
+
+impl Open {
+    /// A question about some record or other.
+    const fn of_records(standing: u8, purpose: PurposeOfUse) -> Self {
+        Self { standing, purpose, target: Some(RuleTarget::Record), rest: None }
+    }
 }
 
 impl RuleQuestion {
@@ -166,6 +175,7 @@ impl RuleQuestion {
         Open {
             standing: self.standing,
             purpose: self.purpose,
+            target: target_of(&self.resource),
             rest: Some((self.action, self.resource)),
         }
     }
@@ -218,8 +228,11 @@ impl Test {
             }),
             Self::All(all) => chain(all, open, Truth::False),
             Self::Any(all) => chain(all, open, Truth::True),
+            Self::Target(those) => match (open.target, open.rest) {
+                (None, None) => None,
+                (target, _) => Some(truth(target.is_some_and(|own| those.contains(own)))),
+            },
             Self::Action(_)
-            | Self::Target(_)
             | Self::Type(_)
             | Self::Categories(..)
             | Self::Kinds(..)
@@ -233,9 +246,6 @@ impl Test {
     fn of_resource(&self, action: OrgAction, resource: &OrgResource) -> Truth {
         match (self, resource) {
             (Self::Action(those), _) => truth(those.contains(action)),
-            (Self::Target(those), _) => {
-                truth(target_of(resource).is_some_and(|own| those.contains(own)))
-            }
             (
                 Self::Type(those),
                 OrgResource::Record(RecordKind { resource_type, .. })
@@ -269,6 +279,7 @@ impl Test {
                 | Self::Standing(_)
                 | Self::StandingFails(_)
                 | Self::Purpose(_)
+                | Self::Target(_)
                 | Self::Not(_)
                 | Self::All(_)
                 | Self::Any(_),
@@ -395,9 +406,12 @@ fn closest(permits: impl Iterator<Item = Vec<ReasonCode>>) -> BTreeSet<ReasonCod
 }
 
 /// The ground on which some rules permit; `None` when they do not.
+///
+/// A permit with an obligation that nobody meets is none.
 pub(super) fn basis_of<'a>(
     rules: impl Iterator<Item = &'a RuleInForce>,
     question: &RuleQuestion,
+    met: ObligationSet,
 ) -> Option<ReasonCode> {
     let open = question.open();
     let mut basis: Option<ReasonCode> = None;
@@ -406,7 +420,9 @@ pub(super) fn basis_of<'a>(
             Some(Truth::False) => {}
             Some(Truth::Fault) | None => return None,
             Some(Truth::True) if rule.effect == Effect::Deny => return None,
-            Some(Truth::True) if !rule.obligations.is_empty() => return None,
+            Some(Truth::True) if !rule.obligations.iter().all(|own| met.contains(*own)) => {
+                return None;
+            }
             Some(Truth::True) => {
                 basis = Some(basis.map_or(rule.reason, |own| own.min(rule.reason)));
             }
@@ -449,16 +465,15 @@ impl OrgRules {
         }
     }
 
-    /// The ground on which it is permitted; `None` when it is not. As [`Self::answer`], and quick.
-    ///
-    /// A permit with obligations is none here: nobody on this path sees to it that they are met.
-    pub fn basis(&self, question: &RuleQuestion) -> Option<ReasonCode> {
-        basis_of(self.rules.iter(), question)
+    /// The ground on which it is permitted where these obligations are met; `None` when it is not. As
+    /// [`Self::answer`], and quick. A permit with any other obligation is none.
+    pub fn basis(&self, question: &RuleQuestion, met: ObligationSet) -> Option<ReasonCode> {
+        basis_of(self.rules.iter(), question, met)
     }
 
     /// Why it is not permitted, in catalogue order; empty when it is.
-    pub fn refusals(&self, question: &RuleQuestion) -> BTreeSet<ReasonCode> {
-        if self.basis(question).is_some() {
+    pub fn refusals(&self, question: &RuleQuestion, met: ObligationSet) -> BTreeSet<ReasonCode> {
+        if self.basis(question, met).is_some() {
             return BTreeSet::new();
         }
         let answer = self.answer(question);
@@ -496,7 +511,7 @@ impl OrgRules {
     /// Why no record at all can be had for this purpose by somebody related like this; empty when
     /// some could.
     pub fn hopeless(&self, standing: u8, purpose: PurposeOfUse) -> BTreeSet<ReasonCode> {
-        let open = Open { standing, purpose, rest: None };
+        let open = Open::of_records(standing, purpose);
         let records = || self.rules.iter().filter(|rule| rule.targets.contains(RuleTarget::Record));
         let forbidden: BTreeSet<ReasonCode> = records()
             .filter(|rule| rule.effect == Effect::Deny && rule.actions == OrgActionSet::all())
@@ -524,7 +539,7 @@ impl OrgRules {
 
     /// The first reason of a permit that could let somebody related like this have some record.
     pub fn first_basis(&self, standing: u8, purpose: PurposeOfUse) -> Option<ReasonCode> {
-        let open = Open { standing, purpose, rest: None };
+        let open = Open::of_records(standing, purpose);
         self.rules
             .iter()
             .filter(|rule| rule.effect == Effect::Permit)

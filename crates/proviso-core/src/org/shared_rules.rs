@@ -6,6 +6,7 @@ use core::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::ObligationSet;
 use super::rules::{OrgRules, RuleInForce, RuleQuestion, basis_of};
 use crate::reason::ReasonCode;
 
@@ -19,19 +20,31 @@ struct Shared {
     /// The places of the rules that are not idle: policies about other wards, places or people stay
     /// only to say what is missing, and cost nothing where something is permitted.
     busy: Vec<usize>,
+    /// Whether any of those comes with obligations.
+    obliging: bool,
 }
 
 impl SharedRules {
     /// To be shared from now on.
     pub fn new(rules: OrgRules) -> Self {
-        let places = rules.rules.iter().enumerate().filter(|(_, rule)| !rule.is_idle());
-        let busy = places.map(|(place, _)| place).collect();
-        Self(Arc::new(Shared { rules, busy }))
+        let busy = || rules.rules.iter().enumerate().filter(|(_, rule)| !rule.is_idle());
+        let obliging = busy().any(|(_, rule)| !rule.obligations.is_empty());
+        let busy = busy().map(|(place, _)| place).collect();
+        Self(Arc::new(Shared { rules, busy, obliging }))
     }
 
     /// As [`OrgRules::basis`]; what it costs grows with the rules that could apply or fail.
-    pub fn basis(&self, question: &RuleQuestion) -> Option<ReasonCode> {
-        basis_of(self.busy(), question)
+    pub fn basis(&self, question: &RuleQuestion, met: ObligationSet) -> Option<ReasonCode> {
+        basis_of(self.busy(), question, met)
+    }
+
+    /// The obligations of a permit; what it costs grows with the rules that could apply.
+    pub fn obligations(&self, question: &RuleQuestion) -> ObligationSet {
+        if self.0.obliging {
+            self.answer(question).obligations.into_iter().collect()
+        } else {
+            ObligationSet::EMPTY
+        }
     }
 
     /// How many rules could apply or fail.

@@ -15,8 +15,8 @@ use proviso_core::decision::{
 use proviso_core::id::{AccountId, ClientId, PatientId};
 use proviso_core::interaction::Interaction;
 use proviso_core::org::{
-    Age, FactSource, Mode, OrgAction, OrgQuestion, OrgResource, OrgRules, Provenance, RecordKind,
-    Related, RuleQuestion, SharedRules, Sourced,
+    Age, FactSource, Mode, ObligationSet, OrgAction, OrgQuestion, OrgResource, OrgRules,
+    Provenance, RecordKind, Related, RuleQuestion, SharedRules, Sourced,
 };
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::Scope;
@@ -186,7 +186,7 @@ impl<'a> Asker<'a> {
             let (short, whole) = self.draw(&mut draw)?;
             let put = self.library.put(&whole).context("a question cannot be put")?;
             let wanted = self.library.permits(&put);
-            let said = self.rules.basis(&short).is_some();
+            let said = self.rules.basis(&short, ObligationSet::EMPTY).is_some();
             anyhow::ensure!(wanted == said, "question {number}: Cedar {wanted}, the rules {said}");
             permitted += u32::from(said);
         }
@@ -214,7 +214,10 @@ impl<'a> Asker<'a> {
     pub fn by_rules(&self) -> anyhow::Result<impl FnMut() -> anyhow::Result<()> + '_> {
         let (short, _) = self.permitted()?;
         Ok(move || {
-            anyhow::ensure!(self.rules.basis(black_box(&short)).is_some(), "not permitted");
+            anyhow::ensure!(
+                self.rules.basis(black_box(&short), ObligationSet::EMPTY).is_some(),
+                "not permitted"
+            );
             Ok(())
         })
     }
@@ -230,7 +233,7 @@ impl<'a> Asker<'a> {
         let mut next = 0_usize;
         Ok(move || {
             next = (next + 1) % drawn.len();
-            black_box(drawn.get(next).map(|short| self.rules.basis(short)));
+            black_box(drawn.get(next).map(|short| self.rules.basis(short, ObligationSet::EMPTY)));
             Ok(())
         })
     }
@@ -301,7 +304,7 @@ impl<'a> Asker<'a> {
         let (purpose, action) = (PurposeOfUse::Treatment, OrgAction::Read);
         for (place, related) in (0_u8..).zip(&self.rules.standings) {
             let short = RuleQuestion { standing: place, purpose, action, resource };
-            if self.rules.basis(&short).is_some() {
+            if self.rules.basis(&short, ObligationSet::EMPTY).is_some() {
                 let related = related.clone();
                 let ground = self.ground.clone();
                 return Ok((short, OrgQuestion { related, purpose, action, resource, ..ground }));

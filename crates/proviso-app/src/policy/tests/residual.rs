@@ -7,8 +7,8 @@ use proptest::test_runner::{Config, TestRunner};
 use proviso_core::category::{CategorySet, SensitiveSet};
 use proviso_core::decision::{Effect, Labels};
 use proviso_core::org::{
-    Age, Environment, OrgAnswer, OrgResource, OrgRules, Provenance, RecordKind, Related, Relation,
-    RoleSet, RuleQuestion, SharedRules, Sourced,
+    Age, Environment, ObligationSet, OrgAnswer, OrgResource, OrgRules, Provenance, RecordKind,
+    Related, Relation, RoleSet, RuleQuestion, SharedRules, Sourced,
 };
 
 use super::*;
@@ -193,9 +193,12 @@ fn agree(set: &PolicySet, grounds: u32) -> (u32, u32, BTreeSet<ReasonCode>) {
                 let answer = rules.answer(&short);
                 prop_assert_eq!(&answer, &wanted, "{}", describe_question(&whole));
                 let open = wanted.is_permit() && wanted.obligations.is_empty();
-                prop_assert_eq!(rules.basis(&short).is_some(), open);
-                prop_assert_eq!(shared.basis(&short), rules.basis(&short));
-                prop_assert_eq!(rules.refusals(&short).is_empty(), open);
+                prop_assert_eq!(rules.basis(&short, ObligationSet::EMPTY).is_some(), open);
+                prop_assert_eq!(
+                    shared.basis(&short, ObligationSet::EMPTY),
+                    rules.basis(&short, ObligationSet::EMPTY)
+                );
+                prop_assert_eq!(rules.refusals(&short, ObligationSet::EMPTY).is_empty(), open);
                 if open {
                     // What is permitted for some record was never said to be out of the question.
                     let record = matches!(short.resource, OrgResource::Record(_));
@@ -272,12 +275,13 @@ fn what_cannot_be_worked_out_ahead_opens_nothing_and_never_comes_into_force() {
             categories: CategorySet::EMPTY.with(Category::Laboratory),
             labels: Labels::Known(SensitiveSet::EMPTY),
         };
-        rules.refusals(&RuleQuestion {
+        let question = RuleQuestion {
             standing: 0,
             purpose: PurposeOfUse::Treatment,
             action: OrgAction::Read,
             resource: OrgResource::Record(record),
-        })
+        };
+        rules.refusals(&question, ObligationSet::EMPTY)
     };
     let permits = strange("permit");
     assert_eq!(asked(&permits, &[Role::Nurse]), BTreeSet::from([ReasonCode::PolicyFault]));

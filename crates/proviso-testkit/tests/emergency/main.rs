@@ -1,6 +1,8 @@
 //! Emergency access end to end: declared in a page, used through an app, told to the patient, reviewed
 //! by somebody else; and every condition of it with the case that it stops.
 
+mod policies;
+
 use std::collections::BTreeSet;
 
 use proviso_app::audit::AuditSearch;
