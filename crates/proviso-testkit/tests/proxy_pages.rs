@@ -276,7 +276,7 @@ async fn what_a_parent_may_not_see_changes_no_byte_of_their_pages() {
                 assert!(!pages[1].contains(word), "{address}: {word}");
             }
             let older = pages.map(|page| {
-                links(&page).into_iter().find(|(_, words)| words == "Older").map(|(href, _)| href)
+                links(&page).into_iter().find(|(words, _)| words == "Older").map(|(_, href)| href)
             });
             let [Some(bare), Some(full)] = older else { break };
             next = [bare, full].map(|href| href.replace("&amp;", "&").replace("&#38;", "&"));

@@ -82,8 +82,8 @@ pub fn planes(
     let asked = proviso_gateway::forward_auth_router(Arc::clone(&gateway));
     let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
     Ok(control
+        .merge(asked)
         .nest("/api/v1/consents", consents)
-        .nest_service("/access/v1/http", asked)
         .nest_service("/fhir/r4", proviso_gateway::router(gateway)))
 }
 

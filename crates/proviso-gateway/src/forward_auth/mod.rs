@@ -1,5 +1,5 @@
 //! For a reverse proxy that asks before it forwards: nginx `auth_request`, Envoy `ext_authz` over
-//! HTTP.
+//! HTTP and over gRPC.
 //!
 //! The proxy stands in front of the FHIR server itself and will hand out whole records as they are.
 //! So only such requests are let through whose answer is one whole record by its id: the record is
@@ -8,6 +8,9 @@
 //! belongs to the FHIR API of this server; so does a record that has to go with a notice. The proxy's
 //! server and the upstream of this one must be one and the same: what is decided about is the record
 //! here (leaks 10, 13: proxy and decision must see one path).
+
+mod grpc;
+mod messages;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,12 +36,13 @@ const FHIR_PATH: &str = "/fhir/r4/";
 /// Envoy puts its prefix in front of the path that was asked for.
 const ENVOY_PREFIX: &str = "/envoy";
 
-/// The endpoints, for `nest_service("/access/v1/http", …)`.
+/// The endpoints, for [`Router::merge`].
 pub fn forward_auth_router(gateway: Arc<Gateway>) -> Router {
-    Router::new()
+    let over_http = Router::new()
         .route("/check", any(check))
         .route("/envoy/{*path}", any(envoy))
-        .with_state(gateway)
+        .with_state(Arc::clone(&gateway));
+    grpc::router(gateway).nest_service("/access/v1/http", over_http)
 }
 
 /// nginx: a request of its own, with the one that came in two headers.
@@ -48,7 +52,7 @@ async fn check(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> R
         (Some(method), Some(uri)) => read_of(method, uri),
         _ => None,
     };
-    answer(&gateway, read_as(&request, asked)).await
+    answer(&gateway, forwarded(&request, asked)).await
 }
 
 /// Envoy: the request that came, behind a prefix.
@@ -61,7 +65,7 @@ async fn envoy(
         let (_, own) = sent.as_str().split_once(ENVOY_PREFIX)?;
         read_of(request.method().as_str(), own)
     });
-    answer(&gateway, read_as(&request, asked)).await
+    answer(&gateway, forwarded(&request, asked)).await
 }
 
 /// A header that came exactly once, as text.
@@ -99,28 +103,46 @@ fn read_of(method: &str, uri: &str) -> Option<String> {
 }
 
 /// The read, with the credentials and from the address of the request that asks.
-fn read_as(request: &Request<Body>, asked: Option<String>) -> Option<Request<Body>> {
-    let mut read = Request::builder().method(Method::GET).uri(asked?);
-    for value in request.headers().get_all(AUTHORIZATION) {
+fn read_as(
+    credentials: &HeaderMap,
+    peer: Option<ConnectInfo<SocketAddr>>,
+    path: String,
+) -> Option<Request<Body>> {
+    let mut read = Request::builder().method(Method::GET).uri(path);
+    for value in credentials.get_all(AUTHORIZATION) {
         read = read.header(AUTHORIZATION, value);
     }
     read = read.header(ACCEPT, "application/fhir+json");
-    if let Some(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        read = read.extension(*peer);
+    if let Some(peer) = peer {
+        read = read.extension(peer);
     }
     // The address is that of the proxy; where the person is, nobody told.
     read = read.extension(AskedFor::Another);
     read.body(Body::empty()).ok()
 }
 
-/// Asks the pipeline, and tells of its answer what the proxy needs.
+fn forwarded(request: &Request<Body>, asked: Option<String>) -> Option<Request<Body>> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().copied();
+    read_as(request.headers(), peer, asked?)
+}
+
 async fn answer(gateway: &Gateway, read: Option<Request<Body>>) -> Response<Body> {
-    let Some(read) = read else { return told(StatusCode::FORBIDDEN, &HeaderMap::new()) };
+    let (status, headers) = decide(gateway, read).await;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Asks the pipeline, and tells of its answer what the proxy needs: 200 is yes, 401 and 403 are no,
+/// and 503 is no decision. Envoy takes nothing but 200 for a yes.
+async fn decide(gateway: &Gateway, read: Option<Request<Body>>) -> (StatusCode, HeaderMap) {
+    let Some(read) = read else { return (StatusCode::FORBIDDEN, told(&HeaderMap::new())) };
     let response = pipeline::answer(gateway, read).await;
     let status = match response.status() {
         // 42 CFR 2.32: the notice goes with the record, and the proxy would not hand it on.
         StatusCode::OK if response.headers().contains_key(NOTICE) => StatusCode::FORBIDDEN,
-        StatusCode::OK => StatusCode::NO_CONTENT,
+        StatusCode::OK => StatusCode::OK,
         StatusCode::UNAUTHORIZED => StatusCode::UNAUTHORIZED,
         // Too often, no log, no upstream: the proxy must not go on, and may try again.
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
@@ -129,20 +151,18 @@ async fn answer(gateway: &Gateway, read: Option<Request<Body>>) -> Response<Body
         // Hidden, gone, never there, not allowed: one answer.
         _ => StatusCode::FORBIDDEN,
     };
-    told(status, response.headers())
+    (status, told(response.headers()))
 }
 
-fn told(status: StatusCode, from: &HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
+fn told(from: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for name in [X_REQUEST_ID, WWW_AUTHENTICATE] {
         if let Some(value) = from.get(&name) {
             headers.insert(name, value.clone());
         }
     }
-    response
+    headers
 }
 
 #[cfg(test)]
