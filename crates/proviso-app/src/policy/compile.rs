@@ -21,6 +21,7 @@ use super::documents::{Documents, SCHEMA, TextFile};
 use super::domain::Dim;
 use super::evaluate::Engine;
 use super::finding::{Finding, FindingCode, Place};
+use super::outline::Outline;
 use super::scenario::{Scenario, read_scenarios};
 use super::split::split;
 
@@ -72,6 +73,8 @@ pub struct PolicySet {
     pub(super) rules: Vec<Arc<Rule>>,
     pub(super) scenarios: Vec<Scenario>,
     pub(super) engine: Engine,
+    /// Worked out when it is first needed.
+    pub(super) outlined: OnceLock<Outline>,
 }
 
 impl PolicySet {
@@ -104,7 +107,8 @@ impl PolicySet {
         let id = documents.id();
         let version = format!("policy/{}", id.short());
         let engine = Engine::new();
-        Ok(Self { id, version, documents, words, rules, scenarios, engine })
+        let outlined = OnceLock::new();
+        Ok(Self { id, version, documents, words, rules, scenarios, engine, outlined })
     }
 
     /// The set that comes with this release, compiled once: its text cannot change while the

@@ -64,6 +64,10 @@ impl Engine {
         }
     }
 
+    pub(super) const fn authorizer(&self) -> &Authorizer {
+        &self.authorizer
+    }
+
     /// A part of a policy as a set by itself; `None` when it is no condition.
     pub(super) fn part(&self, part: &serde_json::Value) -> Option<Arc<cedar_policy::PolicySet>> {
         let text = part.to_string();

@@ -20,6 +20,7 @@ mod facts;
 mod finding;
 mod in_force;
 mod invariant;
+mod outline;
 mod residual;
 mod scenario;
 mod solve;

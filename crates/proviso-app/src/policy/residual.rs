@@ -15,20 +15,21 @@ use cedar_policy::{Authorizer, Decision};
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
 use proviso_core::decision::Effect;
 use proviso_core::org::{
-    Condition, OrgAction, OrgQuestion, OrgResource, OrgRules, OrgSubject, RecordKind, Related,
-    RuleInForce, RuleTarget, RuleTargetSet, SetTest, Test, Truth, standings_of,
+    Condition, OrgAction, OrgQuestion, OrgResource, OrgRules, RecordKind, Related, RuleInForce,
+    RuleTarget, RuleTargetSet, SetTest, Test, Truth, standings_of,
 };
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use serde_json::{Value, json};
 
-use super::ask::roles_held;
-use super::atom::{dims_of, parts};
+use super::atom::dims_of;
 use super::compile::{PolicySet, Rule, open_conditions};
 use super::domain::Dim;
+use super::outline::{OutlinedRule, Part};
 
 /// What is not known before a record is looked at.
-const OPEN: [Dim; 5] = [Dim::Purpose, Dim::Action, Dim::Relation, Dim::Record, Dim::Labels];
+pub(super) const OPEN: [Dim; 5] =
+    [Dim::Purpose, Dim::Action, Dim::Relation, Dim::Record, Dim::Labels];
 
 /// A part that cannot be read without asking Cedar about each record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +38,24 @@ pub(super) struct Unplannable;
 impl PolicySet {
     /// The rules of this set for one who asks, who is related to patients in these ways.
     ///
-    /// `ground` says who asks and from where, and in which mode.
+    /// `ground` says who asks and from where, and in which mode. What it costs grows with the policies
+    /// that could apply to somebody with these roles, and with the ways.
     pub fn rules_for(
         &self,
         ground: &OrgQuestion,
         ways: impl IntoIterator<Item = Related>,
     ) -> OrgRules {
         let standings = standings_of(ways);
+        let slice = self.outline().slice(ground);
+        let towards = |related: &Related| {
+            slice.relations.ask(self, &OrgQuestion { related: related.clone(), ..ground.clone() })
+        };
+        let known = Known {
+            ground: slice.ground.ask(self, ground),
+            relations: standings.iter().map(towards).collect(),
+        };
         let residual = Residual { set: self, ground, standings: &standings };
-        let rules = self.rules.iter().filter_map(|rule| residual.rule(rule)).collect();
+        let rules = slice.rules.iter().filter_map(|own| residual.rule(own, &known)).collect();
         OrgRules { standings, rules }
     }
 
@@ -68,13 +78,15 @@ impl PolicySet {
     }
 }
 
-struct Residual<'a> {
-    set: &'a PolicySet,
-    ground: &'a OrgQuestion,
-    standings: &'a [Related],
+/// A set asked part by part, on some ground.
+pub(super) struct Residual<'a> {
+    pub(super) set: &'a PolicySet,
+    pub(super) ground: &'a OrgQuestion,
+    pub(super) standings: &'a [Related],
 }
 
-fn when(body: &Value) -> Value {
+/// An expression as a part of a policy.
+pub(super) fn when(body: &Value) -> Value {
     let all = json!({ "op": "All" });
     json!({
         "effect": "permit", "principal": all, "action": all, "resource": all,
@@ -83,12 +95,12 @@ fn when(body: &Value) -> Value {
 }
 
 /// The facts behind an expression that are still open.
-fn open_dims(expression: &Value) -> Vec<Dim> {
+pub(super) fn open_dims(expression: &Value) -> Vec<Dim> {
     dims_of(&when(expression)).into_iter().filter(|dim| OPEN.contains(dim)).collect()
 }
 
 /// An operator with its operands.
-fn operator(expression: &Value) -> Option<(&str, &Value)> {
+pub(super) fn operator(expression: &Value) -> Option<(&str, &Value)> {
     let (operator, operands) = expression.as_object()?.iter().next()?;
     Some((operator, operands))
 }
@@ -108,30 +120,34 @@ fn word(of: &str, id: &str) -> Value {
     json!({ "Value": { "__entity": { "type": of, "id": id } } })
 }
 
+/// What the parts that are asked of Cedar once for each ground came to, by their places.
+struct Known {
+    ground: Vec<Truth>,
+    /// Towards each way of being related.
+    relations: Vec<Vec<Truth>>,
+}
+
+impl Known {
+    fn at(truths: &[Truth], place: usize) -> Truth {
+        truths.get(place).copied().unwrap_or(Truth::Fault)
+    }
+}
+
 impl Residual<'_> {
-    fn rule(&self, rule: &Rule) -> Option<RuleInForce> {
-        let head = &rule.head;
-        let service = matches!(self.ground.subject, OrgSubject::Service(_));
-        let subject = if service { head.service } else { head.person };
-        let has_role = head.role.is_none_or(|role| roles_held(self.ground).contains(role));
-        if !subject || !has_role || !head.modes.contains(self.ground.mode) {
-            return None;
-        }
-        let mut targets = RuleTargetSet::EMPTY;
-        if head.reach.record {
-            targets = targets.with(RuleTarget::Record);
-        }
-        if head.reach.directory {
-            targets = targets.with(RuleTarget::Directory);
-        }
-        if targets.is_empty() {
-            return None;
-        }
-        let mut conditions = self.of_head(rule);
-        let reasons = rule.otherwise.iter().map(|(_, reason)| Some(*reason));
-        let reasons = reasons.chain(std::iter::repeat(None));
-        for (part, otherwise) in open_conditions(&rule.json).iter().zip(reasons) {
-            conditions.push(match (self.condition(part), rule.effect) {
+    fn rule(&self, outlined: &OutlinedRule, known: &Known) -> Option<RuleInForce> {
+        let rule = &outlined.rule;
+        let mut conditions: Vec<Condition> = outlined
+            .heads
+            .iter()
+            .map(|head| Condition {
+                test: self.resolve(head, known).unwrap_or(Test::Fails),
+                otherwise: None,
+            })
+            .collect();
+        for (part, otherwise) in &outlined.conditions {
+            let test = part.as_ref().map_err(|own| *own).and_then(|own| self.resolve(own, known));
+            let otherwise = *otherwise;
+            conditions.push(match (test, rule.effect) {
                 (Ok(test), _) => Condition { test, otherwise },
                 (Err(Unplannable), Effect::Permit) => {
                     Condition { test: Test::Never, otherwise: Some(ReasonCode::PolicyFault) }
@@ -150,39 +166,47 @@ impl Residual<'_> {
             name: rule.name.clone(),
             effect: rule.effect,
             reason: rule.reason,
-            actions: head.actions,
-            targets,
+            actions: rule.head.actions,
+            targets: outlined.targets,
             when: conditions,
             obligations: rule.obligations.clone(),
         })
     }
 
-    /// What a head says beside the action, the kind of resource and the role.
-    fn of_head(&self, rule: &Rule) -> Vec<Condition> {
-        let heads = parts(&rule.json).into_iter().filter(|part| {
-            let says = |name: &str| {
-                part.get(name).is_some_and(|own| own.get("op") != Some(&Value::from("All")))
-            };
-            says("principal") || says("resource")
-        });
-        let mut conditions = Vec::new();
-        for part in heads {
-            let about = |target: RuleTarget| {
-                self.truth_of(&part, |question| {
-                    question.resource = match target {
-                        RuleTarget::Record => OrgResource::Record(RecordKind {
-                            resource_type: ResourceType::BASIC,
-                            categories: CategorySet::EMPTY,
-                            labels: proviso_core::decision::Labels::Unclassified,
-                        }),
-                        RuleTarget::Directory => OrgResource::Directory(ResourceType::BASIC),
-                    };
-                })
-            };
-            let truths = RuleTarget::ALL.iter().map(|target| (*target, about(*target)));
-            conditions.push(Condition { test: by_value(truths, Test::Target), otherwise: None });
-        }
-        conditions
+    /// The test that a part comes to on this ground.
+    fn resolve(&self, part: &Part, known: &Known) -> Result<Test, Unplannable> {
+        let each = |parts: &[Part]| -> Result<Vec<Test>, Unplannable> {
+            parts.iter().map(|own| self.resolve(own, known)).collect()
+        };
+        Ok(match part {
+            Part::Fixed(test) => test.clone(),
+            Part::Ground(place) => settled(Known::at(&known.ground, *place)),
+            Part::Relation(place) => {
+                of_relation(known.relations.iter().map(|truths| Known::at(truths, *place)))
+            }
+            Part::Deferred(expression) => self.test(expression)?,
+            Part::Not(other) => not(self.resolve(other, known)?),
+            Part::All(parts) => all(each(parts)?),
+            Part::Any(parts) => any(each(parts)?),
+        })
+    }
+
+    /// What a head says of the resource.
+    pub(super) fn of_resource_head(&self, part: &Value) -> Test {
+        let about = |target: RuleTarget| {
+            self.truth_of(part, |question| {
+                question.resource = match target {
+                    RuleTarget::Record => OrgResource::Record(RecordKind {
+                        resource_type: ResourceType::BASIC,
+                        categories: CategorySet::EMPTY,
+                        labels: proviso_core::decision::Labels::Unclassified,
+                    }),
+                    RuleTarget::Directory => OrgResource::Directory(ResourceType::BASIC),
+                };
+            })
+        };
+        let truths = RuleTarget::ALL.iter().map(|target| (*target, about(*target)));
+        by_value(truths, Test::Target)
     }
 
     fn condition(&self, part: &Value) -> Result<Test, Unplannable> {
@@ -210,14 +234,11 @@ impl Residual<'_> {
         }
     }
 
-    fn test(&self, expression: &Value) -> Result<Test, Unplannable> {
+    /// The test that an expression comes to, asked of Cedar for every value of what is open.
+    pub(super) fn test(&self, expression: &Value) -> Result<Test, Unplannable> {
         let truth = |change: &dyn Fn(&mut OrgQuestion)| self.truth_of(&when(expression), change);
         match open_dims(expression).as_slice() {
-            [] => Ok(match truth(&|_| {}) {
-                Truth::True => Test::Always,
-                Truth::False => Test::Never,
-                Truth::Fault => Test::Fails,
-            }),
+            [] => Ok(settled(truth(&|_| {}))),
             [Dim::Purpose] => {
                 let all = PurposeOfUse::ALL.iter();
                 let truths = all.map(|own| (*own, truth(&|question| question.purpose = *own)));
@@ -229,31 +250,12 @@ impl Residual<'_> {
                 Ok(by_value(truths, Test::Action))
             }
             [Dim::Relation] => {
-                Ok(self
-                    .of_relation(|related| truth(&|question| question.related.clone_from(related))))
+                let towards =
+                    |related: &Related| truth(&|question| question.related.clone_from(related));
+                Ok(of_relation(self.standings.iter().map(towards)))
             }
             _ => self.operation(expression),
         }
-    }
-
-    fn of_relation(&self, truth: impl Fn(&Related) -> Truth) -> Test {
-        let (mut holds, mut fails) = (BTreeSet::new(), BTreeSet::new());
-        for (place, related) in self.standings.iter().enumerate() {
-            let Ok(place) = u8::try_from(place) else { continue };
-            match truth(related) {
-                Truth::True => holds.insert(place),
-                Truth::Fault => fails.insert(place),
-                Truth::False => false,
-            };
-        }
-        let test = if holds.is_empty() {
-            Test::Never
-        } else if holds.len() == self.standings.len() {
-            Test::Always
-        } else {
-            Test::Standing(holds)
-        };
-        if fails.is_empty() { test } else { any(vec![test, Test::StandingFails(fails)]) }
     }
 
     fn operation(&self, expression: &Value) -> Result<Test, Unplannable> {
@@ -399,6 +401,36 @@ fn sets(
         "kinds" => Ok(Test::Kinds(test, kinds.iter().copied().collect::<SensitiveSet>())),
         _ => Err(Unplannable),
     }
+}
+
+const fn settled(truth: Truth) -> Test {
+    match truth {
+        Truth::True => Test::Always,
+        Truth::False => Test::Never,
+        Truth::Fault => Test::Fails,
+    }
+}
+
+/// The test of a part about the relation, by its truth towards each way of being related.
+fn of_relation(truths: impl ExactSizeIterator<Item = Truth>) -> Test {
+    let count = truths.len();
+    let (mut holds, mut fails) = (BTreeSet::new(), BTreeSet::new());
+    for (place, truth) in truths.enumerate() {
+        let Ok(place) = u8::try_from(place) else { continue };
+        match truth {
+            Truth::True => holds.insert(place),
+            Truth::Fault => fails.insert(place),
+            Truth::False => false,
+        };
+    }
+    let test = if holds.is_empty() {
+        Test::Never
+    } else if holds.len() == count {
+        Test::Always
+    } else {
+        Test::Standing(holds)
+    };
+    if fails.is_empty() { test } else { any(vec![test, Test::StandingFails(fails)]) }
 }
 
 /// The test of a value of a closed list; where it fails for one, it fails.

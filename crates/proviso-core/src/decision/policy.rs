@@ -181,6 +181,10 @@ impl PlanRules {
         if let Some(patient) = request.patient_in_context {
             return self.rules.hopeless(self.standing_of(patient), request.purpose);
         }
+        // Who may read names of clinicians and places, and no record, may ask.
+        if self.rules.opens_directory(self.anyone, request.purpose) {
+            return BTreeSet::new();
+        }
         let mut standings: BTreeSet<u8> = self.standings.values().copied().collect();
         standings.insert(STRANGER);
         let mut closest: Option<BTreeSet<ReasonCode>> = None;

@@ -164,9 +164,9 @@ struct Open {
 }
 
 impl Open {
-    /// A question about some record or other.
-    const fn of_records(standing: u8, purpose: PurposeOfUse) -> Self {
-        Self { standing, purpose, target: Some(RuleTarget::Record), rest: None }
+    /// A question about some record, or some entry about nobody.
+    const fn of(target: RuleTarget, standing: u8, purpose: PurposeOfUse) -> Self {
+        Self { standing, purpose, target: Some(target), rest: None }
     }
 }
 
@@ -511,9 +511,23 @@ impl OrgRules {
     /// Why no record at all can be had for this purpose by somebody related like this; empty when
     /// some could.
     pub fn hopeless(&self, standing: u8, purpose: PurposeOfUse) -> BTreeSet<ReasonCode> {
-        let open = Open::of_records(standing, purpose);
-        let records = || self.rules.iter().filter(|rule| rule.targets.contains(RuleTarget::Record));
-        let forbidden: BTreeSet<ReasonCode> = records()
+        self.shut(Open::of(RuleTarget::Record, standing, purpose))
+    }
+
+    /// Whether some entry about nobody could be had for this purpose by somebody related like this.
+    pub fn opens_directory(&self, standing: u8, purpose: PurposeOfUse) -> bool {
+        self.shut(Open::of(RuleTarget::Directory, standing, purpose)).is_empty()
+    }
+
+    /// Why nothing of this kind can be had at all.
+    fn shut(&self, open: Open) -> BTreeSet<ReasonCode> {
+        let about = || {
+            let target = open.target;
+            let of_kind =
+                move |rule: &&RuleInForce| target.is_some_and(|own| rule.targets.contains(own));
+            self.rules.iter().filter(of_kind)
+        };
+        let forbidden: BTreeSet<ReasonCode> = about()
             .filter(|rule| rule.effect == Effect::Deny && rule.actions == OrgActionSet::all())
             .filter_map(|rule| match rule.applies(open) {
                 Some(Truth::True) => Some(rule.reason),
@@ -524,7 +538,7 @@ impl OrgRules {
         if !forbidden.is_empty() {
             return forbidden;
         }
-        let permits = || records().filter(|rule| rule.effect == Effect::Permit);
+        let permits = || about().filter(|rule| rule.effect == Effect::Permit);
         let could = |rule: &RuleInForce| rule.when.iter().all(|own| own.test.could_hold(open));
         if permits().any(could) {
             return BTreeSet::new();
@@ -539,7 +553,7 @@ impl OrgRules {
 
     /// The first reason of a permit that could let somebody related like this have some record.
     pub fn first_basis(&self, standing: u8, purpose: PurposeOfUse) -> Option<ReasonCode> {
-        let open = Open::of_records(standing, purpose);
+        let open = Open::of(RuleTarget::Record, standing, purpose);
         self.rules
             .iter()
             .filter(|rule| rule.effect == Effect::Permit)
