@@ -1,9 +1,14 @@
 //! Decisions in process: a plan made for the request, then one resource judged.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use proviso_core::account::ActorKind;
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveSet};
+use proviso_core::consent::provision::{
+    ACTION_SYSTEM, ActorClause, ActorRole, Coding, Combination, Dialect, Directive, Fact,
+    Identities, Label, PURPOSE_SYSTEM, Plan, Provision, Purpose, RequestFacts, Rule, Who,
+};
 use proviso_core::consent::{
     Capacity, ConsentTerms, ConsentVersion, DurationChoice, NamedConsent, OfflineAccess, Recipient,
 };
@@ -81,4 +86,92 @@ pub fn decider() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
         anyhow::ensure!(decision.is_permit(), "the decision is no permit: {decision:?}");
         Ok(())
     })
+}
+
+/// Levels of provisions of each consent that is compiled, the root being one.
+const LEVELS: u8 = 4;
+const SENSITIVITIES: [&str; 6] = ["HIV", "PSY", "ETH", "SEX", "SDV", "GDIS"];
+
+/// The plan of so many consents on file, for one request: each four levels deep, with two exceptions
+/// inside every provision, fifteen provisions in all. A call fails when the plan cannot be made.
+///
+/// # Errors
+/// When the consents cannot be made.
+pub fn compiler(count: u32) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
+    let at = At::from_secs(1_790_000_000);
+    let directives: Vec<(At, Directive)> = (0..count)
+        .map(|which| {
+            let root = provision(which, Rule::Permit, LEVELS)?;
+            let directive = Directive::new(Dialect::FhirTree, None, vec![root], Vec::new())?;
+            Ok((at.plus_secs(i64::from(which)), directive))
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let request = RequestFacts {
+        at,
+        asker: Identities::exactly([Who::reference("Practitioner/one")]),
+        others: Vec::new(),
+        purpose: Fact::Known(Purpose::from_coding(Coding::new(PURPOSE_SYSTEM, "TREAT"))),
+        action: Fact::Known(Coding::new(ACTION_SYSTEM, "access")),
+        locations: Fact::Unknown,
+        understood: BTreeSet::new(),
+    };
+    Ok(move || {
+        let consents: Vec<(At, &Directive)> =
+            directives.iter().map(|(at, directive)| (*at, directive)).collect();
+        let plan = Plan::compile(black_box(&consents), Combination::DenyOverrides, &request)?;
+        black_box(plan);
+        Ok(())
+    })
+}
+
+/// A provision with two exceptions down to the last level: one about a sensitive kind, and one about
+/// a class of records.
+fn provision(which: u32, rule: Rule, levels: u8) -> anyhow::Result<Provision> {
+    let mut own = Provision::new(rule);
+    own.purposes = ["TREAT", "ETREAT"]
+        .map(|code| Purpose::from_coding(Coding::new(PURPOSE_SYSTEM, code)))
+        .into();
+    own.actors = vec![ActorClause {
+        role: ActorRole::Recipient,
+        who: Some(Who::reference("Practitioner/one")),
+    }];
+    if levels < LEVELS {
+        let places = SENSITIVITIES.iter().cycle().skip(which as usize + usize::from(levels));
+        for code in places.take(2) {
+            own.labels.push(Label::Sensitivity(code.parse()?));
+        }
+    }
+    if levels > 1 {
+        let other = match rule {
+            Rule::Permit => Rule::Deny,
+            Rule::Deny => Rule::Permit,
+        };
+        let mut of_class = provision(which, other, levels - 1)?;
+        of_class.labels.clear();
+        let class = Coding::new("http://hl7.org/fhir/resource-types", "Observation");
+        of_class.classes.push(class);
+        own.children = vec![provision(which + 1, other, levels - 1)?, of_class];
+    }
+    Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_is_decided_and_compiled() {
+        decider().unwrap()().unwrap();
+        compiler(200).unwrap()().unwrap();
+        let root = provision(0, Rule::Permit, LEVELS).unwrap();
+        let depth = |own: &Provision| {
+            let mut levels = 1;
+            let mut at = own;
+            while let Some(child) = at.children.first() {
+                (levels, at) = (levels + 1, child);
+            }
+            levels
+        };
+        assert_eq!(depth(&root), LEVELS);
+    }
 }

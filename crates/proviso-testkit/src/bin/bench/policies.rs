@@ -9,10 +9,10 @@ use proviso_testkit::bench::table::Unit;
 use crate::Bench;
 
 /// How many wards have policies; a ward has fifty.
-const WARDS: [usize; 3] = [1, 10, 100];
+const WARDS: [usize; 4] = [1, 4, 10, 100];
 /// Random questions that Cedar and the rules answer alike before anything is measured. Cedar takes
 /// milliseconds for each where there are thousands of policies.
-const QUESTIONS: [u32; 3] = [100_000, 20_000, 2_000];
+const QUESTIONS: [u32; 4] = [100_000, 20_000, 20_000, 2_000];
 
 pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Vec<serde_json::Value>> {
     let mut raw = Vec::new();
