@@ -107,6 +107,20 @@ impl App {
             Reach::Own(client) => grant.client == *client,
             Reach::Any(_) => true,
         });
+        let visible = match (visible, &reach) {
+            // What consents withhold is for those who enforce it, and not for the app.
+            (Some((grant, mut active)), Reach::Any(_)) if active.token_type.is_some() => {
+                match self.authenticate_bearer(&reference.token, at).await {
+                    Ok(caller) => {
+                        active.extensions = self.leftover_of(&caller, at).await;
+                        Some((grant, active))
+                    }
+                    // It ended this very moment.
+                    Err(_) => None,
+                }
+            }
+            (visible, _) => visible,
+        };
         let mut entry = self
             .draft_entry(via, AuditKind::Introspection, AuditOutcome::Success, "introspect")
             .map_err(Failure::from)?;
@@ -218,6 +232,7 @@ impl App {
                 jti: Some(claims.jti.as_str().to_owned()),
                 fhir_user: claims.fhir_user.clone(),
                 context: claims.context.clone(),
+                extensions: None,
             };
             return Ok(Some((grant, Box::new(active))));
         }
@@ -256,6 +271,7 @@ impl App {
             jti: None,
             fhir_user: fhir_user_url(&grant, &grant.scopes, &urls),
             context: ContextMembers::of(&grant.context, &urls, self.settings.tenant.as_str()),
+            extensions: None,
         };
         Ok(Some((grant, Box::new(active))))
     }

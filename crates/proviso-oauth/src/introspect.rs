@@ -72,6 +72,98 @@ pub struct ActiveToken {
     /// The launch context, as in the token response (SMART 277).
     #[serde(flatten)]
     pub context: ContextMembers,
+    /// What consents on file leave over; told to enforcement points alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extensions: Option<Extensions>,
+}
+
+/// What IHE adds to a token (ITI-71 of IUA and PCF 1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Extensions {
+    /// IHE IUA.
+    pub ihe_iua: IheIua,
+    /// IHE PCF.
+    pub ihe_pcf: IhePcf,
+}
+
+/// IHE IUA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IheIua {
+    /// What for: what was asked, and nothing more.
+    pub purpose_of_use: Vec<Coded>,
+}
+
+/// IHE PCF.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IhePcf {
+    /// Whose records, as an address.
+    pub patient_id: String,
+    /// Which consents on file were heard, as addresses.
+    pub doc_id: Vec<String>,
+    /// The residual rules: a permit overrides a forbid, and what nothing forbids is released.
+    pub residual: Vec<ResidualRule>,
+}
+
+/// A code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Coded {
+    /// Of which system.
+    pub system: String,
+    /// The code.
+    pub code: String,
+}
+
+/// One residual rule. Attributes are all required, values are alternatives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResidualRule {
+    /// `forbid` or `permit`.
+    #[serde(rename = "type")]
+    pub rule: &'static str,
+    /// Security labels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub security_label: Vec<Coded>,
+    /// Clinical time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_period: Option<ResidualPeriod>,
+    /// Records by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<ResidualData>,
+}
+
+/// A FHIR Period: both ends are inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResidualPeriod {
+    /// First instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// Last instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+}
+
+/// Records by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResidualData {
+    /// `instance`, `related` or `authoredby`.
+    pub meaning: &'static str,
+    /// From where.
+    pub reference: Named,
+}
+
+/// A FHIR Reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Named {
+    /// By address.
+    Reference(String),
+    /// By identifier.
+    Identifier {
+        /// Of which system.
+        system: String,
+        /// The value.
+        value: String,
+    },
 }
 
 /// The answer.

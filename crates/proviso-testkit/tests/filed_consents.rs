@@ -666,3 +666,77 @@ async fn what_was_read_before_a_consent_was_filed_does_not_leave_after_it() {
     assert_eq!([status(0), status(1), status(2)], ["401", "200", "201"], "{reply}");
     assert!(!reply.to_string().contains("7.20"), "{reply}");
 }
+
+/// What a service is told of the app's token, the way an enforcement point asks.
+async fn introspected(registry: &Registry, asker: &str, token: &str) -> Value {
+    let body = proviso_oauth::params::Params::parse(format!("token={token}").as_bytes()).unwrap();
+    let bearer = format!("Bearer {asker}");
+    let via = proviso_app::via::Via::default();
+    let told = registry.world.app.introspect(Some(&bearer), &body, &via).await.unwrap();
+    serde_json::from_str(&told.to_json()).unwrap()
+}
+
+fn with_profile(name: &str, mut consent: Value) -> Value {
+    let profile = format!("https://profiles.ihe.net/ITI/PCF/StructureDefinition/IHE.PCF.{name}");
+    consent["meta"] = json!({ "profile": [profile] });
+    consent
+}
+
+// Covers: IHE PCF 1.1 ITI-71 (`ihe_pcf` with residual rules), consent.md §1.4
+#[tokio::test]
+async fn an_enforcement_point_learns_what_a_consent_leaves_over_of_a_token() {
+    let registry = Registry::new().await;
+    let world = &registry.world;
+    let app = app_of(world).await;
+    let point = world.service("quality-study", "system/Observation.rs").await.unwrap();
+    let residual = async || {
+        let told = introspected(&registry, &point, &app).await;
+        assert_eq!(told["active"], true, "{told}");
+        told["extensions"]["ihe_pcf"]["residual"].clone()
+    };
+    assert!(introspected(&registry, &point, &app).await.get("extensions").is_none());
+
+    let root = json!({
+        "type": "permit",
+        "purpose": purpose("PATRQT"),
+        "actor": [{
+            "role": {"coding": [{"system": ROLE, "code": "IRCP"}]},
+            "reference": {"identifier": {
+                "system": proviso_fhir::consent_r4::CLIENT_SYSTEM,
+                "value": "glucose-coach"
+            }}
+        }],
+        "provision": [{
+            "type": "deny",
+            "dataPeriod": {"start": "2022-01-01", "end": "2022-12-31"}
+        }]
+    });
+    let filed = registry.file(&with_profile("consentIntermediate", consent(&root))).await;
+    let told = introspected(&registry, &point, &app).await;
+    let pcf = &told["extensions"]["ihe_pcf"];
+    assert_eq!(pcf["patient_id"], format!("{ORIGIN}/fhir/r4/Patient/a"));
+    assert_eq!(pcf["doc_id"], json!([format!("{ORIGIN}/fhir/r4/Consent/{filed}")]));
+    let for_what = &told["extensions"]["ihe_iua"]["purpose_of_use"];
+    assert_eq!(for_what[0]["code"], "PATRQT");
+    assert_eq!(
+        pcf["residual"],
+        json!([{
+            "type": "forbid",
+            "dataPeriod": {
+                "start": "2022-01-01T00:00:00Z",
+                "end": "2022-12-31T23:59:59.999999Z"
+            }
+        }])
+    );
+    // The app itself is not told what the patient keeps from whom.
+    assert!(introspected(&registry, &app, &app).await.get("extensions").is_none());
+
+    // Two cannot be written as one list: a permit of one would override a forbid of the other.
+    let other =
+        registry.file(&consent(&json!({"type": "deny", "purpose": purpose("HMARKT")}))).await;
+    assert_eq!(residual().await, json!([{ "type": "forbid" }]));
+    assert_eq!(registry.revoke(&other).await.status, StatusCode::OK);
+    assert_eq!(residual().await.as_array().map(Vec::len), Some(1));
+    assert_eq!(registry.revoke(&filed).await.status, StatusCode::OK);
+    assert!(introspected(&registry, &point, &app).await.get("extensions").is_none());
+}

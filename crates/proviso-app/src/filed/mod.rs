@@ -7,6 +7,7 @@
 
 mod filing;
 mod hearing;
+mod leftover;
 mod picture;
 mod shown;
 mod standing;

@@ -305,7 +305,9 @@ impl Part {
             Self::Relation(place) => relations.push(*place),
             Self::Not(other) => other.places(ground, relations),
             Self::All(parts) | Self::Any(parts) => {
-                parts.iter().for_each(|own| own.places(ground, relations));
+                for own in parts {
+                    own.places(ground, relations);
+                }
             }
         }
     }

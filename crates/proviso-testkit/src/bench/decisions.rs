@@ -92,16 +92,28 @@ pub fn decider() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
 const LEVELS: u8 = 4;
 const SENSITIVITIES: [&str; 6] = ["HIV", "PSY", "ETH", "SEX", "SDV", "GDIS"];
 
-/// The plan of so many consents on file, for one request: each four levels deep, with two exceptions
-/// inside every provision, fifteen provisions in all. A call fails when the plan cannot be made.
+/// How many exceptions each provision has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exceptions {
+    /// One: four provisions in all.
+    One,
+    /// Two: fifteen in all.
+    Two,
+}
+
+/// The plan of so many consents on file, for one request, each four levels deep. A call fails when the
+/// plan cannot be made.
 ///
 /// # Errors
 /// When the consents cannot be made.
-pub fn compiler(count: u32) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
+pub fn compiler(
+    count: u32,
+    exceptions: Exceptions,
+) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
     let at = At::from_secs(1_790_000_000);
     let directives: Vec<(At, Directive)> = (0..count)
         .map(|which| {
-            let root = provision(which, Rule::Permit, LEVELS)?;
+            let root = provision(which, Rule::Permit, LEVELS, exceptions)?;
             let directive = Directive::new(Dialect::FhirTree, None, vec![root], Vec::new())?;
             Ok((at.plus_secs(i64::from(which)), directive))
         })
@@ -124,9 +136,14 @@ pub fn compiler(count: u32) -> anyhow::Result<impl FnMut() -> anyhow::Result<()>
     })
 }
 
-/// A provision with two exceptions down to the last level: one about a sensitive kind, and one about
-/// a class of records.
-fn provision(which: u32, rule: Rule, levels: u8) -> anyhow::Result<Provision> {
+/// A provision with exceptions down to the last level: one about a sensitive kind, and where there are
+/// two, one about a class of records.
+fn provision(
+    which: u32,
+    rule: Rule,
+    levels: u8,
+    exceptions: Exceptions,
+) -> anyhow::Result<Provision> {
     let mut own = Provision::new(rule);
     own.purposes = ["TREAT", "ETREAT"]
         .map(|code| Purpose::from_coding(Coding::new(PURPOSE_SYSTEM, code)))
@@ -146,11 +163,14 @@ fn provision(which: u32, rule: Rule, levels: u8) -> anyhow::Result<Provision> {
             Rule::Permit => Rule::Deny,
             Rule::Deny => Rule::Permit,
         };
-        let mut of_class = provision(which, other, levels - 1)?;
-        of_class.labels.clear();
-        let class = Coding::new("http://hl7.org/fhir/resource-types", "Observation");
-        of_class.classes.push(class);
-        own.children = vec![provision(which + 1, other, levels - 1)?, of_class];
+        own.children.push(provision(which + 1, other, levels - 1, exceptions)?);
+        if exceptions == Exceptions::Two {
+            let mut of_class = provision(which, other, levels - 1, exceptions)?;
+            of_class.labels.clear();
+            let class = Coding::new("http://hl7.org/fhir/resource-types", "Observation");
+            of_class.classes.push(class);
+            own.children.push(of_class);
+        }
     }
     Ok(own)
 }
@@ -162,8 +182,9 @@ mod tests {
     #[test]
     fn what_is_measured_is_decided_and_compiled() {
         decider().unwrap()().unwrap();
-        compiler(200).unwrap()().unwrap();
-        let root = provision(0, Rule::Permit, LEVELS).unwrap();
+        compiler(200, Exceptions::One).unwrap()().unwrap();
+        compiler(200, Exceptions::Two).unwrap()().unwrap();
+        let root = provision(0, Rule::Permit, LEVELS, Exceptions::Two).unwrap();
         let depth = |own: &Provision| {
             let mut levels = 1;
             let mut at = own;
