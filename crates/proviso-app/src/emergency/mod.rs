@@ -73,7 +73,7 @@ impl App {
         let environment = self.grounds().environment(network, at);
         let ground = self.policies.ground_of_emergency(account, environment, &facts, at);
         let missing = match &ground.rules {
-            Some(rules) => rules.hopeless(NOT_RELATED, PurposeOfUse::BreakGlass),
+            Some(rules) => rules.records_shut(NOT_RELATED, PurposeOfUse::BreakGlass),
             None => BTreeSet::from([ReasonCode::FactMissing]),
         };
         (!missing.is_empty()).then_some(missing)

@@ -51,7 +51,7 @@ fn rules(roles: RoleSet, facts: &EmergencyFacts, at: At) -> OrgRules {
 
 /// Why it lets nobody in; empty when it does.
 fn refusals(roles: RoleSet, facts: &EmergencyFacts, at: At) -> BTreeSet<ReasonCode> {
-    rules(roles, facts, at).hopeless(0, PurposeOfUse::BreakGlass)
+    rules(roles, facts, at).records_shut(0, PurposeOfUse::BreakGlass)
 }
 
 fn privileged() -> RoleSet {

@@ -130,7 +130,7 @@ pub(super) fn in_emergency(
     declared: &EmergencyFacts,
     trace: &mut impl Trace,
 ) -> Option<Ground> {
-    let missing = rules.hopeless(STRANGER, request.purpose);
+    let missing = rules.records_shut(STRANGER, request.purpose);
     for reason in &missing {
         trace.check(Check::EmergencyRuleLets, Some(*reason), || Detail::Nothing);
     }
@@ -180,10 +180,6 @@ impl PlanRules {
     fn hopeless(&self, request: &AccessRequest<'_>) -> BTreeSet<ReasonCode> {
         if let Some(patient) = request.patient_in_context {
             return self.rules.hopeless(self.standing_of(patient), request.purpose);
-        }
-        // Who may read names of clinicians and places, and no record, may ask.
-        if self.rules.opens_directory(self.anyone, request.purpose) {
-            return BTreeSet::new();
         }
         let mut standings: BTreeSet<u8> = self.standings.values().copied().collect();
         standings.insert(STRANGER);

@@ -158,16 +158,9 @@ pub struct RuleQuestion {
 struct Open {
     standing: u8,
     purpose: PurposeOfUse,
-    /// What it is about, where that is settled before anything else of the resource.
+    /// What it is about, where that is settled.
     target: Option<RuleTarget>,
     rest: Option<(OrgAction, OrgResource)>,
-}
-
-impl Open {
-    /// A question about some record, or some entry about nobody.
-    const fn of(target: RuleTarget, standing: u8, purpose: PurposeOfUse) -> Self {
-        Self { standing, purpose, target: Some(target), rest: None }
-    }
 }
 
 impl RuleQuestion {
@@ -508,25 +501,19 @@ impl OrgRules {
         }])
     }
 
-    /// Why no record at all can be had for this purpose by somebody related like this; empty when
-    /// some could.
+    /// Why nothing at all can be had for this purpose by somebody related like this; empty when
+    /// something could. A limit on records alone is not counted: an entry about nobody may be had.
     pub fn hopeless(&self, standing: u8, purpose: PurposeOfUse) -> BTreeSet<ReasonCode> {
-        self.shut(Open::of(RuleTarget::Record, standing, purpose))
+        self.shut(Open { standing, purpose, target: None, rest: None })
     }
 
-    /// Whether some entry about nobody could be had for this purpose by somebody related like this.
-    pub fn opens_directory(&self, standing: u8, purpose: PurposeOfUse) -> bool {
-        self.shut(Open::of(RuleTarget::Directory, standing, purpose)).is_empty()
+    /// As [`Self::hopeless`], of records alone, with the limits on them.
+    pub fn records_shut(&self, standing: u8, purpose: PurposeOfUse) -> BTreeSet<ReasonCode> {
+        self.shut(Open { standing, purpose, target: Some(RuleTarget::Record), rest: None })
     }
 
-    /// Why nothing of this kind can be had at all.
     fn shut(&self, open: Open) -> BTreeSet<ReasonCode> {
-        let about = || {
-            let target = open.target;
-            let of_kind =
-                move |rule: &&RuleInForce| target.is_some_and(|own| rule.targets.contains(own));
-            self.rules.iter().filter(of_kind)
-        };
+        let about = || self.rules.iter().filter(|rule| rule.targets.contains(RuleTarget::Record));
         let forbidden: BTreeSet<ReasonCode> = about()
             .filter(|rule| rule.effect == Effect::Deny && rule.actions == OrgActionSet::all())
             .filter_map(|rule| match rule.applies(open) {
@@ -553,7 +540,7 @@ impl OrgRules {
 
     /// The first reason of a permit that could let somebody related like this have some record.
     pub fn first_basis(&self, standing: u8, purpose: PurposeOfUse) -> Option<ReasonCode> {
-        let open = Open::of(RuleTarget::Record, standing, purpose);
+        let open = Open { standing, purpose, target: Some(RuleTarget::Record), rest: None };
         self.rules
             .iter()
             .filter(|rule| rule.effect == Effect::Permit)
