@@ -7,6 +7,7 @@ pub mod demo_world;
 pub mod fhir_server;
 pub mod gateway_cases;
 pub mod gateway_world;
+pub mod grpc;
 pub mod http_client;
 pub mod process;
 pub mod signing;

@@ -11,6 +11,9 @@ use hyper_util::rt::TokioExecutor;
 
 use super::cpu_nanos;
 use super::table::Pass;
+use crate::grpc::framed;
+
+const GRPC_STATUS: &str = "grpc-status";
 
 /// A client with connections of its own.
 pub(super) type LoadClient = Client<HttpConnector, Full<Bytes>>;
@@ -28,6 +31,17 @@ pub struct Shot {
     pub body: Bytes,
     /// The status that counts as done; anything else fails the run.
     pub status: u16,
+    /// How it is sent.
+    pub wire: Wire,
+}
+
+/// How a request is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// HTTP/1.1.
+    Http,
+    /// A call of gRPC, over HTTP/2: done when `grpc-status` is 0 as well.
+    Grpc,
 }
 
 impl Shot {
@@ -46,6 +60,13 @@ impl Shot {
         Self::new(Method::POST, url, headers, body.into(), status)
     }
 
+    /// A call of gRPC with one message that must answer `OK`.
+    pub fn grpc(url: impl Into<String>, message: &[u8]) -> Self {
+        let headers = [("content-type", "application/grpc"), ("te", "trailers")];
+        let shot = Self::new(Method::POST, url, &headers, framed(0, message), 200);
+        Self { wire: Wire::Grpc, ..shot }
+    }
+
     fn new(
         method: Method,
         url: impl Into<String>,
@@ -54,25 +75,37 @@ impl Shot {
         status: u16,
     ) -> Self {
         let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        Self { method, url: url.into(), headers, body, status }
+        Self { method, url: url.into(), headers, body, status, wire: Wire::Http }
+    }
+
+    /// Sends it once, over a connection of its own, and gives the whole answer.
+    ///
+    /// # Errors
+    /// When it has another status than expected.
+    pub async fn answer(&self) -> anyhow::Result<Bytes> {
+        self.fire(&client(std::slice::from_ref(self))).await
     }
 
     /// Sends it once and reads the whole answer.
-    pub(super) async fn fire(&self, client: &LoadClient) -> anyhow::Result<()> {
+    pub(super) async fn fire(&self, client: &LoadClient) -> anyhow::Result<Bytes> {
         let mut request = Request::builder().method(self.method.clone()).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let answer = client.request(request.body(Full::new(self.body.clone()))?).await?;
         let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let called = answer.headers().get(GRPC_STATUS).cloned();
+        let body = answer.into_body().collect().await?;
+        let called = called.or_else(|| body.trailers()?.get(GRPC_STATUS).cloned());
+        let body = body.to_bytes();
         anyhow::ensure!(
-            status.as_u16() == self.status,
-            "{} answered {status}: {}",
+            status.as_u16() == self.status
+                && (self.wire == Wire::Http || called.as_ref().is_some_and(|code| code == "0")),
+            "{} answered {status} {called:?}: {}",
             self.url,
             String::from_utf8_lossy(&body)
         );
-        Ok(())
+        Ok(body)
     }
 }
 
@@ -85,11 +118,12 @@ pub(super) async fn fire_all(shots: &[Shot], client: &LoadClient) -> anyhow::Res
 }
 
 #[expect(clippy::disallowed_methods, reason = "each worker of a load has connections of its own")]
-pub(super) fn client() -> LoadClient {
+pub(super) fn client(shots: &[Shot]) -> LoadClient {
     let mut connector = HttpConnector::new();
     // Or an answer in two parts would wait for the timer of an acknowledgement.
     connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new()).build(connector)
+    let second = shots.iter().any(|shot| shot.wire == Wire::Grpc);
+    Client::builder(TokioExecutor::new()).http2_only(second).build(connector)
 }
 
 /// Fires shots in a closed loop for a while over a number of connections; the shots of one round
@@ -123,7 +157,7 @@ pub async fn closed_loop(
 }
 
 async fn worker(shots: Vec<Shot>, started: Instant, duration: Duration) -> anyhow::Result<u64> {
-    let client = client();
+    let client = client(&shots);
     let mut count = 0;
     while started.elapsed() < duration {
         fire_all(&shots, &client).await?;

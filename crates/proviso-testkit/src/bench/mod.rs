@@ -6,6 +6,7 @@
 //! 99th percentile comes from arrivals at a fixed rate only, and a table whose baseline moved more
 //! than a quarter from its own median is not printed.
 
+pub mod cerbos;
 pub mod contest;
 pub mod decisions;
 pub mod floor;

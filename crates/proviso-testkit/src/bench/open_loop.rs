@@ -41,7 +41,7 @@ pub async fn open_loop(
 ) -> anyhow::Result<Arrivals> {
     anyhow::ensure!(per_second > 0.0, "no rate to send at");
     let shots: Arc<[Shot]> = shots.into();
-    let client = client();
+    let client = client(&shots);
     let (tell, mut due) = mpsc::unbounded_channel();
     let clock = tokio::task::spawn_blocking(move || beat(per_second, duration, &tell));
     let mut asked = JoinSet::new();

@@ -4,117 +4,21 @@
 use std::collections::HashMap;
 
 use axum::body::Body;
-use bytes::{BufMut as _, Bytes};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use prost::Message as _;
 use proviso_testkit::browser::links;
+use proviso_testkit::grpc::{ENVOY_CHECK, envoy as wire, framed};
 
 use super::*;
-
-/// The messages as this test reads the protocol; written by nobody who wrote the server's.
-mod wire {
-    use super::HashMap;
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Question {
-        #[prost(message, optional, tag = "1")]
-        pub(super) attributes: Option<Attributes>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Attributes {
-        #[prost(message, optional, tag = "4")]
-        pub(super) request: Option<Network>,
-        /// Something that the server does not read.
-        #[prost(map = "string, string", tag = "10")]
-        pub(super) context_extensions: HashMap<String, String>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Network {
-        #[prost(message, optional, tag = "2")]
-        pub(super) http: Option<Http>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Http {
-        #[prost(string, tag = "2")]
-        pub(super) method: String,
-        #[prost(map = "string, string", tag = "3")]
-        pub(super) headers: HashMap<String, String>,
-        #[prost(string, tag = "4")]
-        pub(super) path: String,
-        #[prost(string, tag = "5")]
-        pub(super) host: String,
-        #[prost(int64, tag = "9")]
-        pub(super) size: i64,
-        #[prost(string, tag = "10")]
-        pub(super) protocol: String,
-        #[prost(string, tag = "11")]
-        pub(super) body: String,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Answer {
-        #[prost(message, optional, tag = "1")]
-        pub(super) status: Option<Code>,
-        #[prost(message, optional, tag = "2")]
-        pub(super) denied: Option<Denied>,
-        #[prost(message, optional, tag = "3")]
-        pub(super) ok: Option<Allowed>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Code {
-        #[prost(int32, tag = "1")]
-        pub(super) code: i32,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Denied {
-        #[prost(message, optional, tag = "1")]
-        pub(super) status: Option<Code>,
-        #[prost(message, repeated, tag = "2")]
-        pub(super) headers: Vec<Given>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Given {
-        #[prost(message, optional, tag = "1")]
-        pub(super) header: Option<Pair>,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Pair {
-        #[prost(string, tag = "1")]
-        pub(super) key: String,
-        #[prost(string, tag = "2")]
-        pub(super) value: String,
-    }
-
-    #[derive(Clone, PartialEq, prost::Message)]
-    pub(super) struct Allowed {
-        #[prost(string, repeated, tag = "5")]
-        pub(super) headers_to_remove: Vec<String>,
-    }
-}
-
-/// One message as gRPC frames it.
-fn framed(compressed: u8, message: &[u8]) -> Bytes {
-    let mut frame = Vec::new();
-    frame.put_u8(compressed);
-    frame.put_u32(u32::try_from(message.len()).unwrap());
-    frame.put_slice(message);
-    frame.into()
-}
 
 /// Sends bytes as a call; the message of the answer, if there was one, and the status of gRPC.
 #[expect(clippy::disallowed_methods, reason = "plain HTTP/2 for one question of a test")]
 async fn call(world: &DemoWorld, body: Bytes) -> (Option<Bytes>, String) {
     let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Body>();
-    let request = http::Request::post(world.url("/envoy.service.auth.v3.Authorization/Check"))
+    let request = http::Request::post(world.url(ENVOY_CHECK))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .body(Body::from(body))

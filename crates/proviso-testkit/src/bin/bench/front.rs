@@ -13,6 +13,7 @@ use proviso_testkit::bench::table::Unit;
 use proviso_testkit::http_client::HttpClient;
 
 use crate::Bench;
+use crate::maria::{observations, split};
 use crate::served::{Connection, READING, process_of, serve};
 
 const AT_A_TIME: usize = 8;
@@ -21,10 +22,6 @@ const HELLO: &str = "hello on the same HTTP stack";
 const NGINX: &str = "nginx, plain proxy";
 const PROVISO: &str = "proviso, decided, filtered and logged";
 const OWN: &str = "straight, but what the app asks itself";
-
-/// Maria's sensitive observations, by LOINC code: a test for HIV, scores of depression, opiates in
-/// urine, sexual orientation.
-const SENSITIVE: [&str; 4] = ["56888-1", "44261-6", "19295-5", "76690-7"];
 
 pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Vec<serde_json::Value>> {
     let Some(upstream) = Upstream::start().await? else {
@@ -176,21 +173,7 @@ struct Expected {
 
 impl Expected {
     fn of_maria() -> anyhow::Result<Self> {
-        let (mut visible, mut hidden) = (BTreeSet::new(), BTreeSet::new());
-        for record in proviso::demo::parts(proviso::demo::SEED, 0).flatten() {
-            let body: serde_json::Value = serde_json::from_slice(&record.body)?;
-            if record.resource_type != "Observation"
-                || body["subject"]["reference"] != "Patient/maria"
-            {
-                continue;
-            }
-            let codings = body["code"]["coding"].as_array().cloned().unwrap_or_default();
-            let sensitive = codings.iter().any(|coding| {
-                coding["code"].as_str().is_some_and(|code| SENSITIVE.contains(&code))
-            });
-            if sensitive { &mut hidden } else { &mut visible }.insert(record.id);
-        }
-        anyhow::ensure!(!hidden.is_empty() && visible.len() > 20, "the demo world has changed");
+        let (visible, hidden) = split(observations()?);
         Ok(Self { visible, hidden })
     }
 

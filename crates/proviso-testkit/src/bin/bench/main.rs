@@ -8,7 +8,9 @@ mod front;
 mod import;
 mod index;
 mod inside;
+mod maria;
 mod policies;
+mod questions;
 mod refusals;
 mod served;
 mod start;
@@ -75,6 +77,8 @@ enum Part {
     Index,
     /// Where the time of a read and of a search goes.
     Inside,
+    /// Decisions for enforcement points, over HTTP and gRPC, one and a hundred at once.
+    Questions,
     /// Reads that wait for their entry in the log.
     Audited,
     /// Token endpoint and introspection.
@@ -142,6 +146,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
                 Part::Policies => policies::measure(&bench).await?,
                 Part::Index => index::measure(&bench).await?,
                 Part::Inside => inside::measure(&bench).await?,
+                Part::Questions => questions::measure(&bench).await?,
                 Part::Audited => audited::measure(&bench).await?,
                 Part::Token => token::measure_tokens(&bench).await?,
                 Part::Login => token::measure_logins(&bench).await?,
