@@ -38,14 +38,27 @@ pub enum Store {
     Model(ModelStore),
 }
 
-/// Runs a read on either back end: with owned copies of the named arguments on a SQLite
-/// connection, or over the state in memory.
-macro_rules! read {
+/// Looks one row up on either back end: on a SQLite connection, or in the state in memory.
+macro_rules! look_up {
+    ($store:ident, |$db:ident| $sqlite:expr, |$state:ident| $model:expr) => {
+        match $store {
+            Self::Sqlite(store) => store.look_up(|$db| $sqlite).await,
+            Self::Model(store) => {
+                let $state = store.state();
+                Ok($model)
+            }
+        }
+    };
+}
+
+/// Reads rows on either back end: with owned copies of the named arguments on a SQLite connection,
+/// or over the state in memory.
+macro_rules! scan {
     ($store:ident, [$($own:ident),*], |$db:ident| $sqlite:expr, |$state:ident| $model:expr) => {
         match $store {
             Self::Sqlite(store) => {
                 $(let $own = $own.to_owned();)*
-                store.read(move |$db| $sqlite).await
+                store.scan(move |$db| $sqlite).await
             }
             Self::Model(store) => {
                 let $state = store.state();
@@ -104,33 +117,32 @@ impl Store {
 
     /// An account.
     pub async fn account(&self, id: &AccountId) -> Result<Option<Account>, ReadError> {
-        read!(self, [id], |db| db.account(&id), |state| state.accounts.get(id).cloned())
+        look_up!(self, |db| db.account(id), |state| state.accounts.get(id).cloned())
     }
 
     /// An account by what its person types, whatever the letter case.
     pub async fn account_by_username(&self, name: &str) -> Result<Option<Account>, ReadError> {
-        read!(self, [name], |db| db.account_by_username(&name), |state| state
-            .account_by_username(name))
+        look_up!(self, |db| db.account_by_username(name), |state| state.account_by_username(name))
     }
 
     /// Every account, by id.
     pub async fn accounts(&self) -> Result<Vec<Account>, ReadError> {
-        read!(self, [], |db| db.accounts(), |state| state.accounts.values().cloned().collect())
+        scan!(self, [], |db| db.accounts(), |state| state.accounts.values().cloned().collect())
     }
 
     /// A session, ended ones included.
     pub async fn session(&self, id: &SessionId) -> Result<Option<Session>, ReadError> {
-        read!(self, [id], |db| db.session(&id), |state| state.sessions.get(id).cloned())
+        look_up!(self, |db| db.session(id), |state| state.sessions.get(id).cloned())
     }
 
     /// A session by the hash of its secret, ended ones included.
     pub async fn session_by_secret(&self, hash: &str) -> Result<Option<Session>, ReadError> {
-        read!(self, [hash], |db| db.session_by_secret(&hash), |state| state.session_by_secret(hash))
+        look_up!(self, |db| db.session_by_secret(hash), |state| state.session_by_secret(hash))
     }
 
     /// Every relationship on record, whatever its period.
     pub async fn relationships(&self) -> Result<Vec<Relationship>, ReadError> {
-        read!(self, [], |db| db.relationships(), |state| state
+        scan!(self, [], |db| db.relationships(), |state| state
             .relationships
             .values()
             .cloned()
@@ -141,17 +153,17 @@ impl Store {
 
     /// An app.
     pub async fn client(&self, id: &ClientId) -> Result<Option<Client>, ReadError> {
-        read!(self, [id], |db| db.client(&id), |state| state.clients.get(id).cloned())
+        look_up!(self, |db| db.client(id), |state| state.clients.get(id).cloned())
     }
 
     /// Every app, by id.
     pub async fn clients(&self) -> Result<Vec<Client>, ReadError> {
-        read!(self, [], |db| db.clients(), |state| state.clients.values().cloned().collect())
+        scan!(self, [], |db| db.clients(), |state| state.clients.values().cloned().collect())
     }
 
     /// A launch ticket, used ones included.
     pub async fn launch_ticket(&self, hash: &TokenHash) -> Result<Option<LaunchTicket>, ReadError> {
-        read!(self, [hash], |db| db.launch_ticket(&hash), |state| state.tickets.get(hash).cloned())
+        look_up!(self, |db| db.launch_ticket(hash), |state| state.tickets.get(hash).cloned())
     }
 
     /// An authorization request.
@@ -159,10 +171,7 @@ impl Store {
         &self,
         id: &AuthorizationRequestId,
     ) -> Result<Option<AuthorizationRequest>, ReadError> {
-        read!(self, [id], |db| db.authorization_request(&id), |state| state
-            .requests
-            .get(id)
-            .cloned())
+        look_up!(self, |db| db.authorization_request(id), |state| state.requests.get(id).cloned())
     }
 
     /// An authorization code, used ones included.
@@ -170,59 +179,53 @@ impl Store {
         &self,
         hash: &TokenHash,
     ) -> Result<Option<AuthorizationCode>, ReadError> {
-        read!(self, [hash], |db| db.authorization_code(&hash), |state| state
-            .codes
-            .get(hash)
-            .cloned())
+        look_up!(self, |db| db.authorization_code(hash), |state| state.codes.get(hash).cloned())
     }
 
     /// A grant, ended ones included.
     pub async fn grant(&self, id: &GrantId) -> Result<Option<Grant>, ReadError> {
-        read!(self, [id], |db| db.grant(&id), |state| state.grants.get(id).cloned())
+        look_up!(self, |db| db.grant(id), |state| state.grants.get(id).cloned())
     }
 
     /// Every grant that has not been ended, by id. Those past their time are included.
     pub async fn active_grants(&self) -> Result<Vec<Grant>, ReadError> {
-        read!(self, [], |db| db.active_grants(), |state| state
+        scan!(self, [], |db| db.active_grants(), |state| state
             .grants(|grant| grant.ended.is_none()))
     }
 
     /// Every grant of an account, ended ones included, by id.
     pub async fn grants_of_account(&self, account: &AccountId) -> Result<Vec<Grant>, ReadError> {
-        read!(self, [account], |db| db.grants_of_account(&account), |state| state
+        scan!(self, [account], |db| db.grants_of_account(&account), |state| state
             .grants(|grant| grant.account.as_ref() == Some(account)))
     }
 
     /// Every grant of an app, ended ones included, by id.
     pub async fn grants_of_client(&self, client: &ClientId) -> Result<Vec<Grant>, ReadError> {
-        read!(self, [client], |db| db.grants_of_client(&client), |state| state
+        scan!(self, [client], |db| db.grants_of_client(&client), |state| state
             .grants(|grant| grant.client == *client))
     }
 
     /// Every grant that rests on a consent, ended ones included, by id.
     pub async fn grants_of_consent(&self, consent: &ConsentId) -> Result<Vec<Grant>, ReadError> {
-        read!(self, [consent], |db| db.grants_of_consent(&consent), |state| state
+        scan!(self, [consent], |db| db.grants_of_consent(&consent), |state| state
             .grants(|grant| grant.consent() == Some(consent)))
     }
 
     /// A refresh token, replaced ones included.
     pub async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<RefreshToken>, ReadError> {
-        read!(self, [hash], |db| db.refresh_token(&hash), |state| state
-            .refresh_tokens
-            .get(hash)
-            .cloned())
+        look_up!(self, |db| db.refresh_token(hash), |state| state.refresh_tokens.get(hash).cloned())
     }
 
     // -- Choices
 
     /// The latest version of a consent.
     pub async fn consent(&self, id: &ConsentId) -> Result<Option<StoredConsent>, ReadError> {
-        read!(self, [id], |db| db.consent(&id), |state| state.consent_versions(id).pop())
+        look_up!(self, |db| db.consent(id), |state| state.consent_versions(id).pop())
     }
 
     /// Every version of a consent, oldest first.
     pub async fn consent_versions(&self, id: &ConsentId) -> Result<Vec<StoredConsent>, ReadError> {
-        read!(self, [id], |db| db.consent_versions(&id), |state| state.consent_versions(id))
+        scan!(self, [id], |db| db.consent_versions(&id), |state| state.consent_versions(id))
     }
 
     /// The latest version of each consent of a patient, by consent id.
@@ -230,7 +233,7 @@ impl Store {
         &self,
         patient: &PatientId,
     ) -> Result<Vec<StoredConsent>, ReadError> {
-        read!(self, [patient], |db| db.consents_of_patient(&patient), |state| state
+        scan!(self, [patient], |db| db.consents_of_patient(&patient), |state| state
             .consents_latest(Some(patient)))
     }
 
@@ -239,59 +242,59 @@ impl Store {
         &self,
         patient: &PatientId,
     ) -> Result<Vec<StoredConsent>, ReadError> {
-        read!(self, [patient], |db| db.consent_versions_of_patient(&patient), |state| state
+        scan!(self, [patient], |db| db.consent_versions_of_patient(&patient), |state| state
             .consent_versions_of_patient(patient))
     }
 
     /// The latest version of every consent, by consent id.
     pub async fn consents(&self) -> Result<Vec<StoredConsent>, ReadError> {
-        read!(self, [], |db| db.consents(), |state| state.consents_latest(None))
+        scan!(self, [], |db| db.consents(), |state| state.consents_latest(None))
     }
 
     /// Some consents, for whoever goes through all of them, or all that were written lately.
     pub async fn consents_from(&self, query: ConsentScan) -> Result<ConsentPage, ReadError> {
-        read!(self, [], |db| db.consents_from(&query), |state| state.consents_from(&query))
+        scan!(self, [], |db| db.consents_from(&query), |state| state.consents_from(&query))
     }
 
     // -- Policies
 
     /// A set of policies with its documents.
     pub async fn policy_set(&self, id: &PolicySetId) -> Result<Option<StoredPolicySet>, ReadError> {
-        read!(self, [id], |db| db.policy_set(&id), |state| state.policy_sets.get(id).cloned())
+        scan!(self, [id], |db| db.policy_set(&id), |state| state.policy_sets.get(id).cloned())
     }
 
     /// Every set of policies, by id, without documents.
     pub async fn policy_sets(&self) -> Result<Vec<PolicySetRecord>, ReadError> {
-        read!(self, [], |db| db.policy_sets(), |state| {
+        scan!(self, [], |db| db.policy_sets(), |state| {
             state.policy_sets.values().map(|set| set.record.clone()).collect()
         })
     }
 
     /// Which sets of policies are in force.
     pub async fn policies_in_force(&self) -> Result<PoliciesInForce, ReadError> {
-        read!(self, [], |db| db.policies_in_force(), |state| state.policies_in_force.clone())
+        scan!(self, [], |db| db.policies_in_force(), |state| state.policies_in_force.clone())
     }
 
     /// Every objection, by patient.
     pub async fn objections(&self) -> Result<Vec<Objection>, ReadError> {
-        read!(self, [], |db| db.objections(), |state| state.objections.values().cloned().collect())
+        scan!(self, [], |db| db.objections(), |state| state.objections.values().cloned().collect())
     }
 
     // -- Emergencies
 
     /// The latest version of an emergency access.
     pub async fn emergency(&self, id: &EmergencyId) -> Result<Option<Emergency>, ReadError> {
-        read!(self, [id], |db| db.emergency(&id), |state| state.emergency(id))
+        scan!(self, [id], |db| db.emergency(&id), |state| state.emergency(id))
     }
 
     /// The latest version of every emergency access, by id, which is by time.
     pub async fn emergencies(&self) -> Result<Vec<Emergency>, ReadError> {
-        read!(self, [], |db| db.emergencies(), |state| state.emergencies(|_| true))
+        scan!(self, [], |db| db.emergencies(), |state| state.emergencies(|_| true))
     }
 
     /// The latest version of each emergency access whose own end lies after an instant, by id.
     pub async fn emergencies_after(&self, at: At) -> Result<Vec<Emergency>, ReadError> {
-        read!(self, [], |db| db.emergencies_after(at), |state| state
+        scan!(self, [], |db| db.emergencies_after(at), |state| state
             .emergencies(|own| own.declaration.ends_at > at))
     }
 
@@ -300,7 +303,7 @@ impl Store {
         &self,
         patient: &PatientId,
     ) -> Result<Vec<Emergency>, ReadError> {
-        read!(self, [patient], |db| db.emergencies_of_patient(&patient), |state| state
+        scan!(self, [patient], |db| db.emergencies_of_patient(&patient), |state| state
             .emergencies(|own| own.declaration.patient == *patient))
     }
 
@@ -309,42 +312,42 @@ impl Store {
         &self,
         account: &AccountId,
     ) -> Result<Vec<Emergency>, ReadError> {
-        read!(self, [account], |db| db.emergencies_of_account(&account), |state| state
+        scan!(self, [account], |db| db.emergencies_of_account(&account), |state| state
             .emergencies(|own| own.declaration.by == *account))
     }
 
     /// The latest version of every review, by the id of its emergency.
     pub async fn reviews(&self) -> Result<Vec<Review>, ReadError> {
-        read!(self, [], |db| db.reviews(), |state| state.reviews())
+        scan!(self, [], |db| db.reviews(), |state| state.reviews())
     }
 
     /// Every version of the review of an emergency, oldest first.
     pub async fn review_versions(&self, id: &EmergencyId) -> Result<Vec<Review>, ReadError> {
-        read!(self, [id], |db| db.review_versions(&id), |state| state.review_versions(id))
+        scan!(self, [id], |db| db.review_versions(&id), |state| state.review_versions(id))
     }
 
     // -- Keys and settings
 
     /// Every key, retired ones included, by `kid`.
     pub async fn keys(&self) -> Result<Vec<SealedKey>, ReadError> {
-        read!(self, [], |db| db.keys(), |state| state.keys.values().cloned().collect())
+        scan!(self, [], |db| db.keys(), |state| state.keys.values().cloned().collect())
     }
 
     /// A setting.
     pub async fn setting(&self, key: &str) -> Result<Option<String>, ReadError> {
-        read!(self, [key], |db| db.setting(&key), |state| state.settings.get(key).cloned())
+        look_up!(self, |db| db.setting(key), |state| state.settings.get(key).cloned())
     }
 
     /// How many committed batches could have changed a decision.
     pub async fn epoch(&self) -> Result<u64, ReadError> {
-        read!(self, [], |db| db.epoch(), |state| state.epoch)
+        look_up!(self, |db| db.epoch(), |state| state.epoch)
     }
 
     // -- Records
 
     /// The sequence number of the newest version of anything; 0 when there is none.
     pub async fn latest_seq(&self) -> Result<u64, ReadError> {
-        read!(self, [], |db| db.latest_seq(), |state| state.latest_seq())
+        look_up!(self, |db| db.latest_seq(), |state| state.latest_seq())
     }
 
     /// The newest version of a record, now or as of a sequence number. A deletion is a version.
@@ -354,7 +357,7 @@ impl Store {
         id: &ResourceId,
         as_of: Option<u64>,
     ) -> Result<Option<StoredRecord>, ReadError> {
-        read!(self, [id], |db| db.record(resource_type, &id, as_of), |state| state.record(
+        look_up!(self, |db| db.record(resource_type, id, as_of), |state| state.record(
             resource_type,
             id,
             as_of
@@ -368,18 +371,18 @@ impl Store {
         id: &ResourceId,
         version: u64,
     ) -> Result<Option<StoredRecord>, ReadError> {
-        read!(self, [id], |db| db.record_version(resource_type, &id, version), |state| state
+        look_up!(self, |db| db.record_version(resource_type, id, version), |state| state
             .record_version(resource_type, id, version))
     }
 
     /// Versions, newest first.
     pub async fn history(&self, query: HistoryQuery) -> Result<Vec<StoredRecord>, ReadError> {
-        read!(self, [], |db| db.history(&query), |state| state.history(&query))
+        scan!(self, [], |db| db.history(&query), |state| state.history(&query))
     }
 
     /// The current, not deleted versions that fit every clause, ordered by id.
     pub async fn candidates(&self, query: CandidateQuery) -> Result<Vec<StoredRecord>, ReadError> {
-        read!(self, [], |db| db.candidates(&query), |state| state.candidates(&query))
+        scan!(self, [], |db| db.candidates(&query), |state| state.candidates(&query))
     }
 
     /// Versions that are not labelled by a rule set, after a sequence number, in its order.
@@ -389,45 +392,45 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<StoredRecord>, ReadError> {
-        read!(self, [set], |db| db.stale_labels(&set, after, limit), |state| state
+        scan!(self, [set], |db| db.stale_labels(&set, after, limit), |state| state
             .stale_labels(set, after, limit))
     }
 
     /// How many versions are labelled by a rule set, and how many are not.
     pub async fn label_counts(&self, set: &LabelSetVersion) -> Result<LabelCounts, ReadError> {
-        read!(self, [set], |db| db.label_counts(&set), |state| state.label_counts(set))
+        scan!(self, [set], |db| db.label_counts(&set), |state| state.label_counts(set))
     }
 
     /// How many records there are now, deleted ones not counted.
     pub async fn count_records(&self) -> Result<u64, ReadError> {
-        read!(self, [], |db| db.count_records(), |state| state.count_records())
+        scan!(self, [], |db| db.count_records(), |state| state.count_records())
     }
 
     // -- The audit log
 
     /// Entries, newest first.
     pub async fn audit_page(&self, query: AuditQuery) -> Result<Vec<StoredAudit>, ReadError> {
-        read!(self, [], |db| db.audit_page(&query), |state| state.audit_page(&query))
+        scan!(self, [], |db| db.audit_page(&query), |state| state.audit_page(&query))
     }
 
     /// The latest signed checkpoint; `None` before the first entry.
     pub async fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, ReadError> {
-        read!(self, [], |db| db.checkpoint(), |state| state.checkpoint.clone())
+        scan!(self, [], |db| db.checkpoint(), |state| state.checkpoint.clone())
     }
 
     /// The root of the log when it had so many entries; `None` when it never had.
     pub async fn log_root(&self, size: u64) -> Result<Option<[u8; 32]>, ReadError> {
-        read!(self, [], |db| db.log_root(size), |state| state.log_root(size))
+        scan!(self, [], |db| db.log_root(size), |state| state.log_root(size))
     }
 
     /// The bytes of a tile, full or partial; `None` when the log does not reach so far.
     pub async fn tile(&self, tile: TileId) -> Result<Option<Vec<u8>>, ReadError> {
-        read!(self, [], |db| db.tile(tile), |state| state.tile(tile))
+        scan!(self, [], |db| db.tile(tile), |state| state.tile(tile))
     }
 
     /// The leaves of the log from an index on, in order, at most so many: what an entry bundle of a
     /// C2SP tlog-tiles log is made of.
     pub async fn leaves(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, ReadError> {
-        read!(self, [], |db| db.leaves(from, limit), |state| state.leaves(from, limit))
+        scan!(self, [], |db| db.leaves(from, limit), |state| state.leaves(from, limit))
     }
 }

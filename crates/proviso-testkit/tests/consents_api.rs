@@ -223,6 +223,12 @@ async fn who_may_not_use_the_fhir_api_may_not_use_this_one() {
             (Method::POST, format!("{API}/check"), r4("permit").to_string()),
             (Method::PUT, format!("{API}/{id}"), r4("permit").to_string()),
             (Method::POST, format!("{API}/{id}/revoke"), String::new()),
+            // What is malformed is told to those only who may ask.
+            (Method::GET, format!("{API}?nonsense=1"), String::new()),
+            (Method::GET, format!("{API}/{id}?fhir_version=9"), String::new()),
+            (Method::POST, API.to_owned(), "[]".to_owned()),
+            (Method::PUT, format!("{API}/a_b"), r4("permit").to_string()),
+            (Method::POST, format!("{API}/a_b/revoke"), String::new()),
         ] {
             let headers = [("content-type", "application/json")];
             let sent = request(method.clone(), token, &path, &headers, body).unwrap();
@@ -231,6 +237,6 @@ async fn who_may_not_use_the_fhir_api_may_not_use_this_one() {
         }
     }
     let log = world.accesses().await.unwrap();
-    assert_eq!(log.len() - before, 28, "each of them is in the log");
+    assert_eq!(log.len() - before, 48, "each of them is in the log");
     assert_eq!(registry.get(&format!("/{id}")).await.json()["version"], 1);
 }

@@ -110,6 +110,17 @@ impl<'a> Asking<'a> {
     async fn read(&self, path: &str) -> Inner {
         self.ask(Method::GET, path, &[], Vec::new()).await
     }
+
+    /// Has who asks looked at, counted and logged, by asking for something that tells nothing.
+    async fn knock(&self) -> Result<(), Response<Body>> {
+        let nothing = self.read("Consent?_count=0&_summary=count&_id=-").await;
+        nothing.taken().map(drop).map_err(|refused| problem_of(*refused))
+    }
+
+    /// What is wrong with a request, for those who may ask at all.
+    async fn wrong(&self, refusal: Response<Body>) -> Response<Body> {
+        self.knock().await.err().unwrap_or(refusal)
+    }
 }
 
 /// A logical id, or the id of a choice made here; nothing else is an id.
@@ -146,14 +157,14 @@ async fn list(
     };
     let bad = |title: &str| problem(StatusCode::BAD_REQUEST, "parameter-refused", title);
     let Some(pairs) = query::pairs(raw.as_deref().unwrap_or_default()) else {
-        return bad("the query is not well-formed");
+        return asking.wrong(bad("the query is not well-formed")).await;
     };
     let mut below = String::new();
     for (name, value) in &pairs {
         let Some((_, fhir)) = PARAMETERS.iter().find(|(own, _)| own == name) else {
-            return bad(
-                "patient, status, actor, period, category, count and cursor can be asked for",
-            );
+            let title =
+                "patient, status, actor, period, category, count and cursor can be asked for";
+            return asking.wrong(bad(title)).await;
         };
         if !below.is_empty() {
             below.push('&');
@@ -198,13 +209,13 @@ async fn one(
     raw: Option<&str>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let version = match wanted_version(raw) {
-        Ok(version) => version,
-        Err(refusal) => return *refusal,
-    };
     let (asking, _) = match Asking::of(gateway, request).await {
         Ok(asking) => asking,
         Err(refusal) => return refusal,
+    };
+    let version = match wanted_version(raw) {
+        Ok(version) => version,
+        Err(refusal) => return asking.wrong(*refusal).await,
     };
     // What cannot be an id is asked for all the same, so that who asks is looked at first.
     let id = logical(id).map_or_else(|| "-".to_owned(), |id| id.to_string());
@@ -257,22 +268,23 @@ async fn refile(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Response<Body> {
-    match logical(&id) {
-        Some(id) => put(&gateway, Some(&id), request).await,
-        None => not_found(),
-    }
+    put(&gateway, Some(&id), request).await
 }
 
-async fn put(gateway: &Gateway, id: Option<&ResourceId>, request: Request<Body>) -> Response<Body> {
+async fn put(gateway: &Gateway, id: Option<&str>, request: Request<Body>) -> Response<Body> {
     let (asking, body) = match Asking::of(gateway, request).await {
         Ok(asking) => asking,
         Err(refusal) => return refusal,
     };
+    let id = match id.map(|id| logical(id).ok_or(())).transpose() {
+        Ok(id) => id,
+        Err(()) => return asking.wrong(not_found()).await,
+    };
     let doc = match shape::to_file(gateway, &asking.head.headers, &body) {
         Ok(doc) => doc,
-        Err(refusal) => return *refusal,
+        Err(refusal) => return asking.wrong(*refusal).await,
     };
-    let (method, path, bytes) = match id {
+    let (method, path, bytes) = match &id {
         None => (Method::POST, "Consent".to_owned(), doc.into_bytes()),
         Some(id) => {
             let mut edit = Edit::new(&doc);
@@ -305,9 +317,9 @@ async fn check(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> R
         Ok(asking) => asking,
         Err(refusal) => return refusal,
     };
-    // Who asks is looked at first, and logged, by asking for something that tells nothing.
-    if let Err(refused) = asking.read("Consent?_count=0&_summary=count&_id=-").await.taken() {
-        return problem_of(*refused);
+    // Who asks is looked at first.
+    if let Err(refused) = asking.knock().await {
+        return refused;
     }
     match shape::to_file(&gateway, &asking.head.headers, &body) {
         Ok(doc) => shape::checked(&gateway, &doc),
@@ -320,11 +332,11 @@ async fn revoke(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let Some(id) = logical(&id) else { return not_found() };
     let (asking, _) = match Asking::of(&gateway, request).await {
         Ok(asking) => asking,
         Err(refusal) => return refusal,
     };
+    let Some(id) = logical(&id) else { return asking.wrong(not_found()).await };
     let (_, stored) = match asking.read(&format!("Consent/{id}")).await.taken() {
         Ok(answered) => answered,
         Err(refused) => return problem_of(*refused),

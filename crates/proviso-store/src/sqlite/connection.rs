@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{OpenError, ReadError};
@@ -25,11 +26,19 @@ fn failed(why: &rusqlite::Error) -> OpenError {
     OpenError::Storage(why.to_string())
 }
 
+/// Keeps statements, each with the plan it was prepared with. Otherwise SQLite may make a new plan
+/// whenever other values are bound, which takes longer than many a look-up.
+fn prepare_once(db: &Connection) -> rusqlite::Result<()> {
+    db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let open = || -> rusqlite::Result<Connection> {
         let db = Connection::open(path)?;
         db.busy_timeout(Duration::from_secs(5))?;
-        db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        prepare_once(&db)?;
         // FULL: each commit is on disk before it is acknowledged. The WAL may grow to 4 000 pages
         // before a commit copies it back, because that copying is what makes a commit slow.
         db.execute_batch(
@@ -58,7 +67,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, ReadError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(Duration::from_secs(5))?;
-        db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        prepare_once(&db)?;
         db.execute_batch(
             "PRAGMA query_only = ON;
              PRAGMA trusted_schema = OFF;

@@ -24,7 +24,7 @@ use std::thread::JoinHandle;
 
 use proviso_core::id::TenantId;
 use rusqlite::Connection;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::batch::{Batch, CommitError, Receipt};
 use crate::error::{OpenError, ReadError};
@@ -99,27 +99,52 @@ impl SqliteStore {
         answer.await.map_err(|_| CommitError::Closed)?
     }
 
-    /// Runs a read on a connection of its own, off the async threads.
-    pub(crate) async fn read<T: Send + 'static>(
+    /// Runs a read that may take long on a connection of its own, off the async threads.
+    pub(crate) async fn scan<T: Send + 'static>(
         &self,
         query: impl FnOnce(Reads<'_>) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let failed = |why: &dyn std::fmt::Display| ReadError::Storage(why.to_string());
-        let readers = Arc::clone(&self.0.readers);
-        let permit = readers.acquire_owned().await.map_err(|why| failed(&why))?;
+        let permit = self.turn().await?;
         let shared = Arc::clone(&self.0);
         let run = move || {
             let _permit = permit;
-            let idle = shared.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let db = match idle {
-                Some(db) => db,
-                None => connection::open_reader(&shared.path)?,
-            };
-            let answer = query(Reads { db: &db, tenant: shared.tenant });
-            shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
-            answer
+            shared.run(query)
         };
-        tokio::task::spawn_blocking(run).await.map_err(|why| failed(&why))?
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|why| ReadError::Storage(why.to_string()))?
+    }
+
+    /// Runs a look-up of one row by its key where it is asked: it takes less time than another
+    /// thread takes to wake up (`bench --only questions`).
+    pub(crate) async fn look_up<T>(
+        &self,
+        query: impl FnOnce(Reads<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let _permit = self.turn().await?;
+        self.0.run(query)
+    }
+
+    /// Waits until there is a connection for another read.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, ReadError> {
+        let readers = Arc::clone(&self.0.readers);
+        readers.acquire_owned().await.map_err(|why| ReadError::Storage(why.to_string()))
+    }
+}
+
+impl Shared {
+    fn run<T>(
+        &self,
+        query: impl FnOnce(Reads<'_>) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let db = match idle {
+            Some(db) => db,
+            None => connection::open_reader(&self.path)?,
+        };
+        let answer = query(Reads { db: &db, tenant: self.tenant });
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+        answer
     }
 }
 

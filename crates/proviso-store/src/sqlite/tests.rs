@@ -9,6 +9,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::migrate::MIGRATIONS;
 use super::read::Reads;
+use super::read_records::{RECORD, RECORD_VERSION, STALE_LABELS};
 use super::{connection, migrate};
 use crate::batch::{Batch, Op};
 use crate::error::OpenError;
@@ -280,6 +281,15 @@ async fn hot_queries_use_their_indexes() {
         let (sql, values) = reads.history_sql(&query).unwrap();
         let steps = plan(&db, &sql, values);
         writeln!(seen, "## history of {id:?}, patients {of:?}\n{steps}\n").unwrap();
+    }
+    for (name, sql) in [
+        ("a record", RECORD),
+        ("a version of a record", RECORD_VERSION),
+        ("records to be labelled anew", STALE_LABELS),
+    ] {
+        let steps = plan(&db, sql, vec![Value::Null; sql.matches('?').count()]);
+        assert!(!steps.contains("TEMP") && !steps.contains("record_version_type"), "{name}");
+        writeln!(seen, "## {name}\n{steps}\n").unwrap();
     }
     // Read every line before accepting a change: SCAN of a table is a defect here, and so is a
     // temporary B-tree in the plans that go in order.
