@@ -110,9 +110,7 @@ impl SqliteStore {
             let _permit = permit;
             shared.run(query)
         };
-        tokio::task::spawn_blocking(run)
-            .await
-            .map_err(|why| ReadError::Storage(why.to_string()))?
+        tokio::task::spawn_blocking(run).await.map_err(|why| ReadError::Storage(why.to_string()))?
     }
 
     /// Runs a look-up of one row by its key where it is asked: it takes less time than another

@@ -203,7 +203,8 @@ impl Reads<'_> {
         // A set that has no number yet has labelled nothing; no set has the number 0.
         let set = self.label_set(set)?.unwrap_or(0);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = self.rows(STALE_LABELS, (int(after), self.tenant, set, limit), RawRecord::read)?;
+        let rows =
+            self.rows(STALE_LABELS, (int(after), self.tenant, set, limit), RawRecord::read)?;
         rows.into_iter().map(RawRecord::check).collect()
     }
 

@@ -110,8 +110,7 @@ impl Table<'_> {
                     .to_owned(),
             );
         }
-        let told =
-            contest(self.title, Unit::PerSecond, &notes, self.bench.pace, rows).await?;
+        let told = contest(self.title, Unit::PerSecond, &notes, self.bench.pace, rows).await?;
         Ok(told.raw)
     }
 }
