@@ -276,9 +276,8 @@ async fn put(gateway: &Gateway, id: Option<&str>, request: Request<Body>) -> Res
         Ok(asking) => asking,
         Err(refusal) => return refusal,
     };
-    let id = match id.map(|id| logical(id).ok_or(())).transpose() {
-        Ok(id) => id,
-        Err(()) => return asking.wrong(not_found()).await,
+    let Ok(id) = id.map(|id| logical(id).ok_or(())).transpose() else {
+        return asking.wrong(not_found()).await;
     };
     let doc = match shape::to_file(gateway, &asking.head.headers, &body) {
         Ok(doc) => doc,

@@ -37,7 +37,7 @@ pub(crate) async fn measure(bench: &Bench) -> anyhow::Result<Vec<serde_json::Val
     let paths = ["Patient/maria", "Observation?patient=maria&_count=20"];
     let asked = asked_of_the_upstream(bench, &upstream, &paths).await?;
 
-    let server = serve(bench, &folder, Some(&upstream.base)).await?;
+    let server = serve(bench, &folder, Some(&upstream.base), 0).await?;
     let connection = Connection::of(&server.origin, "maria", READING).await?;
     let expected = Expected::of_maria()?;
     expected.check(&connection, &upstream).await?;
@@ -68,7 +68,7 @@ async fn asked_of_the_upstream(
     paths: &[&str],
 ) -> anyhow::Result<Vec<Vec<String>>> {
     let recorder = Recorder::start(&upstream.base).await?;
-    let server = serve(bench, &bench.folder().join("front"), Some(&recorder.base)).await?;
+    let server = serve(bench, &bench.folder().join("front"), Some(&recorder.base), 0).await?;
     let connection = Connection::of(&server.origin, "maria", READING).await?;
     let mut asked = Vec::new();
     for path in paths {

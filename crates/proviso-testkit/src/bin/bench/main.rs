@@ -5,6 +5,7 @@
 mod audited;
 mod decisions;
 mod front;
+mod growth;
 mod import;
 mod index;
 mod inside;
@@ -37,7 +38,7 @@ pub(crate) struct Arguments {
     /// Seconds of each pass; inside the program a quarter of that.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// World sizes for start-up time and memory.
+    /// World sizes for start-up time, memory and growth.
     #[arg(long, value_delimiter = ',', default_values_t = [0, 1000, 10_000])]
     patients: Vec<u32>,
     /// Patients in the file that is imported.
@@ -89,6 +90,8 @@ enum Part {
     Refusals,
     /// In front of a FHIR server: straight, through nginx, through Proviso.
     Gateway,
+    /// One patient's app in worlds of several sizes.
+    Growth,
     /// Loading NDJSON.
     Import,
     /// Start-up time and resident memory.
@@ -152,6 +155,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
                 Part::Login => token::measure_logins(&bench).await?,
                 Part::Refusals => refusals::measure(&bench).await?,
                 Part::Gateway => front::measure(&bench).await?,
+                Part::Growth => growth::measure(&bench).await?,
                 Part::Import => import::measure(&bench).await?,
                 Part::Start => start::measure(&bench).await?,
             });

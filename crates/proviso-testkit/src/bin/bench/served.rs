@@ -12,17 +12,19 @@ use crate::Bench;
 /// What the benchmark's app asks for when it only reads.
 pub(crate) const READING: &str = "launch/patient openid fhirUser offline_access patient/*.rs";
 
-/// A server on a world of its own, with limits that do not get in the way, on the core of the
+/// A server on a world of its own with so many added patients, with limits that do not get in the way, on the core of the
 /// measured programs.
 pub(crate) async fn serve(
     bench: &Bench,
     folder: &Path,
     upstream: Option<&str>,
+    patients: u32,
 ) -> anyhow::Result<Server> {
     let data = folder.join("data");
     if !data.join("demo.json").exists() {
         std::fs::create_dir_all(folder)?;
-        Server::demo(&data, &[]).await?.interrupt().await?;
+        let patients = patients.to_string();
+        Server::demo(&data, &["--patients", &patients]).await?.interrupt().await?;
     }
     let (port, admin) = (free_port()?, free_port()?);
     let upstream = upstream.map(|url| format!("[upstream]\nurl = \"{url}\"\n")).unwrap_or_default();
@@ -45,7 +47,7 @@ pub(crate) async fn serve(
 
 /// The same on the embedded store, on the one world that the tables share.
 pub(crate) async fn embedded(bench: &Bench) -> anyhow::Result<Server> {
-    serve(bench, &bench.folder().join("embedded"), None).await
+    serve(bench, &bench.folder().join("embedded"), None, 0).await
 }
 
 pub(crate) fn process_of(server: &Server) -> anyhow::Result<u32> {
