@@ -24,12 +24,11 @@ use proviso_core::consent::index::{ConsentIndex, Holding, IndexedConsent};
 use proviso_core::decision::org_rules::proxy_sensitive;
 use proviso_core::emergency::{Emergency, Standing};
 use proviso_core::id::{AccountId, ClientId, ConsentId, EmergencyId, GrantId, PatientId};
-use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{Client, Grant};
 use proviso_store::{
-    Batch, CandidateQuery, CommitError, ConsentScan, Objection, Op, ReadError, Receipt, ScanPlace,
-    Store, StoredConsent,
+    Batch, CommitError, ConsentScan, Objection, Op, ReadError, Receipt, ScanPlace, Store,
+    StoredConsent,
 };
 
 use self::horizon::Horizon;
@@ -610,23 +609,13 @@ impl State {
         store: &Store,
         settings: &FiledSettings,
     ) -> Result<(), ReadError> {
-        let as_of = store.latest_seq().await?;
         let mut after = None;
         loop {
-            let query = CandidateQuery {
-                as_of,
-                resource_type: ResourceType::CONSENT,
-                clauses: Vec::new(),
-                after,
-                limit: LOADED_AT_ONCE,
-            };
-            let page = store.candidates(query).await?;
+            let page = store.consents_on_file(after.as_ref(), LOADED_AT_ONCE).await?;
             after = page.last().map(|record| record.id.clone());
             let ended = page.len() < LOADED_AT_ONCE;
-            for record in page {
-                if is_filed(record.resource_type, &record.id) {
-                    self.files.put(&Arc::new(FiledConsent::of_stored(&record, settings)));
-                }
+            for record in &page {
+                self.files.put(&Arc::new(FiledConsent::of_stored(record, settings)));
             }
             if ended {
                 return Ok(());

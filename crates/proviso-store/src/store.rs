@@ -385,6 +385,18 @@ impl Store {
         scan!(self, [], |db| db.candidates(&query), |state| state.candidates(&query))
     }
 
+    /// Consents on file as they are now, by id, from after `after`: Consents whose ids are not of
+    /// the form that the pictures of choices have.
+    pub async fn consents_on_file(
+        &self,
+        after: Option<&ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        let own = after.cloned();
+        scan!(self, [], |db| db.consents_on_file(own.as_ref(), limit), |state| state
+            .consents_on_file(after, limit))
+    }
+
     /// Versions that are not labelled by a rule set, after a sequence number, in its order.
     pub async fn stale_labels(
         &self,

@@ -35,6 +35,7 @@ pub use hearing::Hearing;
 pub use shown::FiledDocument;
 pub use warning::{DialectWarning, warnings};
 
+pub use picture::PICTURES_DRAWN;
 pub(crate) use picture::with_pictures;
 pub(crate) use standing::{entries_naming, matching};
 
@@ -255,5 +256,73 @@ impl Files {
     pub(crate) fn of(&self, patient: &PatientId) -> Vec<Arc<FiledConsent>> {
         let ids = self.of.get(patient).into_iter().flatten();
         ids.filter_map(|id| self.by_id.get(id).cloned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proviso_core::id::TenantId;
+    use proviso_store::{Batch, Expect, Op, OpenOptions, RecordMethod, RecordVersion, Store};
+
+    use super::*;
+
+    /// Ids made of what pictures' ids are made of, so that many come close to being one.
+    fn ids() -> BTreeSet<ResourceId> {
+        let mut seed = 7_u64;
+        let mut below = move |many: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % many
+        };
+        let parts = ["cns-", "cns", "-", ".", "a", "CNS-", "0", "Z"];
+        let drawn = (0..400).map(|_| {
+            let length = 1 + below(4);
+            let text = |_| parts[usize::try_from(below(8)).unwrap()];
+            (0..length).map(text).collect::<String>()
+        });
+        let tricky = ["cns-", "cns-.", "cns-a", "cns-a.b", "cns--", "cns", "Cns-a", "x", "."];
+        let long = format!("cns-{}", "f".repeat(60));
+        let all = drawn.chain(tricky.map(str::to_owned)).chain([long]);
+        all.filter_map(|id| id.parse().ok()).collect()
+    }
+
+    // Covers: design P2, P6: a start hears every consent on file, whatever it is called
+    #[tokio::test]
+    async fn the_store_finds_exactly_what_is_no_picture_of_a_choice() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = || OpenOptions::new(TenantId::default_tenant());
+        let file = folder.path().join("on-file.db");
+        for store in [Store::open_sqlite(&file, options()).unwrap(), Store::model(options())] {
+            let ids = ids();
+            let mut batch = Batch::new();
+            for id in &ids {
+                let record = RecordVersion {
+                    resource_type: ResourceType::CONSENT,
+                    id: id.clone(),
+                    version: 1,
+                    at: At::from_secs(1_800_000_000),
+                    method: RecordMethod::Create,
+                    body: Some(b"{}".to_vec()),
+                    patients: Vec::new(),
+                    keys: Vec::new(),
+                    ranges: Vec::new(),
+                    labels: None,
+                };
+                batch.push(Op::PutRecord { record, expect: Expect::Absent });
+            }
+            store.commit(batch).await.unwrap();
+            let wanted: Vec<ResourceId> =
+                ids.iter().filter(|id| is_filed(ResourceType::CONSENT, id)).cloned().collect();
+            assert!(wanted.len() > 100 && ids.len() - wanted.len() > 20);
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page = store.consents_on_file(after.as_ref(), 7).await.unwrap();
+                after = page.last().map(|record| record.id.clone());
+                found.extend(page.into_iter().map(|record| record.id));
+                if found.len() % 7 != 0 || after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found, wanted);
+        }
     }
 }

@@ -14,8 +14,8 @@ use crate::open::OpenAppError;
 use crate::records::Records;
 use crate::via::Via;
 
-/// Says that every choice made before there were pictures has its own.
-const ADOPTED: &str = "choices.as_consents";
+/// The setting that says that every choice made before there were pictures has its own.
+pub const PICTURES_DRAWN: &str = "choices.as_consents";
 
 /// Adds to a batch the picture of every version of a choice that it writes.
 pub(crate) fn with_pictures(records: &Records, batch: &mut Batch) -> Result<(), CommitError> {
@@ -50,7 +50,7 @@ impl App {
     /// Draws the pictures of choices that were made before there were any. CRASH: each choice is one
     /// commit, and what has a picture is passed over, so it goes on where it stopped.
     pub(crate) async fn adopt_choices(&self) -> Result<(), OpenAppError> {
-        if self.store.setting(ADOPTED).await?.is_some() {
+        if self.store.setting(PICTURES_DRAWN).await?.is_some() {
             return Ok(());
         }
         let records = self.records();
@@ -66,7 +66,7 @@ impl App {
             self.live.commit(&self.store, Batch { ops }).await?;
         }
         let done = Op::PutSetting {
-            key: ADOPTED.to_owned(),
+            key: PICTURES_DRAWN.to_owned(),
             value: "1".to_owned(),
             expect: ExpectSetting::Any,
         };

@@ -96,6 +96,32 @@ impl State {
         Ok(())
     }
 
+    pub(crate) fn consents_on_file(
+        &self,
+        after: Option<&ResourceId>,
+        limit: usize,
+    ) -> Vec<StoredRecord> {
+        let is_picture = |id: &ResourceId| {
+            let tail = id.as_str().strip_prefix("cns-");
+            tail.is_some_and(|tail| !tail.is_empty() && !tail.contains('.'))
+        };
+        let mut found: Vec<StoredRecord> = (1_u64..)
+            .zip(&self.records)
+            .filter(|(_, record)| {
+                let own = &record.version;
+                own.resource_type == ResourceType::CONSENT
+                    && own.body.is_some()
+                    && record.to == u64::MAX
+                    && !is_picture(&own.id)
+                    && after.is_none_or(|after| own.id > *after)
+            })
+            .map(|(seq, record)| record.stored(seq))
+            .collect();
+        found.sort_by(|one, other| one.id.cmp(&other.id));
+        found.truncate(limit);
+        found
+    }
+
     pub(crate) fn stale_labels(
         &self,
         set: &LabelSetVersion,

@@ -85,7 +85,28 @@ pub(super) const STALE_LABELS: &str =
      WHERE v.seq > ?1 AND +v.tenant = ?2 AND v.label_set IS DISTINCT FROM ?3
      ORDER BY v.seq LIMIT ?4";
 
+/// Index: record_version_on_file, in order. What the pictures of choices are called is left out in
+/// the words of that index, or SQLite would not use it.
+pub(super) const ON_FILE: &str =
+    "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body, v.labels
+     FROM record_version v INDEXED BY record_version_on_file
+     CROSS JOIN record_body b ON b.seq = v.seq
+     WHERE v.type = 28 AND NOT (v.id GLOB 'cns-?*' AND v.id NOT GLOB '*.*')
+       AND v.tenant = ?1 AND v.id > ?2 AND v.to_seq = 9223372036854775807 AND v.method <> 3
+     ORDER BY v.id LIMIT ?3";
+
 impl Reads<'_> {
+    pub(crate) fn consents_on_file(
+        &self,
+        after: Option<&ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let after = after.map_or("", ResourceId::as_str);
+        let rows = self.rows(ON_FILE, (self.tenant, after, limit), RawRecord::read)?;
+        rows.into_iter().map(RawRecord::check).collect()
+    }
+
     pub(crate) fn latest_seq(&self) -> Result<u64, ReadError> {
         // Index: the primary key, from its end.
         let mut statement =

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::migrate::MIGRATIONS;
 use super::read::Reads;
-use super::read_records::{RECORD, RECORD_VERSION, STALE_LABELS};
+use super::read_records::{ON_FILE, RECORD, RECORD_VERSION, STALE_LABELS};
 use super::{connection, migrate};
 use crate::batch::{Batch, Op};
 use crate::error::OpenError;
@@ -31,6 +31,7 @@ const EARLIER: &[&str] = &[
     include_str!("../../tests/fixtures/schema_0003.sql"),
     include_str!("../../tests/fixtures/schema_0004.sql"),
     include_str!("../../tests/fixtures/schema_0005.sql"),
+    include_str!("../../tests/fixtures/schema_0006.sql"),
 ];
 
 #[tokio::test]
@@ -286,8 +287,10 @@ async fn hot_queries_use_their_indexes() {
         ("a record", RECORD),
         ("a version of a record", RECORD_VERSION),
         ("records to be labelled anew", STALE_LABELS),
+        ("consents on file", ON_FILE),
     ] {
-        let steps = plan(&db, sql, vec![Value::Null; sql.matches('?').count()]);
+        let asked = db.prepare(sql).unwrap().parameter_count();
+        let steps = plan(&db, sql, vec![Value::Null; asked]);
         assert!(!steps.contains("TEMP") && !steps.contains("record_version_type"), "{name}");
         writeln!(seen, "## {name}\n{steps}\n").unwrap();
     }

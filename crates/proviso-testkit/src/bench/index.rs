@@ -28,7 +28,7 @@ use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::Scope;
 use proviso_core::time::{At, Period};
-use proviso_store::{Batch, Op, OpenOptions, Store};
+use proviso_store::{Batch, ExpectSetting, Op, OpenOptions, Store};
 use serde::{Deserialize, Serialize};
 
 use super::load::now;
@@ -347,14 +347,14 @@ impl Lookups {
     }
 }
 
-/// A store with the consents of so many patients, each with a text of about a kilobyte.
+/// A store with the consents of so many patients, each with a text of two lines.
 ///
 /// # Errors
 /// When it cannot be written.
 pub async fn fill_store(folder: &Path, patients: u32) -> anyhow::Result<()> {
     let options = OpenOptions::new(TenantId::default_tenant());
     let store = Store::open_sqlite(&folder.join("proviso.db"), options)?;
-    let text = "I share these kinds of record with this app. ".repeat(24);
+    let text = "I share these kinds of record with this app. ".repeat(4);
     let mut batch = Batch::new();
     for number in 0..u64::from(patients) * u64::from(EACH) {
         let named = NamedConsent::new(version(number, &text)?);
@@ -364,6 +364,9 @@ pub async fn fill_store(folder: &Path, patients: u32) -> anyhow::Result<()> {
             store.commit(std::mem::take(&mut batch)).await?;
         }
     }
+    // Their pictures among the records take no part in a start, and would be drawn by the first one.
+    let drawn = (proviso_app::filed::PICTURES_DRAWN.to_owned(), "1".to_owned());
+    batch.push(Op::PutSetting { key: drawn.0, value: drawn.1, expect: ExpectSetting::Any });
     store.commit(batch).await?;
     Ok(())
 }
