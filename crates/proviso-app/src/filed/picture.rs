@@ -4,10 +4,13 @@
 
 use proviso_core::audit::{AuditKind, AuditOutcome};
 use proviso_core::consent::{ConsentVersion, NamedConsent};
+use proviso_core::id::ConsentId;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::consent_r4;
 use proviso_fhir::json::Doc;
-use proviso_store::{Batch, CommitError, Expect, ExpectSetting, Op, RecordMethod};
+use proviso_store::{
+    Batch, CommitError, ConsentScan, Expect, ExpectSetting, Op, RecordMethod, ScanPlace,
+};
 
 use crate::App;
 use crate::open::OpenAppError;
@@ -16,6 +19,9 @@ use crate::via::Via;
 
 /// The setting that says that every choice made before there were pictures has its own.
 pub const PICTURES_DRAWN: &str = "choices.as_consents";
+
+/// LIMIT: choices whose pictures are drawn in one commit, of about forty kilobytes each.
+const DRAWN_AT_ONCE: usize = 200;
 
 /// Adds to a batch the picture of every version of a choice that it writes.
 pub(crate) fn with_pictures(records: &Records, batch: &mut Batch) -> Result<(), CommitError> {
@@ -47,23 +53,24 @@ fn picture(records: &Records, version: &ConsentVersion) -> Result<Op, CommitErro
 }
 
 impl App {
-    /// Draws the pictures of choices that were made before there were any. CRASH: each choice is one
-    /// commit, and what has a picture is passed over, so it goes on where it stopped.
+    /// Draws the pictures of choices that were made before there were any. CRASH: what has a picture
+    /// is passed over, so it goes on where it stopped.
     pub(crate) async fn adopt_choices(&self) -> Result<(), OpenAppError> {
         if self.store.setting(PICTURES_DRAWN).await?.is_some() {
             return Ok(());
         }
-        let records = self.records();
-        for latest in self.store.consents().await? {
-            let consent = &latest.version.consent;
-            let Some(id) = consent_r4::resource_id(consent) else { continue };
-            let drawn = self.store.record(ResourceType::CONSENT, &id, None).await?;
-            let drawn = drawn.map_or(0, |record| record.version);
-            let versions = self.store.consent_versions(consent).await?;
-            let missing = versions.iter().filter(|own| u64::from(own.version.number) > drawn);
-            let ops =
-                missing.map(|own| picture(&records, &own.version)).collect::<Result<_, _>>()?;
-            self.live.commit(&self.store, Batch { ops }).await?;
+        let mut next = Some(ScanPlace::default());
+        while let Some(place) = next {
+            let scan = ConsentScan { written_after: None, place, limit: DRAWN_AT_ONCE };
+            let page = self.store.consents_from(scan).await?;
+            let mut batch = Batch::new();
+            for latest in page.consents {
+                batch.ops.extend(self.missing_pictures(&latest.version.consent).await?);
+            }
+            if !batch.ops.is_empty() {
+                self.live.commit(&self.store, batch).await?;
+            }
+            next = page.next;
         }
         let done = Op::PutSetting {
             key: PICTURES_DRAWN.to_owned(),
@@ -75,5 +82,15 @@ impl App {
         let entry = self.draft_entry(&via, kind, AuditOutcome::Success, "adopt-choices")?;
         self.commit(Batch::new().with(done), entry).await?;
         Ok(())
+    }
+
+    pub(crate) async fn missing_pictures(&self, consent: &ConsentId) -> Result<Vec<Op>, OpenAppError> {
+        let Some(id) = consent_r4::resource_id(consent) else { return Ok(Vec::new()) };
+        let drawn = self.store.record(ResourceType::CONSENT, &id, None).await?;
+        let drawn = drawn.map_or(0, |record| record.version);
+        let versions = self.store.consent_versions(consent).await?;
+        let missing = versions.iter().filter(|own| u64::from(own.version.number) > drawn);
+        let records = self.records();
+        Ok(missing.map(|own| picture(&records, &own.version)).collect::<Result<_, _>>()?)
     }
 }

@@ -299,3 +299,29 @@ async fn consents_that_change_while_a_snapshot_is_written_are_in_it_or_read_at_s
     assert!(taken(&app).await.unwrap().is_some());
     in_memory_is_what_is_stored(&app).await;
 }
+
+// Covers: design P4: a choice and its picture are one object, those from before pictures too
+#[tokio::test]
+async fn choices_from_before_there_were_pictures_get_theirs_at_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = OpenOptions::new(TenantId::default_tenant());
+    let store = Store::open_sqlite(&folder.path().join("proviso.db"), options).unwrap();
+    let made: Vec<NamedConsent> = (0..450).map(recorded).collect();
+    let ended = revoked(&made[7]);
+    let ops: Vec<Op> = made.iter().chain([&ended]).map(op).collect();
+    store.commit(Batch::from(ops)).await.unwrap();
+    drop(store);
+
+    let app = open(folder.path()).await;
+    for (place, named) in made.iter().enumerate() {
+        let id = proviso_fhir::consent_r4::resource_id(&named.version().consent).unwrap();
+        let kind = proviso_core::resource_type::ResourceType::CONSENT;
+        let drawn = app.store.record(kind, &id, None).await.unwrap().unwrap();
+        assert_eq!(drawn.version, if place == 7 { 2 } else { 1 });
+        assert!(app.missing_pictures(&named.version().consent).await.unwrap().is_empty());
+    }
+    // What a start left undone is what the next one does.
+    let ended = revoked(&made[8]);
+    app.store.commit(Batch::from(vec![op(&ended)])).await.unwrap();
+    assert_eq!(app.missing_pictures(&ended.version().consent).await.unwrap().len(), 1);
+}
