@@ -84,7 +84,10 @@ impl App {
         Ok(())
     }
 
-    pub(crate) async fn missing_pictures(&self, consent: &ConsentId) -> Result<Vec<Op>, OpenAppError> {
+    pub(crate) async fn missing_pictures(
+        &self,
+        consent: &ConsentId,
+    ) -> Result<Vec<Op>, OpenAppError> {
         let Some(id) = consent_r4::resource_id(consent) else { return Ok(Vec::new()) };
         let drawn = self.store.record(ResourceType::CONSENT, &id, None).await?;
         let drawn = drawn.map_or(0, |record| record.version);

@@ -1,0 +1,105 @@
+//! The authorized view as a law: for any store, any choice and any request, the answer is the one
+//! that the same server gives over a store which holds only what this app may see (design P1).
+//!
+//! What an app may see is taken from reads of single records, by which the decision is made that
+//! every other interaction must agree with.
+
+mod worlds;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use http::Method;
+use proviso_testkit::gateway_world::{Reply, World, request};
+use worlds::{Draw, Drawn, path};
+
+/// How many worlds are looked at: `PROVISO_VIEW_WORLDS=25000 cargo test --release --test view`.
+const WORLDS: Option<&str> = option_env!("PROVISO_VIEW_WORLDS");
+const REQUESTS: usize = 40;
+/// Pages that are followed of one answer.
+const PAGES: usize = 8;
+
+async fn world(drawn: &Drawn, shown: impl Fn(&str) -> bool) -> (World, String) {
+    let world = World::embedded().await.unwrap();
+    let resources = drawn.resources.iter().filter(|own| shown(&name(own)));
+    let texts: Vec<String> = resources.map(ToString::to_string).collect();
+    world.load(&texts).await.unwrap();
+    let access = world.share("glucose-coach", &drawn.terms).await.unwrap();
+    (world, access.token)
+}
+
+fn name(resource: &serde_json::Value) -> String {
+    let text = |name: &str| resource[name].as_str().unwrap();
+    format!("{}/{}", text("resourceType"), text("id"))
+}
+
+/// The names of the records that a read shows.
+async fn seen(world: &World, token: &str, drawn: &Drawn) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    for name in drawn.resources.iter().map(name) {
+        if world.get(token, &name).await.unwrap().status == 200 {
+            seen.insert(name);
+        }
+    }
+    seen
+}
+
+/// All pages of an answer, each as it left, and how long each was: a place in a list must not be
+/// told by the length of a cursor either.
+async fn pages(world: &World, token: &str, path: &str) -> (String, usize) {
+    let mut told = String::new();
+    let mut next = Some(path.to_owned());
+    let mut count = 0;
+    while let (Some(path), true) = (next, count < PAGES) {
+        let reply: Reply =
+            world.send(request(Method::GET, token, &path, &[], "").unwrap()).await.unwrap();
+        count += 1;
+        let length = reply.body.len();
+        writeln!(told, "page {count}, {length} bytes\n{}", reply.fingerprint()).unwrap();
+        next = reply.next();
+    }
+    (told, count)
+}
+
+/// Compares one world with the store of what is seen in it; how many answers held something.
+async fn compare(seed: u64) -> usize {
+    let drawn = Drawn::of(seed);
+    let (full, token_full) = world(&drawn, |_| true).await;
+    let seen_of_all = seen(&full, &token_full, &drawn).await;
+    let (bare, token_bare) = world(&drawn, |name| seen_of_all.contains(name)).await;
+    assert_eq!(
+        seen(&bare, &token_bare, &drawn).await,
+        seen_of_all,
+        "seed {seed}: what is hidden changes whether another record is seen"
+    );
+    let ids: BTreeSet<String> = drawn.resources.iter().map(name).collect();
+    let draw = &mut Draw::of(!seed);
+    let mut full_answers = 0;
+    for _ in 0..REQUESTS {
+        let path = path(draw, &ids);
+        let (one, count) = pages(&full, &token_full, &path).await;
+        let (two, _) = pages(&bare, &token_bare, &path).await;
+        assert_eq!(
+            one,
+            two,
+            "seed {seed}: GET {path}\nseen: {seen_of_all:?}\nterms: {:?}\n{}",
+            drawn.terms,
+            serde_json::to_string_pretty(&drawn.resources).unwrap()
+        );
+        full_answers += usize::from(count > 1 || one.contains("\"fullUrl\""));
+    }
+    full_answers
+}
+
+// Covers: design P1; leaks.md: the rule
+#[tokio::test]
+async fn an_answer_is_that_of_a_store_with_nothing_hidden_in_it() {
+    let worlds: u64 = WORLDS.map_or(60, |text| text.parse().unwrap());
+    let mut full = 0;
+    for seed in 0..worlds {
+        full += compare(seed).await;
+    }
+    let asked = usize::try_from(worlds).unwrap() * REQUESTS;
+    eprintln!("{worlds} worlds, {asked} requests, {full} of them with something in the answer");
+    assert!(full * 5 > asked, "too few answers hold anything: {full} of {asked}");
+}
