@@ -4,6 +4,7 @@
 //! What an app may see is taken from reads of single records, by which the decision is made that
 //! every other interaction must agree with.
 
+mod changes;
 mod worlds;
 
 use std::collections::BTreeSet;

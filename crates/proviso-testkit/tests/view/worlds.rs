@@ -65,6 +65,11 @@ const SCOPES: [&str; 5] = [
 ];
 
 impl Drawn {
+    /// The same choice for an app that may write.
+    pub(crate) fn may_write(terms: Terms) -> Terms {
+        Terms { scopes: "patient/*.cruds", ..terms }
+    }
+
     pub(crate) fn of(seed: u64) -> Self {
         let draw = &mut Draw::of(seed);
         let mut resources = vec![
@@ -218,16 +223,20 @@ pub(crate) fn path(draw: &mut Draw, ids: &BTreeSet<String>) -> String {
         3 => format!("{kind}/_history?_count={}", 1 + draw.below(4)),
         4 => format!("Patient/a/$everything?_count={}", 1 + draw.below(5)),
         5 => format!("Patient/{}/{kind}?_count=3", draw.pick(&["a", "b"])),
-        _ => search(draw, kind, &any),
+        _ => search(draw, kind, &any, true),
     }
 }
 
-fn search(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
+/// A search, with or without what shapes its answer.
+pub(crate) fn search(draw: &mut Draw, kind: &str, any: &[&String], shaped: bool) -> String {
     let mut parts: Vec<String> = Vec::new();
     for _ in 0..draw.below(3) {
         parts.push(parameter(draw, kind, any));
     }
-    for _ in 0..draw.below(3) {
+    if !shaped && parts.is_empty() {
+        parts.push(parameter(draw, kind, any));
+    }
+    for _ in 0..if shaped { draw.below(3) } else { 0 } {
         parts.push(control(draw, kind));
     }
     format!("{kind}?{}", parts.join("&"))
