@@ -5,6 +5,7 @@
 //! every other interaction must agree with.
 
 mod changes;
+mod upstream;
 mod worlds;
 
 use std::collections::BTreeSet;
