@@ -1,7 +1,7 @@
-//! The authorized view as a law: for any store, any choice and any request, the answer is the one
-//! that the same server gives over a store which holds only what this app may see (design P1).
+//! The authorized view as a law: for any store, any caller and any request, the answer is the one
+//! that the same server gives over a store which holds only what this caller may see (design P1).
 //!
-//! What an app may see is taken from reads of single records, by which the decision is made that
+//! What a caller may see is taken from reads of single records, by which the decision is made that
 //! every other interaction must agree with.
 
 mod changes;
@@ -26,8 +26,14 @@ async fn world(drawn: &Drawn, shown: impl Fn(&str) -> bool) -> (World, String) {
     let resources = drawn.resources.iter().filter(|own| shown(&name(own)));
     let texts: Vec<String> = resources.map(ToString::to_string).collect();
     world.load(&texts).await.unwrap();
-    let access = world.share("glucose-coach", &drawn.terms).await.unwrap();
-    (world, access.token)
+    let filed: Vec<String> = drawn.filed.iter().map(ToString::to_string).collect();
+    world.load(&filed).await.unwrap();
+    let token = if drawn.by_staff {
+        world.staff("p", &["a"], "user/*.cruds").await.unwrap()
+    } else {
+        world.share("glucose-coach", &drawn.terms).await.unwrap().token
+    };
+    (world, token)
 }
 
 fn name(resource: &serde_json::Value) -> String {

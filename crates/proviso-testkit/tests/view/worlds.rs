@@ -35,6 +35,10 @@ impl Draw {
 pub(crate) struct Drawn {
     pub(crate) resources: Vec<Value>,
     pub(crate) terms: Terms,
+    /// Consents on file, which are there whoever sees them: they decide and are not what is decided.
+    pub(crate) filed: Vec<Value>,
+    /// Whether a clinician who has patient `a` in care asks, and not the app.
+    pub(crate) by_staff: bool,
 }
 
 pub(crate) const TYPES: [&str; 11] = [
@@ -86,8 +90,34 @@ impl Drawn {
             let resource = record(draw, number, &resources);
             resources.push(resource);
         }
-        Self { resources, terms: terms(draw) }
+        let filed = if draw.one_in(3) { vec![filed(draw, &resources)] } else { Vec::new() };
+        Self { resources, terms: terms(draw), filed, by_staff: seed % 3 == 2 }
     }
+}
+
+/// A consent of patient `a` that restricts what may be known of her.
+fn filed(draw: &mut Draw, all: &[Value]) -> Value {
+    let mut provision = json!({"type": "deny"});
+    let more = match draw.below(5) {
+        0 => json!({"class": [{"system": "http://hl7.org/fhir/resource-types",
+            "code": draw.pick(&["Observation", "Encounter", "DiagnosticReport"])}]}),
+        1 => json!({"code": [{"coding": [{"system": LOINC, "code": draw.pick(&CODES)}]}]}),
+        2 => json!({"dataPeriod": {"start": "2026-01-02"}}),
+        3 => json!({"securityLabel": [{"code": "HIV",
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode"}]}),
+        _ => json!({"data": [{"meaning": draw.pick(&["instance", "related", "dependents"]),
+            "reference": earlier(draw, &["Observation", "Encounter"], all)}]}),
+    };
+    let (Value::Object(into), Value::Object(more)) = (&mut provision, more) else { unreachable!() };
+    into.extend(more);
+    json!({"resourceType": "Consent", "id": "filed", "status": "active",
+        "scope": {"coding": [{"code": "patient-privacy",
+            "system": "http://terminology.hl7.org/CodeSystem/consentscope"}]},
+        "category": [{"coding": [{"system": LOINC, "code": "59284-0"}]}],
+        "patient": {"reference": "Patient/a"}, "dateTime": "2026-01-01",
+        "organization": [{"reference": "Organization/riverside"}],
+        "policy": [{"uri": "http://example.org/privacy"}],
+        "provision": {"type": "permit", "provision": [provision]}})
 }
 
 fn terms(draw: &mut Draw) -> Terms {
