@@ -105,7 +105,7 @@ async fn send(world: &World, token: &str, change: &Change) -> Reply {
 
 /// How many changes of a world were made.
 async fn compare(seed: u64) -> usize {
-    let drawn = Drawn { terms: Drawn::may_write(Drawn::of(seed).terms), ..Drawn::of(seed) };
+    let drawn = Drawn::that_may_write(seed);
     let (full, token_full) = world(&drawn, |_| true).await;
     let seen_of_all = seen(&full, &token_full, &drawn).await;
     let (bare, token_bare) = world(&drawn, |name| seen_of_all.contains(name)).await;

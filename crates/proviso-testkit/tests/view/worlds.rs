@@ -69,9 +69,10 @@ const SCOPES: [&str; 5] = [
 ];
 
 impl Drawn {
-    /// The same choice for an app that may write.
-    pub(crate) fn may_write(terms: Terms) -> Terms {
-        Terms { scopes: "patient/*.cruds", ..terms }
+    /// The same world with an app that may write.
+    pub(crate) fn that_may_write(seed: u64) -> Self {
+        let drawn = Self::of(seed);
+        Self { terms: Terms { scopes: "patient/*.cruds", ..drawn.terms }, ..drawn }
     }
 
     pub(crate) fn of(seed: u64) -> Self {
@@ -132,18 +133,18 @@ fn terms(draw: &mut Draw) -> Terms {
 }
 
 /// A reference to some earlier record, or to one that is not there.
-fn earlier(draw: &mut Draw, kinds: &[&str], all: &[Value]) -> Option<Value> {
+fn earlier(draw: &mut Draw, kinds: &[&str], all: &[Value]) -> Value {
     let fit: Vec<&Value> = all
         .iter()
         .filter(|own| kinds.is_empty() || kinds.contains(&own["resourceType"].as_str().unwrap()))
         .collect();
     if fit.is_empty() || draw.one_in(8) {
         let kind = kinds.first().unwrap_or(&"Observation");
-        return Some(json!({"reference": format!("{kind}/never")}));
+        return json!({"reference": format!("{kind}/never")});
     }
     let one = fit[draw.below(fit.len())];
     let text = |name: &str| one[name].as_str().unwrap().to_owned();
-    Some(json!({"reference": format!("{}/{}", text("resourceType"), text("id"))}))
+    json!({"reference": format!("{}/{}", text("resourceType"), text("id"))})
 }
 
 fn record(draw: &mut Draw, number: usize, all: &[Value]) -> Value {
@@ -194,7 +195,7 @@ fn record(draw: &mut Draw, number: usize, all: &[Value]) -> Value {
         if !forced && !draw.one_in(2) {
             return;
         }
-        let Some(reference) = earlier(draw, kinds, all) else { return };
+        let reference = earlier(draw, kinds, all);
         let value = match name {
             "entry" => json!([{"item": reference}, {"item": earlier(draw, kinds, all)}]),
             "member" => json!([{"entity": reference}, {"entity": earlier(draw, kinds, all)}]),
