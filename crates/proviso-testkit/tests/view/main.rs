@@ -52,19 +52,42 @@ async fn seen(world: &World, token: &str, drawn: &Drawn) -> BTreeSet<String> {
     seen
 }
 
+/// A request in one of the ways in which it can be made; its further pages are plain reads.
+fn first(
+    draw: &mut Draw,
+    path: &str,
+) -> (Method, String, Vec<(&'static str, &'static str)>, String) {
+    let (below, query) = path.split_once('?').unwrap_or((path, ""));
+    let own = path.to_owned();
+    match draw.below(8) {
+        0 => (Method::HEAD, own, Vec::new(), String::new()),
+        1 => (Method::GET, own, vec![("if-none-match", "W/\"1\"")], String::new()),
+        2 => {
+            let since = ("if-modified-since", "Sun, 22 Nov 2026 12:00:00 GMT");
+            (Method::GET, own, vec![since], String::new())
+        }
+        3 if !below.contains('/') => {
+            let form = ("content-type", "application/x-www-form-urlencoded");
+            (Method::POST, format!("{below}/_search"), vec![form], query.to_owned())
+        }
+        4 => (Method::GET, own, vec![("prefer", "handling=lenient")], String::new()),
+        _ => (Method::GET, own, Vec::new(), String::new()),
+    }
+}
+
 /// All pages of an answer, each as it left, and how long each was: a place in a list must not be
 /// told by the length of a cursor either.
-async fn pages(world: &World, token: &str, path: &str) -> (String, usize) {
+async fn pages(world: &World, token: &str, draw: &mut Draw, path: &str) -> (String, usize) {
     let mut told = String::new();
-    let mut next = Some(path.to_owned());
+    let mut asked = Some(first(draw, path));
     let mut count = 0;
-    while let (Some(path), true) = (next, count < PAGES) {
-        let reply: Reply =
-            world.send(request(Method::GET, token, &path, &[], "").unwrap()).await.unwrap();
+    while let (Some((method, path, headers, body)), true) = (asked, count < PAGES) {
+        let sent = request(method, token, &path, &headers, body).unwrap();
+        let reply: Reply = world.send(sent).await.unwrap();
         count += 1;
         let length = reply.body.len();
         writeln!(told, "page {count}, {length} bytes\n{}", reply.fingerprint()).unwrap();
-        next = reply.next();
+        asked = reply.next().map(|next| (Method::GET, next, Vec::new(), String::new()));
     }
     (told, count)
 }
@@ -85,12 +108,13 @@ async fn compare(seed: u64) -> usize {
     let mut full_answers = 0;
     for _ in 0..REQUESTS {
         let path = path(draw, &ids);
-        let (one, count) = pages(&full, &token_full, &path).await;
-        let (two, _) = pages(&bare, &token_bare, &path).await;
+        let way = u64::try_from(draw.below(1 << 20)).unwrap();
+        let (one, count) = pages(&full, &token_full, &mut Draw::of(way), &path).await;
+        let (two, _) = pages(&bare, &token_bare, &mut Draw::of(way), &path).await;
         assert_eq!(
             one,
             two,
-            "seed {seed}: GET {path}\nseen: {seen_of_all:?}\nterms: {:?}\n{}",
+            "seed {seed}: {path}, asked in way {way}\nseen: {seen_of_all:?}\nterms: {:?}\n{}",
             drawn.terms,
             serde_json::to_string_pretty(&drawn.resources).unwrap()
         );
