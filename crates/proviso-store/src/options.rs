@@ -15,7 +15,7 @@ pub struct OpenOptions {
     /// Signs checkpoints. May be installed later, once its key has been read from this very store;
     /// until then every batch that has an audit entry is refused.
     pub signer: Option<SharedSigner>,
-    /// How many read connections there are at most.
+    /// How many reads that may take long go on at once, at most, each on a connection of its own.
     pub readers_max: usize,
     /// Lets a test make commits fail.
     pub faults: Faults,

@@ -24,7 +24,8 @@ use std::thread::JoinHandle;
 
 use proviso_core::id::TenantId;
 use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::coop::consume_budget;
 
 use crate::batch::{Batch, CommitError, Receipt};
 use crate::error::{OpenError, ReadError};
@@ -104,7 +105,9 @@ impl SqliteStore {
         &self,
         query: impl FnOnce(Reads<'_>) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let permit = self.turn().await?;
+        let readers = Arc::clone(&self.0.readers);
+        let permit =
+            readers.acquire_owned().await.map_err(|why| ReadError::Storage(why.to_string()))?;
         let shared = Arc::clone(&self.0);
         let run = move || {
             let _permit = permit;
@@ -114,19 +117,15 @@ impl SqliteStore {
     }
 
     /// Runs a look-up of one row by its key where it is asked: it takes less time than another
-    /// thread takes to wake up (`bench --only questions`).
+    /// thread takes to wake up (`bench --only questions`). It waits for nobody's long read: there
+    /// are never more of them at once than threads. Who looks up a lot at once lets others have
+    /// their turn in between.
     pub(crate) async fn look_up<T>(
         &self,
         query: impl FnOnce(Reads<'_>) -> Result<T, ReadError>,
     ) -> Result<T, ReadError> {
-        let _permit = self.turn().await?;
+        consume_budget().await;
         self.0.run(query)
-    }
-
-    /// Waits until there is a connection for another read.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, ReadError> {
-        let readers = Arc::clone(&self.0.readers);
-        readers.acquire_owned().await.map_err(|why| ReadError::Storage(why.to_string()))
     }
 }
 

@@ -148,7 +148,17 @@ fn narrow(it: &mut Provision, random: &mut Random) {
                 role: ActorRole::Recipient,
                 who: Some(Who::reference("Practitioner/p")),
             };
-            fewer(&mut it.actors, &[who], random);
+            // Actors of one role are alternatives, those of several are all required: the last of
+            // its role is a condition, and without it the permit is wider.
+            let place = random.below(it.actors.len().max(1));
+            let role = it.actors.get(place).map(|own| own.role.clone());
+            if it.actors.iter().filter(|own| Some(&own.role) == role.as_ref()).count() != 1 {
+                if it.actors.is_empty() {
+                    it.actors.push(who)
+                } else {
+                    drop(it.actors.remove(place))
+                }
+            }
         }
     }
 }
