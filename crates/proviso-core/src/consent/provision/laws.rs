@@ -154,9 +154,9 @@ fn narrow(it: &mut Provision, random: &mut Random) {
             let role = it.actors.get(place).map(|own| own.role.clone());
             if it.actors.iter().filter(|own| Some(&own.role) == role.as_ref()).count() != 1 {
                 if it.actors.is_empty() {
-                    it.actors.push(who)
+                    it.actors.push(who);
                 } else {
-                    drop(it.actors.remove(place))
+                    drop(it.actors.remove(place));
                 }
             }
         }
