@@ -15,11 +15,12 @@ use proviso_core::decision::{
 };
 use proviso_core::delegation::{Delegate, DelegationLink, judge};
 use proviso_core::id::{AccountId, ClientId, PatientId};
-use proviso_core::org::Environment;
+use proviso_core::org::{Environment, Network, Obligation, ObligationSet};
+use proviso_core::oversight::SHORT_TOKEN_SECS;
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
-use proviso_oauth::record::{ClientStatus, GrantBasis};
+use proviso_oauth::record::{ClientStatus, Grant, GrantBasis};
 
 use crate::App;
 use crate::aged::Aged;
@@ -27,6 +28,17 @@ use crate::caller::Caller;
 use crate::filed::FiledSettings;
 use crate::live::{GrantFacts, Live};
 use crate::policy::{Policies, StaffAsking};
+
+/// The obligations of policies that this server carries out with every access: the notice leaves with
+/// the records, and the log, the patient and the reviewers hear of it in the same commit.
+pub const CARRIED_OUT: ObligationSet = ObligationSet::EMPTY
+    .with(Obligation::AttachPart2Notice)
+    .with(Obligation::AuditTwice)
+    .with(Obligation::NotifyPatient)
+    .with(Obligation::OpenReview);
+
+/// The same for a token that lives no longer than [`SHORT_TOKEN_SECS`], or that could.
+pub(crate) const CARRIED_OUT_SHORTLY: ObligationSet = CARRIED_OUT.with(Obligation::ShortenToken);
 
 /// The name under which the portal itself asks.
 const PORTAL: &str = "portal";
@@ -42,6 +54,15 @@ pub(crate) struct Grounds<'a> {
     pub(crate) filed: &'a FiledSettings,
     /// The relations to patients that records were found to say.
     pub(crate) relations: &'a Aged<Arc<[Relationship]>>,
+    /// The obligations of policies that are carried out, whatever token there is.
+    pub(crate) met: ObligationSet,
+}
+
+impl Grounds<'_> {
+    /// The obligations that are carried out for a caller.
+    fn met_for(self, caller: &Caller) -> ObligationSet {
+        if caller.token_secs <= SHORT_TOKEN_SECS { CARRIED_OUT_SHORTLY } else { self.met }
+    }
 }
 
 impl App {
@@ -52,6 +73,7 @@ impl App {
             policies: &self.policies,
             filed: &self.settings.filed,
             relations: &self.relations,
+            met: CARRIED_OUT,
         }
     }
 
@@ -244,12 +266,51 @@ fn asked<T>(
         scopes: Some(&caller.scopes),
         patient_in_context: grant.context.patient.as_ref(),
         purpose: caller.purpose,
+        met: grounds.met_for(caller),
     };
     if refusals.is_empty() {
         Ok(then(&request))
     } else {
         Err(Box::new(RecordedRequest::of(&request).stopped_by(refusals)))
     }
+}
+
+/// Whether a policy that could apply to the holder of a grant lets tokens live shorter. The
+/// patients' own way has no such policy.
+pub(crate) fn demands_short_tokens(
+    grounds: Grounds<'_>,
+    grant: &Grant,
+    network: Option<Network>,
+    at: At,
+) -> bool {
+    let account = grant.account.as_ref().and_then(|id| grounds.live.account(id));
+    let environment = grounds.environment(network, at);
+    let policy = match (&grant.basis, &account) {
+        (GrantBasis::Emergency { emergency }, Some(account)) => {
+            let Some(declared) = grounds.live.emergency(emergency) else { return false };
+            let facts = declared.facts();
+            grounds.policies.ground_of_emergency(account, environment, &facts, at)
+        }
+        (GrantBasis::Operational, Some(account)) => {
+            let on_file = grounds.live.relationships(&account.id);
+            let (relationships, objections) = grounds.staff_relations(&account.id, on_file, at);
+            let mode = AccessMode::Operational {
+                kind: account.kind,
+                relationships: &relationships,
+                objections: &objections,
+            };
+            let client = &grant.client;
+            let asking = AskedBy { account: Some(account), client, environment, at };
+            ground_of(grounds, mode, &asking)
+        }
+        (GrantBasis::PreAuthorized, _) => grounds.policies.ground_of_service(&grant.client),
+        (
+            GrantBasis::Consent { .. } | GrantBasis::Emergency { .. } | GrantBasis::Operational,
+            _,
+        ) => return false,
+    };
+    let rules = policy.rules.as_ref();
+    rules.is_some_and(|rules| rules.demands().contains(Obligation::ShortenToken))
 }
 
 /// The facts of a grant of staff, with the relations that records were found to say.
@@ -304,6 +365,7 @@ fn ended(grounds: Grounds<'_>, caller: &Caller, at: At) -> RecordedRequest {
         scopes: Some(&caller.scopes),
         patient_in_context: caller.patient.as_ref(),
         purpose: caller.purpose,
+        met: grounds.met_for(caller),
     };
     RecordedRequest::of(&request).stopped_by(why_ended(grounds.live, caller, at))
 }
@@ -504,5 +566,6 @@ pub(crate) fn plan_own_record(
             ActingPerson::Patient => PurposeOfUse::PatientRequest,
             ActingPerson::Proxy(_) => PurposeOfUse::Family,
         },
+        met: CARRIED_OUT,
     })
 }

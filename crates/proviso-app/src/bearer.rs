@@ -87,6 +87,7 @@ impl App {
             fhir_user: grant.fhir_user.clone(),
             network: None,
             expires_at: At::from_secs(claims.exp),
+            token_secs: claims.exp - claims.iat,
             grant: grant.id.clone(),
         })
     }
@@ -113,6 +114,7 @@ impl App {
                 fhir_user: None,
                 network: None,
                 expires_at: At::from_secs(claims.exp),
+                token_secs: claims.exp - claims.iat,
                 client: grant.client,
                 account: grant.account,
                 grant: grant.id,

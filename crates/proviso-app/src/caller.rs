@@ -35,4 +35,6 @@ pub struct Caller {
     pub network: Option<Network>,
     /// When the token ends.
     pub expires_at: At,
+    /// For so many seconds the token lives in all; the most there can be, where no token takes part.
+    pub token_secs: i64,
 }

@@ -400,6 +400,7 @@ impl Grounds<'_> {
             fhir_user: grant.fhir_user.clone(),
             network: None,
             expires_at: grant.expires_at.unwrap_or(At::from_micros(i64::MAX)),
+            token_secs: i64::MAX,
             grant: grant.id.clone(),
         }
     }
@@ -520,6 +521,7 @@ impl Grounds<'_> {
                 scopes: None,
                 patient_in_context: Some(patient),
                 purpose: purpose.unwrap_or(usual),
+                met: self.met,
             },
             account,
         )
@@ -544,6 +546,7 @@ impl Grounds<'_> {
             scopes: Some(&[everything()]),
             patient_in_context: Some(&declared.patient),
             purpose: PurposeOfUse::BreakGlass,
+            met: self.met,
         };
         planned(&request, account)
     }
@@ -579,6 +582,7 @@ impl Grounds<'_> {
                 scopes: Some(&[everything()]),
                 patient_in_context: None,
                 purpose,
+                met: self.met,
             },
             account,
         )

@@ -23,6 +23,7 @@ pub mod launch;
 pub mod live;
 pub mod network;
 pub mod open;
+pub mod oversight;
 pub mod password;
 pub mod policy;
 pub mod portal;

@@ -171,6 +171,7 @@ fn change_of(op: &Op, filed: &FiledSettings) -> Option<Change> {
         // Followed by `policy::Policies`, which holds the sets that it names.
         | Op::PutPoliciesInForce { .. }
         | Op::PutReviewVersion(_)
+        | Op::PutAccessReviewVersion(_)
         | Op::PutKey(_)
         | Op::RetireKey { .. }
         | Op::PutSetting { .. }

@@ -188,6 +188,7 @@ impl App {
             scopes: Some(&[scope]),
             patient_in_context: Some(patient),
             purpose,
+            met: self.grounds().met,
         };
         let recorded = RecordedRequest::of(&request);
         if facts.account.as_ref().is_none_or(|own| own.status != AccountStatus::Active) {

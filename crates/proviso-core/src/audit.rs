@@ -53,6 +53,9 @@ pub enum AuditKind {
     NamesShown,
     /// Emergency access was declared, used, ended or reviewed, or one of these was refused.
     Emergency,
+    /// An access that a policy of the organisation watches was made, or its review was looked at or
+    /// decided.
+    Oversight,
     /// A key was made, rotated or retired.
     Key,
     /// Records were loaded from a file.
@@ -149,6 +152,9 @@ pub struct AuditEntry {
     /// The SHA-256 of the record of the decisions, hex.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub digest: Option<String>,
+    /// The patients whom a policy of the organisation has told of it at once.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub noticed: BTreeSet<PatientId>,
     /// The account that was changed, where an administrator changed one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub about: Option<AccountId>,
@@ -158,15 +164,16 @@ pub struct AuditEntry {
     pub record: Option<DecisionRecord>,
 }
 
-/// The action of the second entry that an access under emergency access leaves.
-pub const EMERGENCY_USE: &str = "use";
+/// The action of the second entry that some accesses leave.
+pub const SECOND_ENTRY: &str = "use";
 
 impl AuditEntry {
-    /// Whether this is the second of the two entries that an access under emergency access leaves
-    /// (design §6). It names the declaration and what was released, for officers; for the patient
-    /// the first one says the same.
+    /// Whether this is the second of the two entries that an access under emergency access leaves,
+    /// or one that a policy has written twice (design §6). It is for officers; to the patient the
+    /// first one says the same.
     pub fn is_second_entry(&self) -> bool {
-        self.kind == AuditKind::Emergency && self.action == EMERGENCY_USE
+        matches!(self.kind, AuditKind::Emergency | AuditKind::Oversight)
+            && self.action == SECOND_ENTRY
     }
 }
 

@@ -20,6 +20,7 @@ pub mod label;
 pub mod mandate;
 pub mod obligation;
 pub mod org;
+pub mod oversight;
 pub mod reason;
 pub mod resource_type;
 pub mod scope;

@@ -13,10 +13,11 @@ use crate::category::{
     Category, CategorySet, PurposeOfUse, PurposeSet, SensitiveKind, SensitiveSet,
 };
 use crate::consent::ConsentFacts;
-use crate::id::{ConsentId, ConsentVersionId, PatientId};
+use crate::id::{ConsentId, ConsentVersionId};
 use crate::time::At;
 
-/// What an enforcement point must do (design §6).
+/// What an enforcement point must do with a record (design §6). What the organisation's policies
+/// demand with an access is [`crate::org::Obligation`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "obligation", content = "with")]
 pub enum Obligation {
@@ -28,18 +29,6 @@ pub enum Obligation {
     Mask(Vec<String>),
     /// Send the notice and the explanation of 42 CFR 2.32 along.
     AttachPart2Notice(Part2Notice),
-    /// Tell the patient.
-    NotifyPatient(PatientId),
-    /// Open a review that somebody must close by an instant.
-    OpenReview {
-        /// By when.
-        due: At,
-    },
-    /// Let tokens live no longer than so many seconds.
-    ShortenToken {
-        /// At most.
-        ttl_secs: u32,
-    },
 }
 
 impl Obligation {
@@ -50,9 +39,6 @@ impl Obligation {
             Self::Redact(_) => "redact",
             Self::Mask(_) => "mask",
             Self::AttachPart2Notice(_) => "attach-part2-notice",
-            Self::NotifyPatient(_) => "notify-patient",
-            Self::OpenReview { .. } => "open-review",
-            Self::ShortenToken { .. } => "shorten-token",
         }
     }
 }

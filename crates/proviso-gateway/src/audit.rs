@@ -17,7 +17,7 @@ use crate::bundle::in_one_bundle;
 use crate::filter::{Filtered, Line, Outcome, Shape};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
-use crate::trail::{Trail, second_entry};
+use crate::trail::Trail;
 
 /// An answer that the log knows of.
 #[derive(Debug)]
@@ -195,8 +195,9 @@ async fn settle_together(
 
 /// One commit: changes and the lines that tell of them.
 async fn commit(gateway: &Gateway, ops: Vec<Op>, lines: &[&Line]) -> Result<(), Problem> {
-    let entries = entries_of(gateway, lines.iter().copied());
-    let entries = entries.map_err(|Unrecorded| Problem::AuditUnavailable)?;
+    let written = entries_of(gateway, lines.iter().copied());
+    let (entries, reviews) = written.map_err(|Unrecorded| Problem::AuditUnavailable)?;
+    let ops: Vec<Op> = ops.into_iter().chain(reviews).collect();
     match gateway.app.commit_with(ops.into(), entries).await {
         Ok(_) => Ok(()),
         // Somebody else was faster: nothing was written, and that is the answer.
@@ -326,8 +327,16 @@ async fn record(gateway: &Gateway, lines: &[Line]) -> Result<(), Unrecorded> {
     if lines.is_empty() {
         return Ok(());
     }
-    let entries = entries_of(gateway, lines)?;
-    match gateway.app.append_audits(entries).await {
+    let (entries, reviews) = entries_of(gateway, lines)?;
+    write(gateway, entries, reviews).await
+}
+
+async fn write(
+    gateway: &Gateway,
+    entries: Vec<AuditEntry>,
+    reviews: Vec<Op>,
+) -> Result<(), Unrecorded> {
+    match gateway.app.commit_with(reviews.into(), entries).await {
         Ok(_) => Ok(()),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "audit entry not written");
@@ -341,35 +350,39 @@ pub(crate) async fn record_decisions(
     gateway: &Gateway,
     lines: &[Line],
 ) -> Result<Vec<(DecisionId, Option<String>)>, Unrecorded> {
-    let entries = lines.iter().map(|line| entry(gateway, line)).collect::<Result<Vec<_>, _>>()?;
+    let (entries, reviews) = entries_of(gateway, lines)?;
     let named = entries
         .iter()
+        .filter(|entry| !entry.is_second_entry())
         .map(|entry| Some((entry.decision.clone()?, entry.digest.clone())))
         .collect::<Option<Vec<_>>>()
         .ok_or(Unrecorded)?;
-    match gateway.app.append_audits(entries).await {
-        Ok(_) => Ok(named),
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "audit entry not written");
-            Err(Unrecorded)
-        }
-    }
+    write(gateway, entries, reviews).await.map(|()| named)
 }
 
-/// The entries of lines: one each, and a second one for what was done under emergency access.
+/// The entries of lines: one each, a second one for what was done under emergency access or is to be
+/// written twice, and the reviews that open with them. What is only about to be asked of an upstream
+/// was not done yet.
 fn entries_of<'a>(
     gateway: &Gateway,
     lines: impl IntoIterator<Item = &'a Line>,
-) -> Result<Vec<AuditEntry>, Unrecorded> {
-    let mut entries = Vec::new();
+) -> Result<(Vec<AuditEntry>, Vec<Op>), Unrecorded> {
+    let (mut entries, mut reviews) = (Vec::new(), Vec::new());
     for line in lines {
-        let first = entry(gateway, line)?;
+        let mut first = entry(gateway, line)?;
+        if line.status == StatusCode::PROCESSING {
+            first.noticed.clear();
+            entries.push(first);
+            continue;
+        }
         let entropy = gateway.app.entropy().for_id().map_err(|_| Unrecorded)?;
-        let second = second_entry(&first, AuditEntryId::generate(line.trail.at, entropy));
+        let second = AuditEntryId::generate(line.trail.at, entropy);
+        let second = line.trail.second_entry(&first, second);
+        reviews.extend(line.trail.review(&first).map(Op::PutAccessReviewVersion));
         entries.push(first);
         entries.extend(second);
     }
-    Ok(entries)
+    Ok((entries, reviews))
 }
 
 fn entry(gateway: &Gateway, line: &Line) -> Result<AuditEntry, Unrecorded> {

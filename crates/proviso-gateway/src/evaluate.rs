@@ -256,7 +256,9 @@ async fn judge_way(
     };
     let judged = view.judge_before(&question.interaction, None, stored.doc.root(), stored.around);
     trail.note(&judged);
-    if !judged.permits() {
+    if judged.permits() {
+        trail.oblige(&judged);
+    } else {
         trail.withhold(&judged.decision.reasons);
     }
     let told = if judged.permits() { CallerTold::Permitted } else { CallerTold::NothingToSee };

@@ -21,6 +21,7 @@ pub mod forward;
 mod forward_auth;
 mod gateway;
 mod notice;
+mod overseen;
 pub mod pipeline;
 mod problem;
 mod query;

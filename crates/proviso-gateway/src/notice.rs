@@ -60,12 +60,9 @@ impl Notice {
                     notice = Some(Self { scope: accompanying.scope_text() });
                 }
                 // Nothing here carries these out yet, so nothing leaves that asks for one.
-                Obligation::Withhold
-                | Obligation::Redact(_)
-                | Obligation::Mask(_)
-                | Obligation::NotifyPatient(_)
-                | Obligation::OpenReview { .. }
-                | Obligation::ShortenToken { .. } => return Err(Problem::Unavailable.into()),
+                Obligation::Withhold | Obligation::Redact(_) | Obligation::Mask(_) => {
+                    return Err(Problem::Unavailable.into());
+                }
             }
         }
         Ok(notice)

@@ -3,7 +3,7 @@
 //! Ids, types, categories, counts and reasons; never a value from a record or a query.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use proviso_app::App;
 use proviso_app::access::Planned;
@@ -12,7 +12,7 @@ use proviso_app::evaluation::Asker;
 use proviso_app::filed::Hearing;
 use proviso_app::simulate;
 use proviso_app::visits::VisitLook;
-use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, EMERGENCY_USE, ProxyShare};
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome, ProxyShare, SECOND_ENTRY};
 use proviso_core::category::{CategorySet, PurposeOfUse, SensitiveSet};
 use proviso_core::consent::Capacity;
 use proviso_core::consent::index::IndexedConsent;
@@ -24,12 +24,14 @@ use proviso_core::id::{
     SessionId,
 };
 use proviso_core::interaction::Interaction;
-use proviso_core::org::ObligationSet;
+use proviso_core::org::{Obligation, ObligationSet};
+use proviso_core::oversight::{AccessReview, WatchedAccess};
 use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 
 use crate::door::Received;
+use crate::overseen::Overseen;
 use crate::view::{Judged, View, Withheld};
 
 /// LIMIT: an entry names so many resources; counts and categories always cover all of them.
@@ -70,6 +72,10 @@ pub struct Trail {
     disclosed: SensitiveSet,
     /// What the organisation's policies demand with what leaves.
     obliged: ObligationSet,
+    /// What else they demand with what leaves.
+    overseen: Overseen,
+    /// The same with everything that the answer was made from.
+    used: Option<Arc<Mutex<Overseen>>>,
     /// What of it those who act for the patients may know.
     for_proxies: ProxyShare,
     released: u32,
@@ -205,6 +211,8 @@ impl Trail {
             sensitive: SensitiveSet::EMPTY,
             disclosed: SensitiveSet::EMPTY,
             obliged: ObligationSet::EMPTY,
+            overseen: Overseen::default(),
+            used: None,
             for_proxies: ProxyShare::default(),
             released: 0,
             withheld: 0,
@@ -244,6 +252,7 @@ impl Trail {
     pub(crate) fn planned(&mut self, view: &View) {
         let plan = view.plan();
         self.hearing = Some(Arc::clone(view.hearing()));
+        self.used = Some(Arc::clone(view.overseen()));
         self.made = Some(Box::new(plan.clone()));
         self.plan = Some(PlanNote {
             consent: plan.consent.clone(),
@@ -315,13 +324,35 @@ impl Trail {
         if let Some(Labels::Known(kinds)) = judged.facts.as_ref().map(|facts| facts.labels) {
             self.disclosed = self.disclosed.union(kinds);
         }
-        if let (Some(plan), Some((interaction, resource))) = (&self.made, judged.for_record()) {
-            self.obliged = self.obliged.union(plan.obligations(interaction, resource.facts));
-        }
+        self.oblige(judged);
         if judged.is_open_to_proxies() {
             self.for_proxies.released = self.for_proxies.released.saturating_add(1);
         }
         self.grounds.extend(&judged.decision.reasons);
+    }
+
+    /// Notes what the organisation's policies demand for a permit.
+    pub(crate) fn oblige(&mut self, judged: &Judged) {
+        let (Some(plan), Some((interaction, resource))) = (&self.made, judged.for_record()) else {
+            return;
+        };
+        let demanded = plan.obligations(interaction, resource.facts);
+        self.obliged = self.obliged.union(demanded);
+        let patients = match &resource.facts.belonging {
+            Belonging::Patients(patients) => Some(patients),
+            Belonging::Directory | Belonging::Unknown => None,
+        };
+        self.overseen.add(demanded, patients.into_iter().flatten());
+    }
+
+    /// What policies demand with everything that the answer was made from.
+    fn overseen(&self) -> Overseen {
+        match &self.used {
+            None => self.overseen.clone(),
+            Some(used) => {
+                self.overseen.clone().and(&used.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        }
     }
 
     /// Notes a resource that matched and stays.
@@ -385,6 +416,7 @@ impl Trail {
         self.released = 0;
         self.disclosed = SensitiveSet::EMPTY;
         self.obliged = ObligationSet::EMPTY;
+        self.overseen = Overseen::default();
         self.for_proxies.released = 0;
     }
 
@@ -409,6 +441,50 @@ impl Trail {
         } else {
             self.categories
         }
+    }
+
+    /// Whom a policy tells of it at once. A declared emergency tells by itself.
+    fn noticed(&self, outcome: AuditOutcome) -> BTreeSet<PatientId> {
+        if outcome == AuditOutcome::Success && !self.is_of_emergency() {
+            self.overseen().noticed().clone()
+        } else {
+            BTreeSet::new()
+        }
+    }
+
+    fn is_of_emergency(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.emergency.is_some())
+    }
+
+    /// The second entry that an access leaves under emergency access, or where a policy demands it
+    /// (design §6), written in the same commit as the first. `None` for any other entry.
+    ///
+    /// It names the same decision and does not repeat what that was made from.
+    pub(crate) fn second_entry(&self, first: &AuditEntry, id: AuditEntryId) -> Option<AuditEntry> {
+        let kind = if self.is_of_emergency() {
+            (first.kind == AuditKind::Access).then_some(AuditKind::Emergency)
+        } else {
+            let demanded = self.overseen().demands(Obligation::AuditTwice);
+            (demanded && first.outcome == AuditOutcome::Success).then_some(AuditKind::Oversight)
+        };
+        Some(AuditEntry {
+            id,
+            kind: kind?,
+            action: SECOND_ENTRY.to_owned(),
+            digest: None,
+            record: None,
+            noticed: BTreeSet::new(),
+            ..first.clone()
+        })
+    }
+
+    /// The review that an access opens where a policy demands it. A declared emergency opens its own.
+    pub(crate) fn review(&self, first: &AuditEntry) -> Option<AccessReview> {
+        let overseen = self.overseen();
+        let demanded = overseen.demands(Obligation::OpenReview)
+            && first.outcome == AuditOutcome::Success
+            && !self.is_of_emergency();
+        demanded.then(|| AccessReview::open(WatchedAccess::of(first, overseen.reviewed().clone())))
     }
 
     /// The entry for the log.
@@ -500,26 +576,11 @@ impl Trail {
             status: Some(status),
             query_shape: self.query_shape.clone(),
             digest,
+            noticed: self.noticed(outcome),
             about: None,
             record,
         })
     }
-}
-
-/// The second entry of an access under emergency access (design §6): what was done under which
-/// declaration, written in the same commit as the first. `None` for any other entry.
-///
-/// It names the same decision and does not repeat what that was made from.
-pub(crate) fn second_entry(first: &AuditEntry, id: AuditEntryId) -> Option<AuditEntry> {
-    let under_emergency = first.kind == AuditKind::Access && first.emergency.is_some();
-    under_emergency.then(|| AuditEntry {
-        id,
-        kind: AuditKind::Emergency,
-        action: EMERGENCY_USE.to_owned(),
-        digest: None,
-        record: None,
-        ..first.clone()
-    })
 }
 
 /// Whom a person acts for, when the patient in context is somebody else.

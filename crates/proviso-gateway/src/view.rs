@@ -1,6 +1,6 @@
 //! The authorized view: what one caller may see, as a judgement on one resource at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use proviso_app::filed::Hearing;
 use proviso_app::policy::{Beside, Policies};
@@ -20,6 +20,7 @@ use proviso_fhir::label::RuleSet;
 use proviso_fhir::search::matches_scope_filter;
 use sha2::{Digest as _, Sha256};
 
+use crate::overseen::Overseen;
 use crate::upstream::Stored;
 
 /// A plan, ready to judge resources.
@@ -31,6 +32,8 @@ pub(crate) struct View {
     hearing: Arc<Hearing>,
     /// Policies that are tried out beside those in force; they decide nothing.
     beside: Option<Arc<Beside>>,
+    /// What policies demand with the records that this request was answered from.
+    overseen: Arc<Mutex<Overseen>>,
 }
 
 /// One resource, judged.
@@ -139,7 +142,7 @@ impl View {
     /// A plan that judges resources by what this rule set labels them, and by what consents on file
     /// say of them.
     pub(crate) fn new(plan: AccessPlan, labels: Arc<RuleSet>, hearing: Arc<Hearing>) -> Self {
-        Self { plan, labels, hearing, beside: None }
+        Self { plan, labels, hearing, beside: None, overseen: Arc::default() }
     }
 
     /// The same, noting what policies that are tried out would have said.
@@ -154,6 +157,34 @@ impl View {
 
     pub(crate) fn plan(&self) -> &AccessPlan {
         &self.plan
+    }
+
+    /// Whether policies demand anything with records.
+    pub(crate) fn oversees(&self) -> bool {
+        self.plan.rules.as_ref().is_some_and(|own| !own.rules().demands().is_empty())
+    }
+
+    /// Notes that an answer was made from a record: it leaves, or was matched, counted, or led to
+    /// others.
+    pub(crate) fn uses(&self, judged: &Judged) {
+        let Some((interaction, resource)) = judged.for_record().filter(|_| judged.permits()) else {
+            return;
+        };
+        let demanded = self.plan.obligations(interaction, resource.facts);
+        if demanded.is_empty() {
+            return;
+        }
+        let patients = match &resource.facts.belonging {
+            Belonging::Patients(patients) => Some(patients),
+            Belonging::Directory | Belonging::Unknown => None,
+        };
+        let mut overseen = self.overseen.lock().unwrap_or_else(PoisonError::into_inner);
+        overseen.add(demanded, patients.into_iter().flatten());
+    }
+
+    /// What is demanded with what was used; it grows with the request.
+    pub(crate) const fn overseen(&self) -> &Arc<Mutex<Overseen>> {
+        &self.overseen
     }
 
     /// Judges one resource version by itself. What the facts cannot say denies.

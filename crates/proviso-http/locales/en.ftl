@@ -879,6 +879,16 @@ home-emergency = { $over ->
 }
 home-emergency-words = They wrote: “{ $why }”
 home-emergency-review = Somebody else checks if this was right. You see each record that was opened in your activity.
+home-notice-title = Your health organization tells you about this right away
+home-notice = { $when }: { $sentence } Who: { $who }.
+home-notice-more = These records get special care, so you are told each time. You can see all of it in your activity.
+activity-oversight = { $action ->
+    [review] { $outcome ->
+        [success] It was checked if an access to your records was right. { $who } did this.
+       *[other] { $who } tried to check an access to your records. It was stopped.
+    }
+   *[other] Your health organization looked at accesses to your records that it checks.
+}
 activity-emergency = { $action ->
     [declare] { $outcome ->
         [success] { $who } opened your records in an emergency.

@@ -878,6 +878,16 @@ home-emergency = { $over ->
 }
 home-emergency-words = Escribió: «{ $why }»
 home-emergency-review = Otra persona comprueba si estuvo bien. En su actividad ve cada dato que se abrió.
+home-notice-title = Su organización de salud le avisa enseguida de esto
+home-notice = { $when }: { $sentence } Quién: { $who }.
+home-notice-more = Estos datos se cuidan de forma especial, por eso se le avisa cada vez. En su actividad puede ver todo.
+activity-oversight = { $action ->
+    [review] { $outcome ->
+        [success] Se comprobó si un acceso a sus datos estuvo bien. Lo hizo { $who }.
+       *[other] Se intentó comprobar un acceso a sus datos. Se impidió. Fue { $who }.
+    }
+   *[other] Su organización de salud consultó los accesos a sus datos que comprueba.
+}
 activity-emergency = { $action ->
     [declare] { $outcome ->
         [success] Sus datos se abrieron en una emergencia. Lo hizo { $who }.

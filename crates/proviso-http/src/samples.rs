@@ -190,6 +190,7 @@ pub(crate) fn entry(kind: AuditKind, outcome: AuditOutcome) -> AuditEntry {
         status: None,
         query_shape: None,
         digest: None,
+        noticed: std::collections::BTreeSet::new(),
         about: None,
         record: None,
     }
@@ -384,6 +385,12 @@ fn portal_pages(language: Language) -> Vec<(&'static str, String)> {
         proxies: 0,
         filed: Some(1),
         emergencies: staff::emergency_lines(language),
+        notices: entries
+            .iter()
+            .filter(|told| told.entry().outcome == AuditOutcome::Success)
+            .take(1)
+            .map(|told| crate::portal::home::notice_line(t, told, &names))
+            .collect(),
         latest: sentences,
     };
     let people = [person(Standing::Own), person(Standing::Proxy)];

@@ -6,6 +6,7 @@ use proviso_core::emergency::Emergency;
 use proviso_core::emergency::review::Review;
 use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetRecord};
+use proviso_core::oversight::AccessReview;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{
@@ -171,6 +172,9 @@ pub enum Op {
     /// Appends a version of a review, of an emergency that is there: its opening, or a verdict by
     /// another person than the one who declared it. Versions are never changed or removed.
     PutReviewVersion(Review),
+    /// Appends a version of the review of an access: its opening, or a verdict by another person
+    /// than the one whose access it was. Versions are never changed or removed.
+    PutAccessReviewVersion(AccessReview),
     /// Saves a new key.
     PutKey(SealedKey),
     /// Stops a key from signing; it must exist and not be retired.
@@ -249,6 +253,7 @@ impl Op {
             | Self::ProposePolicySet(_)
             | Self::DecidePolicySet(_)
             | Self::PutReviewVersion(_)
+            | Self::PutAccessReviewVersion(_)
             | Self::PutKey(_)
             | Self::RetireKey { .. }
             | Self::AppendAudit(_)

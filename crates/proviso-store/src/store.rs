@@ -6,11 +6,12 @@ use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::emergency::Emergency;
 use proviso_core::emergency::review::Review;
 use proviso_core::id::{
-    AccountId, AuthorizationRequestId, ClientId, ConsentId, EmergencyId, GrantId, PatientId,
-    ResourceId, SessionId,
+    AccountId, AuditEntryId, AuthorizationRequestId, ClientId, ConsentId, EmergencyId, GrantId,
+    PatientId, ResourceId, SessionId,
 };
 use proviso_core::label::LabelSetVersion;
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId, PolicySetRecord};
+use proviso_core::oversight::AccessReview;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::{
@@ -319,6 +320,38 @@ impl Store {
     /// The latest version of every review, by the id of its emergency.
     pub async fn reviews(&self) -> Result<Vec<Review>, ReadError> {
         scan!(self, [], |db| db.reviews(), |state| state.reviews())
+    }
+
+    /// The reviews of accesses that somebody has to decide, by their deadlines, after a place in that
+    /// order.
+    pub async fn access_reviews_waiting(
+        &self,
+        after: Option<&(At, AuditEntryId)>,
+        limit: usize,
+    ) -> Result<Vec<AccessReview>, ReadError> {
+        let after = after.cloned();
+        scan!(self, [], |db| db.access_reviews_waiting(after.as_ref(), limit), |state| state
+            .access_reviews_waiting(after.as_ref(), limit))
+    }
+
+    /// The latest version of each review of an access, newest access first, before an entry.
+    pub async fn access_reviews_before(
+        &self,
+        before: Option<&AuditEntryId>,
+        limit: usize,
+    ) -> Result<Vec<AccessReview>, ReadError> {
+        let before = before.cloned();
+        scan!(self, [], |db| db.access_reviews_before(before.as_ref(), limit), |state| state
+            .access_reviews_before(before.as_ref(), limit))
+    }
+
+    /// Every version of the review of an access, oldest first.
+    pub async fn access_review_versions(
+        &self,
+        entry: &AuditEntryId,
+    ) -> Result<Vec<AccessReview>, ReadError> {
+        scan!(self, [entry], |db| db.access_review_versions(&entry), |state| state
+            .access_review_versions(entry))
     }
 
     /// Every version of the review of an emergency, oldest first.

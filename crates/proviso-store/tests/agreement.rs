@@ -16,8 +16,8 @@ use proviso_store::{
     HistoryQuery, Op, Presence, RangeKey, RecordLabels, RecordMethod, RecordVersion, Store,
 };
 use world::{
-    account, at, audit, client, code, consent, emergency, end, grant, policy_set, refresh_token,
-    reviewed, session, stores, ticket, version_id,
+    access_review, account, at, audit, client, code, consent, emergency, end, finding, grant,
+    policy_set, refresh_token, reviewed, session, stores, ticket, version_id,
 };
 
 /// A handful of names, so that operations meet one another.
@@ -199,8 +199,16 @@ fn emergencies() -> impl Strategy<Value = Op> {
             Op::PutEmergencyVersion(own.end(by, at(2)).unwrap())
         }),
         2 => declared().prop_map(|own| Op::PutReviewVersion(Review::open(&own))),
-        2 => (name(), verdict, name()).prop_map(|(name, verdict, by)| {
+        2 => (name(), verdict.clone(), name()).prop_map(|(name, verdict, by)| {
             Op::PutReviewVersion(reviewed(name, verdict, by))
+        }),
+        2 => (name(), 0_i64..3).prop_map(|(name, when)| {
+            Op::PutAccessReviewVersion(access_review(name, when))
+        }),
+        3 => (name(), 0_i64..3, verdict, name()).prop_map(|(name, when, verdict, by)| {
+            let open = access_review(name, when);
+            let next = open.clone().decide(finding(verdict, by)).unwrap_or(open);
+            Op::PutAccessReviewVersion(next)
         }),
     ]
 }
@@ -275,6 +283,11 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         store.emergencies_of_account(&"acc_a".parse().unwrap()),
         store.reviews(),
         store.review_versions(&"emg_a".parse().unwrap()),
+        store.access_reviews_waiting(None, 9),
+        store.access_reviews_waiting(Some(&(at(259_201), "aud_b".parse().unwrap())), 1),
+        store.access_reviews_before(None, 9),
+        store.access_reviews_before(Some(&"aud_b".parse().unwrap()), 1),
+        store.access_review_versions(&"aud_a".parse().unwrap()),
         store.emergency(&"emg_a".parse().unwrap()),
         store.epoch(),
         store.latest_seq(),

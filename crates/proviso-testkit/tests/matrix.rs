@@ -151,6 +151,7 @@ impl<'a> Asking<'a> {
                     scopes: self.scopes.as_deref(),
                     patient_in_context: self.in_context.then_some(patient),
                     purpose: *purpose,
+                    met: proviso_app::access::CARRIED_OUT,
                 };
                 outcomes.entry(outcome(&request, patient)).or_default().push(purpose.code());
             }

@@ -2,6 +2,7 @@
 
 mod policy;
 mod proxy;
+mod review;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ pub use self::policy::{
     PolicyArgs, PolicyCommand, PolicyListArgs, PolicyProposeArgs, PolicyStepArgs, ShadowArgs,
 };
 pub use self::proxy::{ProxyApproveArgs, ProxyArgs, ProxyCommand, ProxyListArgs};
+pub use self::review::{ReviewCommand, ReviewDecideArgs, ReviewListArgs, ReviewShowArgs};
 
 /// Consent-first access governance for FHIR APIs.
 ///
@@ -74,6 +76,12 @@ pub enum Command {
     /// another person than the one who declared the emergency.
     #[command(subcommand)]
     Emergency(EmergencyCommand),
+    /// Look at accesses that a policy has looked at afterwards, and decide their reviews.
+    ///
+    /// Each look is written to the audit log, where the patient sees it. A review is decided by
+    /// another person than the one whose access it was.
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Look after the roles of staff.
     #[command(subcommand)]
     Account(AccountCommand),

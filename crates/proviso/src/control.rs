@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 
 use crate::accounts::{self, AccountRow, RolesOrder};
 use crate::choices::{self, Question, VersionRow};
-use crate::{emergencies, policies, proxies};
+use crate::{emergencies, policies, proxies, reviews};
 
 const SOCKET_FILE: &str = "control.sock";
 /// LIMIT: the longest order proposes a set of policies, whose texts are a megabyte at most.
@@ -56,6 +56,8 @@ pub enum Order {
     Simulate(serde_json::Value),
     /// A look at emergencies, or a verdict on one.
     Emergencies(emergencies::Order),
+    /// A look at reviews of accesses, or a verdict on one.
+    Reviews(reviews::Order),
     /// A look at people who act for a patient, or a change of one.
     Proxies(proxies::Order),
     /// A look at sets of policies, or a step with one.
@@ -84,6 +86,8 @@ pub enum Outcome {
     Policies(policies::SetsOnRecord),
     /// The emergencies asked for.
     Emergencies(Vec<emergencies::Row>),
+    /// The reviews of accesses asked for.
+    Reviews(reviews::Rows),
     /// It was not done; why.
     Failed(String),
 }
@@ -165,6 +169,10 @@ async fn answer(app: &Arc<App>, stream: UnixStream) {
             },
             Ok(Order::Emergencies(order)) => match emergencies::carry_out(app, &order).await {
                 Ok(rows) => Outcome::Emergencies(rows),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
+            Ok(Order::Reviews(order)) => match reviews::carry_out(app, &order).await {
+                Ok(rows) => Outcome::Reviews(rows),
                 Err(error) => Outcome::Failed(format!("{error:#}")),
             },
             Ok(Order::Proxies(order)) => match proxies::carry_out(app, &order).await {

@@ -116,7 +116,7 @@ fn none(id: &EmergencyId) -> String {
     format!("there is no emergency access `{id}`")
 }
 
-async fn account(app: &Arc<App>, name: &str) -> anyhow::Result<Account> {
+pub(crate) async fn account(app: &Arc<App>, name: &str) -> anyhow::Result<Account> {
     let id = app.account_named(name).await?;
     let account = id.and_then(|id| app.live().account(&id));
     let account = account.with_context(|| format!("there is no account `{name}`"))?;

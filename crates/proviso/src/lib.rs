@@ -17,6 +17,7 @@ pub mod listener;
 pub mod policies;
 pub mod proxies;
 pub mod question;
+pub mod reviews;
 pub mod simulation;
 pub mod single_instance;
 

@@ -63,6 +63,10 @@ fn run(command: Command) -> anyhow::Result<Ending> {
             telemetry::start(LogFormat::Text, "warn");
             runtime.block_on(commands::emergency::run(&command))
         }
+        Command::Review(command) => {
+            telemetry::start(LogFormat::Text, "warn");
+            runtime.block_on(commands::review::run(&command))
+        }
         Command::Account(command) => {
             telemetry::start(LogFormat::Text, "warn");
             runtime.block_on(commands::account::run(&command))

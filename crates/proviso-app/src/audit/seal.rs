@@ -119,6 +119,7 @@ impl Sealer {
         let patients = entry.patients.iter().chain(&entry.on_behalf_of);
         let mut all: Vec<SubjectKey> = patients
             .map(|patient| self.patient(patient))
+            .chain(entry.noticed.iter().map(|patient| self.notices(patient)))
             .chain(entry.account.iter().map(|account| self.account(account)))
             .chain(entry.client.iter().map(|client| self.client(client)))
             .collect();
@@ -129,6 +130,11 @@ impl Sealer {
 
     pub(super) fn patient(&self, patient: &PatientId) -> SubjectKey {
         self.pseudonym("patient", patient.as_str())
+    }
+
+    /// Under which the entries are found that a policy tells a patient of at once.
+    pub(super) fn notices(&self, patient: &PatientId) -> SubjectKey {
+        self.pseudonym("notices", patient.as_str())
     }
 
     pub(super) fn account(&self, account: &AccountId) -> SubjectKey {

@@ -68,6 +68,18 @@ pub struct AuditSearch {
     pub before: Option<u64>,
     /// At most so many.
     pub limit: usize,
+    /// Which of the entries.
+    pub which: Which,
+}
+
+/// Which entries about a patient are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Which {
+    /// All.
+    #[default]
+    All,
+    /// Those that a policy of the organisation tells the patient of at once.
+    Notices,
 }
 
 /// An entry and its place in the log.
@@ -111,6 +123,7 @@ impl From<&ActivityQuery> for AuditSearch {
             outcome: query.outcome,
             before: query.before,
             limit: query.limit,
+            which: Which::All,
         }
     }
 }
@@ -135,8 +148,11 @@ impl AuditSearch {
     /// here. The identities are compared again too: a row of the index is not evidence, and a
     /// foreign one must not show somebody else's entry.
     fn fits(&self, entry: &AuditEntry) -> bool {
-        let about = |patient: &PatientId| {
-            entry.patients.contains(patient) || entry.on_behalf_of.as_ref() == Some(patient)
+        let about = |patient: &PatientId| match self.which {
+            Which::All => {
+                entry.patients.contains(patient) || entry.on_behalf_of.as_ref() == Some(patient)
+            }
+            Which::Notices => entry.noticed.contains(patient),
         };
         self.patient.as_ref().is_none_or(about)
             && self.account.as_ref().is_none_or(|id| entry.account.as_ref() == Some(id))
@@ -154,6 +170,36 @@ impl App {
     pub async fn activity(&self, query: &ActivityQuery) -> Result<LogPage<ToldEntry>, AuditError> {
         let keep = |index, entry| query.told(entry).map(|told| ToldEntry { index, told });
         self.read_log(&AuditSearch::from(query), query.category.is_some(), keep).await
+    }
+
+    /// What a policy of the organisation tells a patient of at once, since an instant and newest
+    /// first, as the reader may know it.
+    ///
+    /// # Errors
+    /// As [`App::activity`].
+    pub async fn notices(
+        &self,
+        patient: &PatientId,
+        reader: Capacity,
+        from: At,
+        limit: usize,
+    ) -> Result<Vec<Told>, AuditError> {
+        let query = ActivityQuery {
+            patient: patient.clone(),
+            reader,
+            without_looks_of: None,
+            kinds: Vec::new(),
+            client: None,
+            from: Some(from),
+            to: None,
+            category: None,
+            outcome: None,
+            before: None,
+            limit,
+        };
+        let search = AuditSearch { which: Which::Notices, ..AuditSearch::from(&query) };
+        let page = self.read_log(&search, false, |_, entry| query.told(entry)).await?;
+        Ok(page.entries)
     }
 
     /// Entries for officers, newest first.
@@ -179,7 +225,10 @@ impl App {
         let subjects = search
             .patient
             .iter()
-            .map(|patient| sealer.patient(patient))
+            .map(|patient| match search.which {
+                Which::All => sealer.patient(patient),
+                Which::Notices => sealer.notices(patient),
+            })
             .chain(search.account.iter().map(|account| sealer.account(account)))
             .chain(search.client.iter().map(|client| sealer.client(client)))
             .collect();

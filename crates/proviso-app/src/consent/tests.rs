@@ -263,6 +263,7 @@ fn caller_of(grant: &Grant, kind: ActorKind, consent: Option<ConsentId>) -> Call
         fhir_user: None,
         network: None,
         expires_at: grant.created_at.plus_secs(300),
+        token_secs: 300,
     }
 }
 

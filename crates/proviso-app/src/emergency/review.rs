@@ -1,14 +1,18 @@
 //! The queue of reviews: what is open, and what an officer finds.
 
+use std::collections::BTreeSet;
+
 use proviso_core::account::{Account, AccountStatus};
 use proviso_core::audit::AuditOutcome;
 use proviso_core::category::PurposeOfUse;
+use proviso_core::decision::Effect;
 use proviso_core::emergency::Emergency;
 use proviso_core::emergency::Why;
 use proviso_core::emergency::review::{Finding, Review, ReviewError, Verdict};
 use proviso_core::id::{EmergencyId, SessionId};
 use proviso_core::org::{
-    FactSource, Governance, Mode, OrgAction, OrgQuestion, OrgResource, Provenance, Sourced,
+    FactSource, Governance, Mode, OrgAction, OrgAnswer, OrgQuestion, OrgResource, Provenance,
+    Sourced,
 };
 use proviso_core::reason::ReasonCode;
 use proviso_store::{Batch, Op, Precondition};
@@ -218,15 +222,13 @@ impl App {
         Ok(())
     }
 
-    /// Whether the policy in force lets a person look after reviews; a no is in the log.
-    async fn may_review(
-        &self,
-        officer: Officer<'_>,
-        action: OrgAction,
-        word: &str,
-        id: Option<&EmergencyId>,
-    ) -> Result<bool, Failure> {
+    /// What the policy in force says of a person who looks at reviews or decides them.
+    pub(crate) fn on_reviews(&self, officer: Officer<'_>, action: OrgAction) -> OrgAnswer {
         let account = officer.account;
+        if account.status != AccountStatus::Active {
+            let disabled = BTreeSet::from([ReasonCode::AccountDisabled]);
+            return OrgAnswer::bare(Effect::Deny, disabled);
+        }
         let ground = OrgQuestion::of_account(account.id.clone(), account.kind, Mode::Operational);
         let answer = self.policies.answer(&OrgQuestion {
             roles: Some(Sourced {
@@ -238,11 +240,23 @@ impl App {
             resource: OrgResource::Governance(Governance::Reviews),
             ..ground
         });
-        if answer.is_permit() && account.status == AccountStatus::Active {
+        OrgAnswer::clone(&answer)
+    }
+
+    /// Whether the policy in force lets a person look after reviews; a no is in the log.
+    async fn may_review(
+        &self,
+        officer: Officer<'_>,
+        action: OrgAction,
+        word: &str,
+        id: Option<&EmergencyId>,
+    ) -> Result<bool, Failure> {
+        let answer = self.on_reviews(officer, action);
+        if answer.is_permit() {
             return Ok(true);
         }
         let mut entry = self.emergency_entry(officer.via, AuditOutcome::Denied, word)?;
-        entry.account = Some(account.id.clone());
+        entry.account = Some(officer.account.id.clone());
         entry.session = officer.session.cloned();
         entry.emergency = id.cloned();
         entry.reasons = answer.reasons.iter().copied().collect();

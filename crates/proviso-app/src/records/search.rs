@@ -211,10 +211,13 @@ impl Records {
             for stored in step {
                 after = Some(stored.id.clone());
                 let mut record = Record::from_stored(stored)?;
-                if walk.query.matches(record.doc.root(), &walk.joined)
-                    && self.shows_at(&mut record, walk.state, walk.view).await?
-                    && matches!(visit(record), Next::Stop)
+                if !walk.query.matches(record.doc.root(), &walk.joined)
+                    || !self.shows_at(&mut record, walk.state, walk.view).await?
                 {
+                    continue;
+                }
+                walk.view.uses(&record);
+                if matches!(visit(record), Next::Stop) {
                     return Ok(());
                 }
             }

@@ -11,6 +11,11 @@ pub trait View: Send + Sync {
     /// Whether the record is part of the view.
     fn sees(&self, record: &Record) -> bool;
 
+    /// An answer is made from a record that is seen: it is shown, counted or leads to another.
+    fn uses(&self, record: &Record) {
+        let _ = record;
+    }
+
     /// Whether a record may also be changed in this way by whoever has the view. What may be seen
     /// and what may be changed are decided apart: neither follows from the other.
     fn may_change(&self, record: &Record, interaction: &Interaction) -> bool {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SubjectFilter, Viewer};
 use crate::App;
-use crate::access::{AskedBy, Grounds, Planned, ground_of, plan_recorded};
+use crate::access::{AskedBy, CARRIED_OUT_SHORTLY, Grounds, Planned, ground_of, plan_recorded};
 use crate::caller::Caller;
 use crate::evaluation::EvaluationSubject;
 use crate::live::{About, Live};
@@ -282,6 +282,7 @@ impl Grounds<'_> {
             fhir_user: None,
             network: None,
             expires_at: never,
+            token_secs: i64::MAX,
             grant: GrantId::generate(never, [0; 10]),
         })
     }
@@ -301,6 +302,7 @@ impl Grounds<'_> {
             scopes: Some(&service.scopes),
             patient_in_context: None,
             purpose: service.purpose,
+            met: self.met,
         };
         let recorded = RecordedRequest::of(&request);
         match service.status {
@@ -350,6 +352,7 @@ fn no_way(at: At, patient: &PatientId, grounds: Grounds<'_>) -> Option<Planned> 
         scopes: None,
         patient_in_context: Some(patient),
         purpose: PurposeOfUse::PatientRequest,
+        met: grounds.met,
     };
     let gate = vec![ReasonCode::NoConsent];
     let plan = Err(Decision::deny(gate.clone()));
@@ -382,7 +385,8 @@ impl App {
         supposed: Option<&Live>,
         at: At,
     ) -> Option<Vec<SubjectWays>> {
-        let grounds = self.grounds();
+        // Whoever has a way can have a token that lives as short as it must.
+        let grounds = Grounds { met: CARRIED_OUT_SHORTLY, ..self.grounds() };
         let mut before = grounds.all_ways(patient, at)?;
         let mut after = match supposed {
             None => Vec::new(),

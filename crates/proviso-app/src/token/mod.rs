@@ -8,6 +8,7 @@ mod service;
 
 use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::id::{GrantId, TokenId};
+use proviso_core::oversight::SHORT_TOKEN_SECS;
 use proviso_core::scope::Scope;
 use proviso_core::time::At;
 use proviso_oauth::claims::{
@@ -22,6 +23,7 @@ use proviso_oauth::token::{self, TokenError, TokenRequest, TokenResponse, scope_
 use proviso_store::{Batch, Op, Precondition};
 
 use crate::App;
+use crate::access::demands_short_tokens;
 use crate::clients::Believed;
 use crate::failure::Failure;
 use crate::via::Via;
@@ -185,7 +187,7 @@ impl App {
         let (client, grant) = (&issue.believed.client, issue.grant);
         let at = self.now();
         let urls = self.urls();
-        let expires_at = self.access_end(client, grant, at);
+        let expires_at = self.access_end(client, grant, via, at).await;
         let context = ContextMembers::of(&grant.context, &urls, self.settings.tenant.as_str());
         let scope = scope_text(&issue.scopes);
         let claims = AccessTokenClaims {
@@ -226,13 +228,21 @@ impl App {
         })
     }
 
-    fn access_end(&self, client: &Client, grant: &Grant, at: At) -> At {
+    /// When an access token that is issued now ends: as the app, the server and the grant say, and
+    /// within [`SHORT_TOKEN_SECS`] where a policy lets tokens live shorter.
+    async fn access_end(&self, client: &Client, grant: &Grant, via: &Via, at: At) -> At {
         let longest = match grant.basis {
             GrantBasis::PreAuthorized => SERVICE_ACCESS_SECS_MAX,
             GrantBasis::Consent { .. } | GrantBasis::Operational | GrantBasis::Emergency { .. } => {
                 ACCESS_SECS_MAX
             }
         };
+        if let (GrantBasis::Operational, Some(account)) = (&grant.basis, &grant.account) {
+            self.renew_relations(account, at).await;
+        }
+        let network = self.network_of(via.network.as_deref());
+        let short = demands_short_tokens(self.grounds(), grant, network, at);
+        let longest = if short { longest.min(SHORT_TOKEN_SECS) } else { longest };
         let own = i64::from(client.lifetimes.access_secs);
         let end = at.plus_secs(own.min(self.settings.access_token_ttl_secs).clamp(1, longest));
         grant.expires_at.map_or(end, |grant_end| grant_end.min(end))

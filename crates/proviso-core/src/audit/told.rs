@@ -78,9 +78,12 @@ impl Told {
                 }
             }
             // Which records were loaded or removed is not in these entries, so all of them might
-            // have been hidden ones.
-            // What was asked about is one record, hidden ones among them.
-            AuditKind::Import | AuditKind::Administration | AuditKind::Evaluation => return None,
+            // have been hidden ones. What was asked about is one record, hidden ones among them;
+            // and that an access is looked at afterwards tells of the access.
+            AuditKind::Import
+            | AuditKind::Administration
+            | AuditKind::Evaluation
+            | AuditKind::Oversight => return None,
             // What was looked at is in the entry of the access itself, as far as it may be known.
             AuditKind::Emergency if entry.is_second_entry() => return None,
             AuditKind::SignIn
@@ -135,6 +138,7 @@ fn without_others(mut entry: AuditEntry) -> AuditEntry {
     entry.withheld = 0;
     entry.resources.clear();
     entry.for_proxies = None;
+    entry.noticed.clear();
     entry.digest = None;
     entry.record = None;
     entry

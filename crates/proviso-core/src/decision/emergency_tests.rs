@@ -90,6 +90,7 @@ struct Asked {
     patient: Option<PatientId>,
     purpose: PurposeOfUse,
     says: OrgGround,
+    met: ObligationSet,
 }
 
 fn asked() -> Asked {
@@ -101,6 +102,7 @@ fn asked() -> Asked {
         patient: Some("maria".parse().unwrap()),
         purpose: PurposeOfUse::BreakGlass,
         says: lets(),
+        met: ObligationSet::EMPTY.with(Obligation::AttachPart2Notice),
     }
 }
 
@@ -116,6 +118,7 @@ impl Asked {
             patient_in_context: self.patient.as_ref(),
             purpose: self.purpose,
             policy: &self.says,
+            met: self.met,
         })
     }
 
@@ -247,8 +250,11 @@ fn an_obligation_that_nobody_meets_opens_nothing() {
     for own in demanding.iter_mut().filter(|own| own.effect == Effect::Permit) {
         own.obligations.insert(Obligation::ShortenToken);
     }
-    let plan = Asked { says: says(demanding), ..asked() }.plan().unwrap();
-    assert_eq!(reads(&plan, &record(&["maria"], &[])), [ReasonCode::PolicyFault]);
+    let refused = Asked { says: says(demanding.clone()), ..asked() }.plan().unwrap();
+    assert_eq!(reads(&refused, &record(&["maria"], &[])), [ReasonCode::PolicyFault]);
+    let met = asked().met.with(Obligation::ShortenToken);
+    let permitted = Asked { says: says(demanding), met, ..asked() }.plan().unwrap();
+    assert_eq!(reads(&permitted, &record(&["maria"], &[])), [ReasonCode::EmergencyAccess]);
 }
 
 /// 42 CFR 2.32, 2.51: the notice goes with substance use records, and with no others.

@@ -11,6 +11,7 @@ use crate::consent::index::{ConsentIndex, MemoryNames};
 use crate::consent::provision::Outcome;
 use crate::consent::{ConsentStatus, ConsentVersion, NamedConsent};
 use crate::interaction::Interaction;
+use crate::org::{Obligation, SharedRules};
 
 /// The world with another consent, if it has one.
 fn with_consent(world: &World, change: impl FnOnce(&mut ConsentVersion)) -> World {
@@ -50,6 +51,42 @@ proptest! {
             };
             prop_assert_eq!(tree(&request), tree(&whole));
         }
+    }
+
+    /// Obligations (XACML 3.0 §7.18): a permit holds only where whoever enforces it carries out all
+    /// that it demands.
+    #[test]
+    fn a_permit_that_demands_more_than_is_carried_out_is_none(
+        world in any_world(),
+        demanded in prop::collection::btree_set(prop::sample::select(Obligation::ALL), 0..4),
+        met in prop::collection::btree_set(prop::sample::select(Obligation::ALL), 0..6),
+    ) {
+        let mut demanding = world.clone();
+        demanding.met = met.into_iter().collect();
+        let by_rules = world.policy.rules.as_ref().map(|rules| (**rules).clone());
+        if let Some(mut rules) = by_rules {
+            for rule in rules.rules.iter_mut().filter(|own| own.effect == Effect::Permit) {
+                rule.obligations.clone_from(&demanded);
+            }
+            demanding.policy.rules = Some(SharedRules::new(rules));
+        }
+        let in_emergency = matches!(world.mode, Mode::Emergency { .. });
+        let by_declaration =
+            [Obligation::AuditTwice, Obligation::NotifyPatient, Obligation::OpenReview];
+        let is_met = |own: &Obligation| {
+            demanding.met.contains(*own) || in_emergency && by_declaration.contains(own)
+        };
+        let decided = demanding.decide();
+        if world.policy.rules.is_none() || demanded.iter().all(is_met) {
+            prop_assert_eq!(&decided, &world.decide());
+        } else {
+            prop_assert!(!decided.is_permit());
+            let only = world.decide().is_permit();
+            prop_assert!(implies(only, decided.reasons == [ReasonCode::PolicyFault]));
+        }
+        let record = record::RecordedRequest::of(&demanding.request());
+        let again = record.request(demanding.consent().map(NamedConsent::facts));
+        prop_assert_eq!(plan(&again), demanding.plan(), "what is kept decides alike");
     }
 
     #[test]

@@ -39,6 +39,7 @@ use crate::emergency::EmergencyFacts;
 use crate::id::{
     AccountId, ClientId, ConsentId, ConsentVersionId, EmergencyId, PatientId, ResourceId,
 };
+use crate::org::ObligationSet;
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{ResourceScope, Scope, ScopeFilter};
@@ -151,6 +152,9 @@ pub struct AccessRequest<'a> {
     pub purpose: PurposeOfUse,
     /// What the organisation's policy in force comes to.
     pub policy: &'a OrgGround,
+    /// The obligations that are carried out for whoever asks like this. A permit of a policy that
+    /// demands another is none.
+    pub met: ObligationSet,
 }
 
 /// Which patients' records a plan reaches at all; used to narrow a search before it is forwarded.

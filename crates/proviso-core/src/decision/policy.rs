@@ -39,12 +39,12 @@ pub struct PlanRules {
     met: ObligationSet,
 }
 
-/// What is seen to whoever asks: a notice goes with what leaves.
-const MET: ObligationSet = ObligationSet::EMPTY.with(Obligation::AttachPart2Notice);
-
-/// What is seen to beside that under a declared emergency, whether a policy asks for it or not.
-const MET_IN_EMERGENCIES: ObligationSet =
-    MET.with(Obligation::AuditTwice).with(Obligation::NotifyPatient).with(Obligation::OpenReview);
+/// What a declared emergency sees to by itself: each access is written twice, the patient is told and
+/// a review opens, whether a policy asks for it or not.
+const MET_BY_DECLARATION: ObligationSet = ObligationSet::EMPTY
+    .with(Obligation::AuditTwice)
+    .with(Obligation::NotifyPatient)
+    .with(Obligation::OpenReview);
 
 /// How somebody is related to each patient at an instant.
 pub(super) fn related_at(
@@ -97,7 +97,9 @@ pub(super) fn by_rules(
         .filter_map(|(patient, own)| Some((patient, rules.standing(&own)?)))
         .collect();
     let anyone = anyone.unwrap_or(STRANGER);
-    let plan = PlanRules { rules: rules.clone(), standings, anyone, met: MET };
+    // What no policy demands makes no difference, neither between two plans.
+    let met = request.met.intersection(rules.demands());
+    let plan = PlanRules { rules: rules.clone(), standings, anyone, met };
     plan.check_request(request, kind, trace);
     let reach = plan.reach(request.purpose);
     let within = |patient: &PatientId| match &reach {
@@ -142,7 +144,7 @@ pub(super) fn in_emergency(
         rules: rules.clone(),
         standings: BTreeMap::new(),
         anyone: STRANGER,
-        met: MET_IN_EMERGENCIES,
+        met: request.met.union(MET_BY_DECLARATION).intersection(rules.demands()),
     };
     Some(Ground {
         reach: PatientReach::Only(BTreeSet::from([declared.patient.clone()])),

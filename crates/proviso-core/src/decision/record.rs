@@ -28,7 +28,7 @@ use crate::emergency::EmergencyFacts;
 use crate::id::{AccountId, ClientId, ConsentVersionId, PatientId, ResourceId, hex};
 use crate::interaction::Interaction;
 use crate::mandate::MandateBasis;
-use crate::org::{Related, SharedRules};
+use crate::org::{Obligation, ObligationSet, Related, SharedRules};
 use crate::reason::ReasonCode;
 use crate::resource_type::ResourceType;
 use crate::scope::{Scope, ScopeFilter};
@@ -73,6 +73,9 @@ pub struct RecordedRequest {
     pub purpose: PurposeOfUse,
     /// What the organisation's policy came to.
     pub policy: OrgGround,
+    /// The obligations that were carried out.
+    #[serde(skip_serializing_if = "is_notice", default = "notice")]
+    pub met: ObligationSet,
     /// Why the token was not taken at all, before a plan was made; empty when it was.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub gate: Vec<ReasonCode>,
@@ -177,6 +180,23 @@ pub struct DecisionRecord {
     pub not_kept: u32,
 }
 
+/// What was carried out, in one form for all that come to the same: most policies demand nothing.
+fn kept(request: &AccessRequest<'_>) -> ObligationSet {
+    let demands = request.policy.rules.as_ref().map_or(ObligationSet::EMPTY, SharedRules::demands);
+    let same = demands.intersection(request.met) == demands.intersection(notice());
+    if same { notice() } else { request.met }
+}
+
+/// What was carried out before records said what was.
+const fn notice() -> ObligationSet {
+    ObligationSet::EMPTY.with(Obligation::AttachPart2Notice)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+fn is_notice(met: &ObligationSet) -> bool {
+    *met == notice()
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 const fn is_zero(count: &u32) -> bool {
     *count == 0
@@ -208,6 +228,7 @@ impl RecordedRequest {
             patient_in_context: request.patient_in_context.cloned(),
             purpose: request.purpose,
             policy: request.policy.clone(),
+            met: kept(request),
             gate: Vec::new(),
         }
     }
@@ -241,6 +262,7 @@ impl RecordedRequest {
             patient_in_context: self.patient_in_context.as_ref(),
             purpose: self.purpose,
             policy: &self.policy,
+            met: self.met,
         }
     }
 

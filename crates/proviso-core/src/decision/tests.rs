@@ -61,6 +61,7 @@ impl Asked {
             scopes: self.scopes.as_deref(),
             patient_in_context: self.patient.as_ref(),
             purpose: self.purpose,
+            met: crate::org::ObligationSet::EMPTY,
         })
     }
 

@@ -15,8 +15,8 @@ use crate::emergency::STEP_UP_SECS_MAX;
 use crate::interaction::Interaction;
 use crate::mandate::{Mandate, MandateBasis};
 use crate::org::{
-    Condition, EmergencyReason, OrgActionSet, OrgRules, Relation, RuleInForce, RuleTarget,
-    RuleTargetSet, SetTest, Test, standings_of,
+    Condition, EmergencyReason, Obligation, OrgActionSet, OrgRules, Relation, RuleInForce,
+    RuleTarget, RuleTargetSet, SetTest, Test, standings_of,
 };
 use crate::scope::ScopeSet;
 
@@ -61,6 +61,7 @@ pub(crate) struct World {
     pub(crate) context: Option<PatientId>,
     pub(crate) purpose: PurposeOfUse,
     pub(crate) policy: OrgGround,
+    pub(crate) met: ObligationSet,
     /// What the policy says of an emergency, where there is one.
     pub(crate) in_emergency: InEmergency,
     pub(crate) interaction: Interaction,
@@ -103,6 +104,7 @@ impl World {
             patient_in_context: self.context.as_ref(),
             purpose: self.purpose,
             policy: &self.policy,
+            met: self.met,
         }
     }
 
@@ -677,6 +679,7 @@ pub(crate) fn any_world() -> BoxedStrategy<World> {
                 context,
                 purpose,
                 policy: OrgGround::fixed(ActorKind::System),
+                met: ObligationSet::EMPTY.with(Obligation::AttachPart2Notice),
                 in_emergency,
                 interaction,
                 facts,

@@ -87,6 +87,60 @@ pub enum Stage {
     Decided(Finding),
 }
 
+impl Stage {
+    /// The stage after a verdict.
+    ///
+    /// # Errors
+    /// When the verdict cannot follow.
+    pub fn decide(&self, finding: Finding) -> Result<Self, ReviewError> {
+        match (self, finding.verdict) {
+            (Self::Open, Verdict::NeedsFollowUp) => Ok(Self::FollowUp(finding)),
+            (Self::Open | Self::FollowUp(_), Verdict::Justified | Verdict::NotJustified) => {
+                Ok(Self::Decided(finding))
+            }
+            (Self::FollowUp(_), Verdict::NeedsFollowUp) | (Self::Decided(_), _) => {
+                Err(ReviewError::AlreadyDecided)
+            }
+        }
+    }
+
+    /// By when the next verdict is to be given, in a stage that came of a verdict: a follow-up has
+    /// its own time, anything else keeps the one it had.
+    pub fn due_at(&self, before: At) -> At {
+        match self {
+            Self::FollowUp(finding) => finding.at.plus_secs(DUE_SECS),
+            Self::Open | Self::Decided(_) => before,
+        }
+    }
+
+    /// How a review in this stage stands at an instant.
+    pub fn standing(&self, due_at: At, at: At) -> ReviewStanding {
+        match self {
+            Self::Open | Self::FollowUp(_) if at >= due_at => ReviewStanding::Overdue,
+            Self::Open => ReviewStanding::Open,
+            Self::FollowUp(_) => ReviewStanding::FollowUp,
+            Self::Decided(finding) => match finding.verdict {
+                Verdict::Justified => ReviewStanding::Justified,
+                // A decided follow-up is not made here; read from elsewhere, nobody was cleared.
+                Verdict::NotJustified | Verdict::NeedsFollowUp => ReviewStanding::NotJustified,
+            },
+        }
+    }
+
+    /// What was found last, if anything.
+    pub const fn finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Open => None,
+            Self::FollowUp(finding) | Self::Decided(finding) => Some(finding),
+        }
+    }
+
+    /// Whether nobody has to decide any more.
+    pub const fn is_decided(&self) -> bool {
+        matches!(self, Self::Decided(_))
+    }
+}
+
 /// How a review stands at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -136,8 +190,8 @@ pub const TRANSITIONS: &[(ReviewStanding, Verdict, ReviewStanding)] = &[
 /// Why a verdict is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewError {
-    /// The one who used emergency access may not judge it.
-    #[error("the person who declared an emergency cannot review it")]
+    /// The one whose access it was may not judge it.
+    #[error("nobody reviews their own access")]
     SamePerson,
     /// The access goes on.
     #[error("the emergency access is still in force")]
@@ -196,48 +250,25 @@ impl Review {
             return Err(ReviewError::StillInForce);
         }
         let number = self.number.checked_add(1).ok_or(ReviewError::TooManyVersions)?;
-        match (&self.stage, finding.verdict) {
-            (Stage::Open, Verdict::NeedsFollowUp) => {
-                let due_at = finding.at.plus_secs(DUE_SECS);
-                Ok(Self { number, due_at, stage: Stage::FollowUp(finding), ..self })
-            }
-            (Stage::Open | Stage::FollowUp(_), Verdict::Justified | Verdict::NotJustified) => {
-                Ok(Self { number, stage: Stage::Decided(finding), ..self })
-            }
-            (Stage::FollowUp(_), Verdict::NeedsFollowUp) | (Stage::Decided(_), _) => {
-                Err(ReviewError::AlreadyDecided)
-            }
-        }
+        let stage = self.stage.decide(finding)?;
+        Ok(Self { number, due_at: stage.due_at(self.due_at), stage, ..self })
     }
 
     /// How it stands at an instant.
     pub fn standing(&self, at: At) -> ReviewStanding {
-        match &self.stage {
-            Stage::Open | Stage::FollowUp(_) if at >= self.due_at => ReviewStanding::Overdue,
-            Stage::Open => ReviewStanding::Open,
-            Stage::FollowUp(_) => ReviewStanding::FollowUp,
-            Stage::Decided(finding) => match finding.verdict {
-                Verdict::Justified => ReviewStanding::Justified,
-                // A decided follow-up is not made here; read from elsewhere, nobody was cleared.
-                Verdict::NotJustified | Verdict::NeedsFollowUp => ReviewStanding::NotJustified,
-            },
-        }
+        self.stage.standing(self.due_at, at)
     }
 
     /// What was found last, if anything.
     pub const fn finding(&self) -> Option<&Finding> {
-        match &self.stage {
-            Stage::Open => None,
-            Stage::FollowUp(finding) | Stage::Decided(finding) => Some(finding),
-        }
+        self.stage.finding()
     }
 
     /// Whether this can be the version that follows another, of an emergency that this person
     /// declared.
     pub fn follows(&self, before: &Self, declared_by: &AccountId) -> bool {
-        let decided = !matches!(before.stage, Stage::Decided(_));
         let by_another = self.finding().is_some_and(|own| own.by != *declared_by);
-        decided
+        !before.stage.is_decided()
             && by_another
             && self.emergency == before.emergency
             && self.opened_at == before.opened_at

@@ -20,17 +20,17 @@ struct Shared {
     /// The places of the rules that are not idle: policies about other wards, places or people stay
     /// only to say what is missing, and cost nothing where something is permitted.
     busy: Vec<usize>,
-    /// Whether any of those comes with obligations.
-    obliging: bool,
+    /// The obligations that any of those comes with.
+    demands: ObligationSet,
 }
 
 impl SharedRules {
     /// To be shared from now on.
     pub fn new(rules: OrgRules) -> Self {
         let busy = || rules.rules.iter().enumerate().filter(|(_, rule)| !rule.is_idle());
-        let obliging = busy().any(|(_, rule)| !rule.obligations.is_empty());
+        let demands = busy().flat_map(|(_, rule)| rule.obligations.iter().copied()).collect();
         let busy = busy().map(|(place, _)| place).collect();
-        Self(Arc::new(Shared { rules, busy, obliging }))
+        Self(Arc::new(Shared { rules, busy, demands }))
     }
 
     /// As [`OrgRules::basis`]; what it costs grows with the rules that could apply or fail.
@@ -40,11 +40,16 @@ impl SharedRules {
 
     /// The obligations of a permit; what it costs grows with the rules that could apply.
     pub fn obligations(&self, question: &RuleQuestion) -> ObligationSet {
-        if self.0.obliging {
-            self.answer(question).obligations.into_iter().collect()
-        } else {
+        if self.0.demands.is_empty() {
             ObligationSet::EMPTY
+        } else {
+            self.answer(question).obligations.into_iter().collect()
         }
+    }
+
+    /// The obligations that some permit comes with which could apply.
+    pub fn demands(&self) -> ObligationSet {
+        self.0.demands
     }
 
     /// How many rules could apply or fail.

@@ -67,6 +67,13 @@ impl RecordView for Eyes<'_> {
         sees
     }
 
+    fn uses(&self, record: &Record) {
+        if self.view.oversees() {
+            let (root, around) = (record.doc.root(), record.around);
+            self.view.uses(&self.view.judge_with(self.interaction, root, around));
+        }
+    }
+
     fn may_change(&self, record: &Record, interaction: &Interaction) -> bool {
         let (root, around) = (record.doc.root(), record.around);
         let judged = self.view.judge_before(interaction, self.if_match, root, around);

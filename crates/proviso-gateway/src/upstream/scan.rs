@@ -177,6 +177,11 @@ impl HttpUpstream {
         let mut within: Vec<&mut Stored> = visible.iter_mut().map(|(_, stored)| stored).collect();
         self.look_around(&mut within).await?;
         let visible = part(visible);
+        if search.view.oversees() {
+            for (_, stored) in &visible {
+                search.view.uses(&search.view.judge_stored(search.interaction, stored));
+            }
+        }
         Ok((visible, others))
     }
 

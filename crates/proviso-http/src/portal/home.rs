@@ -5,14 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use proviso_app::consent::SharingChoice;
+use proviso_core::audit::Told;
 use proviso_core::consent::{Capacity, Recipient, Standing};
 use proviso_core::emergency::{Emergency, Stage, Standing as EmergencyStanding};
+use proviso_core::oversight::NOTICE_DAYS;
 use proviso_core::time::At;
 
 use super::activity::{Filter, feed, names};
 use super::people::acting_for;
 use super::person::{Person, Standing as Reader};
-use super::sentence::sentence;
+use super::sentence::{Names, sentence};
 use super::{PatientVisit, PortalVisit};
 use crate::authorize::failed;
 use crate::frame::{Choice, FormTargets, Frame, Menu, Section, Visit, World, page};
@@ -44,6 +46,7 @@ pub(crate) struct HomePage {
     nobody: bool,
     cards: Vec<Card>,
     emergencies: Vec<String>,
+    notices: Vec<String>,
 }
 
 /// What the page says about the patient's records.
@@ -59,6 +62,8 @@ pub(crate) struct HomeFacts {
     pub(crate) filed: Option<u64>,
     /// Emergency access to the records, the newest first, in sentences.
     pub(crate) emergencies: Vec<String>,
+    /// What a policy of the organisation tells the patient of at once, the newest first.
+    pub(crate) notices: Vec<String>,
     /// The latest sentences of the activity list.
     pub(crate) latest: Vec<String>,
 }
@@ -77,7 +82,7 @@ impl HomePage {
             .map_or(("", Menu::HomeOnly), |person| (person.name.as_str(), person.menu));
         let mut cards = Vec::new();
         let mut acting = None;
-        let mut emergencies = Vec::new();
+        let (mut emergencies, mut notices) = (Vec::new(), Vec::new());
         let staff = menu == Menu::Launch;
         let nobody = chosen.is_none() && !staff;
         let choices = people.iter().map(|person| Choice {
@@ -90,6 +95,7 @@ impl HomePage {
         let choices = choices.collect();
         if let Some((person, facts)) = chosen {
             emergencies = facts.emergencies;
+            notices = facts.notices;
             acting = person.acting_for().map(|whom| Acting {
                 title: t.with("home-acting", &[("name", whom)]),
                 text: t.with("home-acting-what", &[("name", whom)]),
@@ -144,6 +150,7 @@ impl HomePage {
             nobody,
             cards,
             emergencies,
+            notices,
         }
     }
 }
@@ -223,6 +230,7 @@ async fn facts(state: &HttpState, patient_visit: &PatientVisit) -> Result<HomeFa
         people: count(people.len()),
         proxies: count(proxies.len()),
         emergencies: emergencies(state, patient_visit).await?,
+        notices: notices(state, patient_visit).await?,
         latest: latest(t, feed.newest_first.iter().map(|entry| sentence(t, entry, &names))),
     })
 }
@@ -255,6 +263,30 @@ async fn emergencies(
         EmergencyLine { own, who }.text(t, now, reader)
     };
     Ok(recent.map(line).collect())
+}
+
+/// So many notices stand on the first page.
+const NOTICES: usize = 10;
+
+/// What a policy of the organisation tells the patient of at once, as far as the reader may know it.
+async fn notices(state: &HttpState, patient_visit: &PatientVisit) -> Result<Vec<String>, Response> {
+    let visit = patient_visit.visit();
+    let from = state.app.now().plus_days(-NOTICE_DAYS);
+    let patient = &patient_visit.person.patient;
+    let notices = state.app.notices(patient, patient_visit.capacity(), from, NOTICES).await;
+    let notices = notices.map_err(|error| failed(visit, &error))?;
+    let names = names(state, patient_visit, &notices).await;
+    Ok(notices.iter().map(|told| notice_line(visit.texts(), told, &names)).collect())
+}
+
+/// One notice: when, what, and for whom.
+pub(crate) fn notice_line(t: Texts, told: &Told, names: &Names) -> String {
+    let values = [
+        ("when", t.moment(told.entry().at)),
+        ("sentence", sentence(t, told, names)),
+        ("who", names.who(t, told.entry())),
+    ];
+    t.with("home-notice", &values.each_ref().map(|(name, value)| (*name, value.as_str())))
 }
 
 /// One emergency and the name of who declared it.

@@ -38,7 +38,7 @@ impl Names {
     }
 
     /// Who acted: an app on its own or for a person, a person, or somebody unknown.
-    fn who(&self, t: Texts, entry: &AuditEntry) -> String {
+    pub(crate) fn who(&self, t: Texts, entry: &AuditEntry) -> String {
         // What people do themselves is theirs alone, even where an app brought them here.
         let by_person = matches!(
             entry.kind,
@@ -48,6 +48,7 @@ impl Names {
                 | AuditKind::SignOut
                 | AuditKind::NamesShown
                 | AuditKind::Emergency
+                | AuditKind::Oversight
         );
         match (&entry.client, &entry.account) {
             (_, Some(account)) if by_person => self.person(t, account),
@@ -75,6 +76,7 @@ fn nobody(t: Texts, entry: &AuditEntry) -> String {
         | AuditKind::Key
         | AuditKind::Consent
         | AuditKind::Emergency
+        | AuditKind::Oversight
         | AuditKind::ClientRegistration => "activity-who-server",
         AuditKind::Access
         | AuditKind::SignIn
@@ -232,6 +234,10 @@ pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
         AuditKind::NamesShown => names_shown_sentence(t, entry, names, &person),
         AuditKind::Emergency => t.with(
             "activity-emergency",
+            &[("who", &person), ("outcome", outcome), ("action", &entry.action)],
+        ),
+        AuditKind::Oversight => t.with(
+            "activity-oversight",
             &[("who", &person), ("outcome", outcome), ("action", &entry.action)],
         ),
         AuditKind::Key => t.say("activity-key"),

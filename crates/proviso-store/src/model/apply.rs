@@ -96,6 +96,7 @@ impl State {
             Op::PutPoliciesInForce { now, expect } => self.put_policies_in_force(now, &expect)?,
             Op::PutEmergencyVersion(version) => self.put_emergency_version(version)?,
             Op::PutReviewVersion(version) => self.put_review_version(version)?,
+            Op::PutAccessReviewVersion(version) => self.put_access_review_version(version)?,
             Op::PutKey(key) => {
                 require(!self.keys.contains_key(&key.id), Precondition::Exists)?;
                 self.keys.insert(key.id.clone(), key);

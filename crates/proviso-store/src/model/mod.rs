@@ -1,6 +1,7 @@
 //! The store in memory: plain maps, no cleverness. It is the oracle that SQLite is compared with,
 //! and what unit tests of other crates run on.
 
+pub(crate) mod access_reviews;
 mod apply;
 pub(crate) mod emergencies;
 pub(crate) mod policies;
@@ -14,10 +15,11 @@ use proviso_core::account::{Account, Relationship, RelationshipKind, Session};
 use proviso_core::emergency::Emergency;
 use proviso_core::emergency::review::Review;
 use proviso_core::id::{
-    AccountId, AuthorizationRequestId, ClientId, ConsentId, ConsentVersionId, EmergencyId, GrantId,
-    PatientId, ResourceId, SessionId,
+    AccountId, AuditEntryId, AuthorizationRequestId, ClientId, ConsentId, ConsentVersionId,
+    EmergencyId, GrantId, PatientId, ResourceId, SessionId,
 };
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetId};
+use proviso_core::oversight::AccessReview;
 use proviso_core::resource_type::ResourceType;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, Grant, LaunchTicket, RefreshToken, SealedKey,
@@ -60,6 +62,7 @@ pub(crate) struct State {
     pub(crate) policies_in_force: PoliciesInForce,
     pub(crate) emergencies: BTreeMap<EmergencyId, Vec<Emergency>>,
     pub(crate) reviews: BTreeMap<EmergencyId, Vec<Review>>,
+    pub(crate) access_reviews: BTreeMap<AuditEntryId, Vec<AccessReview>>,
     pub(crate) keys: BTreeMap<String, SealedKey>,
     pub(crate) settings: BTreeMap<String, String>,
     /// All record versions; the one with sequence number `n` is at `n - 1`.

@@ -76,6 +76,7 @@ codes!(AuditKind, kind_code, kind_from_code, {
     Evaluation = "evaluation",
     NamesShown = "names-shown",
     Emergency = "emergency",
+    Oversight = "oversight",
     Key = "key",
     Import = "import",
     Administration = "administration",

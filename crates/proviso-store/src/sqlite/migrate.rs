@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("0004_consent_epochs", include_str!("../../migrations/0004_consent_epochs.sql")),
     ("0005_emergencies", include_str!("../../migrations/0005_emergencies.sql")),
     ("0006_consents_on_file", include_str!("../../migrations/0006_consents_on_file.sql")),
+    ("0007_access_reviews", include_str!("../../migrations/0007_access_reviews.sql")),
 ];
 
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OpenError> {

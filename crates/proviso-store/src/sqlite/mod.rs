@@ -8,6 +8,7 @@ mod health;
 mod inspect;
 mod migrate;
 mod read;
+mod read_access_reviews;
 mod read_emergencies;
 mod read_log;
 mod read_records;

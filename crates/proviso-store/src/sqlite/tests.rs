@@ -9,6 +9,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::migrate::MIGRATIONS;
 use super::read::Reads;
+use super::read_access_reviews::{REVIEWS_BEFORE, REVIEWS_WAITING};
 use super::read_records::{ON_FILE, RECORD, RECORD_VERSION, STALE_LABELS};
 use super::{connection, migrate};
 use crate::batch::{Batch, Op};
@@ -32,6 +33,7 @@ const EARLIER: &[&str] = &[
     include_str!("../../tests/fixtures/schema_0004.sql"),
     include_str!("../../tests/fixtures/schema_0005.sql"),
     include_str!("../../tests/fixtures/schema_0006.sql"),
+    include_str!("../../tests/fixtures/schema_0007.sql"),
 ];
 
 #[tokio::test]
@@ -58,6 +60,8 @@ async fn a_database_of_every_earlier_version_opens_with_its_rows() {
         }
         let declared = store.emergency(&"emg_one".parse().unwrap()).await.unwrap();
         assert_eq!(declared.is_some(), number >= 5, "fixture {number}");
+        let waiting = store.access_reviews_waiting(None, 9).await.unwrap();
+        assert_eq!(waiting.len(), usize::from(number >= 7), "fixture {number}");
         assert_eq!(store.reviews().await.unwrap().len(), usize::from(number >= 5));
     }
 }
@@ -288,6 +292,8 @@ async fn hot_queries_use_their_indexes() {
         ("a version of a record", RECORD_VERSION),
         ("records to be labelled anew", STALE_LABELS),
         ("consents on file", ON_FILE),
+        ("reviews that wait", REVIEWS_WAITING),
+        ("reviews before one", REVIEWS_BEFORE),
     ] {
         let asked = db.prepare(sql).unwrap().parameter_count();
         let steps = plan(&db, sql, vec![Value::Null; asked]);

@@ -18,6 +18,7 @@ use proviso_core::emergency::{Emergency, Minutes, Terms};
 use proviso_core::id::{AuditEntryId, ConsentVersionId, TenantId};
 use proviso_core::org::EmergencyReason;
 use proviso_core::org::lifecycle::{PolicySetId, PolicySetRecord};
+use proviso_core::oversight::{AccessReview, WatchedAccess};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::{At, Period};
 use proviso_oauth::record::{
@@ -291,4 +292,20 @@ pub fn finding(verdict: Verdict, by: &str) -> Finding {
 pub fn reviewed(name: &str, verdict: Verdict, by: &str) -> Review {
     let emergency = emergency(name, "nobody");
     Review::open(&emergency).decide(&emergency, finding(verdict, by)).unwrap()
+}
+
+/// The open review of an access by `acc_a` at an instant.
+pub fn access_review(name: &str, when: i64) -> AccessReview {
+    AccessReview::open(WatchedAccess {
+        entry: format!("aud_{name}").parse().unwrap(),
+        decision: None,
+        at: at(when),
+        client: None,
+        account: Some("acc_a".parse().unwrap()),
+        purpose: None,
+        patients: ["maria".parse().unwrap()].into(),
+        interaction: None,
+        resource_type: None,
+        released: 1,
+    })
 }

@@ -80,6 +80,7 @@ pub fn decider() -> anyhow::Result<impl FnMut() -> anyhow::Result<()>> {
             scopes: Some(&scopes),
             patient_in_context: Some(&patient),
             purpose: PurposeOfUse::PatientRequest,
+            met: proviso_core::org::ObligationSet::EMPTY,
         };
         let plan = plan(black_box(&request)).map_err(|denial| anyhow::anyhow!("{denial:?}"))?;
         let decision = plan.decide(&Interaction::Read, black_box(&facts), &|_| true);

@@ -338,6 +338,7 @@ impl Lookups {
                 scopes: Some(&self.scopes),
                 patient_in_context: Some(&sampled.patient),
                 purpose: PurposeOfUse::PatientRequest,
+                met: proviso_core::org::ObligationSet::EMPTY,
             };
             let plan = plan(&request).map_err(|denial| anyhow::anyhow!("{denial:?}"))?;
             let decision = plan.decide(&Interaction::Read, black_box(&sampled.resource), &|_| true);

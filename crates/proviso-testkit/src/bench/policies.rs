@@ -260,6 +260,7 @@ impl<'a> Asker<'a> {
             scopes: Some(&scopes),
             patient_in_context: Some(&patient),
             purpose: PurposeOfUse::Treatment,
+            met: proviso_core::org::ObligationSet::EMPTY,
         };
         let plan: AccessPlan = plan(&request).map_err(|denial| anyhow::anyhow!("{denial:?}"))?;
         let facts = ResourceFacts {

@@ -15,6 +15,7 @@ mod policy;
 mod proxy;
 mod receipt;
 mod replay;
+mod review;
 mod simulate;
 mod start;
 mod tls;

@@ -7,21 +7,21 @@ use proviso_testkit::process::Server;
 use crate::{Ran, World};
 
 /// The starter set in a folder of its own.
-struct Set(tempfile::TempDir);
+pub(crate) struct Set(tempfile::TempDir);
 
 impl Set {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let set = Self(folder);
         Ran::of(&["policy", "new", &set.path()]).await.expect(0).says("starter set");
         set
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         self.0.path().join("set").to_str().unwrap().to_owned()
     }
 
-    fn edit(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
         let path = Path::new(&self.path()).join(file);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} does not have `{from}`");

@@ -1,8 +1,9 @@
 //! `proviso emergency`: emergency access and its reviews.
 
 use anyhow::Context as _;
-use proviso_core::emergency::review::{Review, Verdict};
+use proviso_core::emergency::review::{Finding, Verdict};
 use proviso_core::id::EmergencyId;
+use proviso_core::time::At;
 
 use super::Ending;
 use crate::cli::{self, EmergencyCommand};
@@ -30,15 +31,9 @@ pub async fn run(command: &EmergencyCommand) -> anyhow::Result<Ending> {
             (&arguments.installation, arguments.json, order, "")
         }
         EmergencyCommand::Review(arguments) => {
-            let verdict = Verdict::of_code(&arguments.verdict).with_context(|| {
-                format!(
-                    "`{}` is not a verdict: justified, not-justified or follow-up",
-                    arguments.verdict
-                )
-            })?;
             let order = Order::Review {
                 emergency: emergency(&arguments.emergency)?,
-                verdict,
+                verdict: verdict(&arguments.verdict)?,
                 note: arguments.note.parse().context("the note says why in words")?,
                 by: arguments.by.clone(),
             };
@@ -61,6 +56,12 @@ pub async fn run(command: &EmergencyCommand) -> anyhow::Result<Ending> {
         rows.iter().for_each(describe);
     }
     Ok(Ending::Done)
+}
+
+pub(super) fn verdict(code: &str) -> anyhow::Result<Verdict> {
+    Verdict::of_code(code).with_context(|| {
+        format!("`{code}` is not a verdict: justified, not-justified or follow-up")
+    })
 }
 
 fn emergency(text: &str) -> anyhow::Result<EmergencyId> {
@@ -96,13 +97,14 @@ fn describe(row: &Row) {
     fact("from", &declared.declared_at.to_string());
     fact("until", &declared.ends_at.to_string());
     for review in &row.reviews {
-        tell_review(review, &fact);
+        tell_review(review.due_at, review.finding(), &fact);
     }
 }
 
-fn tell_review(review: &Review, fact: &impl Fn(&str, &str)) {
-    match review.finding() {
-        None => fact("review due", &review.due_at.to_string()),
+/// What there is to say of a review: by when it is due, or what was found.
+pub(super) fn tell_review(due_at: At, finding: Option<&Finding>, fact: &impl Fn(&str, &str)) {
+    match finding {
+        None => fact("review due", &due_at.to_string()),
         Some(finding) => {
             fact("found", &format!("{} by {}", finding.verdict.code(), finding.by));
             fact("at", &finding.at.to_string());

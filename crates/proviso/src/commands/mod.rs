@@ -12,6 +12,7 @@ pub mod labels;
 pub mod policy;
 pub mod proxy;
 pub mod replay;
+pub mod review;
 pub mod serve;
 pub mod simulate;
 pub mod verify;

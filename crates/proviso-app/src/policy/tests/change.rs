@@ -267,6 +267,7 @@ async fn what_a_set_on_trial_would_decide_otherwise_is_found_where_records_are_d
             scopes: Some(&["user/*.cruds".parse().unwrap()]),
             patient_in_context: None,
             purpose: PurposeOfUse::Treatment,
+            met: proviso_core::org::ObligationSet::EMPTY,
         })
         .unwrap()
     };

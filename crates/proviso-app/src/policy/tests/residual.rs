@@ -337,6 +337,7 @@ fn who_may_read_the_directory_and_no_record_may_ask() {
             scopes: Some(&["user/*.rs".parse().unwrap()]),
             patient_in_context: None,
             purpose,
+            met: proviso_core::org::ObligationSet::EMPTY,
         })
         .ok()?;
         let reads = |facts| plan.decide(&Interaction::Read, &facts, &|_| true).is_permit();

@@ -1,5 +1,6 @@
 //! What each operation does to the tables.
 
+mod access_reviews;
 mod choices;
 mod emergencies;
 mod grants;
@@ -80,6 +81,7 @@ impl Tx<'_> {
             Op::PutPoliciesInForce { now, expect } => self.put_policies_in_force(now, expect),
             Op::PutEmergencyVersion(version) => self.put_emergency_version(version),
             Op::PutReviewVersion(version) => self.put_review_version(version),
+            Op::PutAccessReviewVersion(version) => self.put_access_review_version(version),
             Op::PutKey(key) => self.put_key(key),
             Op::RetireKey { id, at, publish_until } => self.retire_key(id, *at, *publish_until),
             Op::PutSetting { key, value, expect } => self.put_setting(key, value, expect),
