@@ -31,6 +31,7 @@ pub mod ports;
 pub mod proxies;
 pub mod receipt;
 pub mod records;
+pub mod redaction;
 pub mod relations;
 pub mod rotate;
 pub mod session;
@@ -46,8 +47,10 @@ pub mod visits;
 
 use std::sync::Arc;
 
+use proviso_core::decision::AccessPlan;
 use proviso_core::time::At;
 use proviso_fhir::label::RuleSet;
+use proviso_fhir::redact::Redactions;
 use proviso_store::Store;
 
 use crate::keys::Keys;
@@ -116,6 +119,11 @@ impl App {
     /// By which rules records are labelled.
     pub fn labels(&self) -> Arc<RuleSet> {
         Arc::clone(&self.settings.labels)
+    }
+
+    /// What of a record is not shown to those who see it by a plan.
+    pub fn redactions_for(&self, plan: &AccessPlan) -> Arc<Redactions> {
+        self.settings.redaction.for_plan(plan)
     }
 
     /// The store, for reads that no use case covers; every write goes through [`App`].

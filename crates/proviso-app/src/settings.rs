@@ -7,6 +7,7 @@ use proviso_fhir::label::RuleSet;
 
 use crate::filed::FiledSettings;
 use crate::network::Networks;
+use crate::redaction::RedactionSet;
 use crate::relations::RelationSources;
 
 /// Settings that use cases depend on. Built once at start; everything in it has been checked.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub organization_name: String,
     /// By which rules records are labelled.
     pub labels: Arc<RuleSet>,
+    /// What of a record is not shown for which purpose.
+    pub redaction: Arc<RedactionSet>,
     /// Where the records are.
     pub records: RecordsAt,
     /// How consents on file are read and heard.
@@ -86,6 +89,7 @@ impl Settings {
             refresh_token_ttl_days: 180,
             organization_name: "Riverside Health (demo)".to_owned(),
             labels: Arc::new(RuleSet::shipped()),
+            redaction: Arc::new(RedactionSet::shipped()),
             records: RecordsAt::Here,
             filed: Arc::new(filed),
             // The demo listens on this machine alone.

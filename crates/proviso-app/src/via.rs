@@ -65,6 +65,7 @@ impl App {
             status: None,
             query_shape: None,
             digest: None,
+            redaction: None,
             noticed: std::collections::BTreeSet::new(),
             about: None,
             record: None,

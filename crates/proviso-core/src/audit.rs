@@ -152,6 +152,10 @@ pub struct AuditEntry {
     /// The SHA-256 of the record of the decisions, hex.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub digest: Option<String>,
+    /// The rules by which what left was shown in part, by the SHA-256 of their text; `None` where
+    /// records are shown whole.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub redaction: Option<String>,
     /// The patients whom a policy of the organisation has told of it at once.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub noticed: BTreeSet<PatientId>,

@@ -21,6 +21,7 @@ pub mod label;
 pub mod meta;
 pub mod outcome;
 pub mod patch;
+pub mod redact;
 pub mod references;
 pub mod search;
 pub mod spec;

@@ -169,7 +169,7 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
     let view = match planned.plan {
         Ok(plan) => {
             let hearing = gateway.app.hearing_for(&planned.request).await;
-            View::new(plan, gateway.app.labels(), hearing).with_beside(gateway.app.policies())
+            View::new(&gateway.app, plan, hearing).with_beside(gateway.app.policies())
         }
         Err(denial) => {
             let needed = needed_scope(&caller, &interaction, resource_type);
@@ -196,6 +196,12 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
         let refusal = Refusal::from(Problem::ScopeInsufficient)
             .because(&[ReasonCode::ScopeMissing])
             .needing(needed);
+        return Err(Stopped::new(refusal, trail));
+    }
+    if needs_whole(&interaction) && view.sees_in_part(resource_type) {
+        trail.not_offered(&interaction, resource_type);
+        let refusal =
+            Refusal::from(Problem::SeenInPart).because(&[ReasonCode::InteractionNotOffered]);
         return Err(Stopped::new(refusal, trail));
     }
     // Criteria are a search: whoever may only write must not learn by them what is there.
@@ -232,7 +238,7 @@ pub(crate) async fn decide_visits(
     trail.asked_of(&planned);
     let hearing = gateway.app.hearing_for(&planned.request).await;
     let plan = planned.plan.map_err(|denial| denied(&denial))?;
-    let view = View::new(plan, gateway.app.labels(), hearing).with_beside(gateway.app.policies());
+    let view = View::new(&gateway.app, plan, hearing).with_beside(gateway.app.policies());
     trail.planned(&view);
     if is_write(interaction) || !view.plan().offers(interaction, ResourceType::ENCOUNTER) {
         trail.not_offered(interaction, ResourceType::ENCOUNTER);
@@ -312,6 +318,28 @@ pub(crate) fn is_write(interaction: &Interaction) -> bool {
         | Interaction::HistoryInstance
         | Interaction::HistoryType
         | Interaction::HistorySystem
+        | Interaction::Search
+        | Interaction::SearchSystem
+        | Interaction::Batch
+        | Interaction::Transaction
+        | Interaction::Capabilities
+        | Interaction::Operation(_) => false,
+    }
+}
+
+/// Whether an interaction needs records as they are stored: what is changed by somebody who sees a
+/// part would lose the rest (leak 93), and versions would tell when the rest changed (leak 54).
+pub(crate) fn needs_whole(interaction: &Interaction) -> bool {
+    match interaction {
+        Interaction::Update
+        | Interaction::Patch
+        | Interaction::Delete
+        | Interaction::Vread
+        | Interaction::HistoryInstance
+        | Interaction::HistoryType
+        | Interaction::HistorySystem => true,
+        Interaction::Create
+        | Interaction::Read
         | Interaction::Search
         | Interaction::SearchSystem
         | Interaction::Batch

@@ -24,7 +24,7 @@ use proviso_fhir::search::{Context, Query, SearchScope};
 
 use crate::audit::record_decisions;
 use crate::cursor::{Binding, Point, Position};
-use crate::decide::{Permit, decide_to_evaluate, is_server_owned, is_write};
+use crate::decide::{Permit, decide_to_evaluate, is_server_owned, is_write, needs_whole};
 use crate::filter::Line;
 use crate::gateway::Gateway;
 use crate::trail::Trail;
@@ -233,12 +233,13 @@ async fn judge_way(
         }
     };
     let hearing = gateway.app.hearing_for(&way.request).await;
-    let view = View::new(plan, gateway.app.labels(), hearing);
+    let view = View::new(&gateway.app, plan, hearing);
     trail.planned(&view);
     let plan = view.plan();
     let consent = plan.consent.as_ref().map(|(id, _)| id.clone());
     // As a request would find it: some types only this server writes, and a patch tells what it met.
-    let owned = is_write(&question.interaction) && is_server_owned(question.resource_type);
+    let owned = is_write(&question.interaction) && is_server_owned(question.resource_type)
+        || needs_whole(&question.interaction) && view.sees_in_part(question.resource_type);
     if owned || !plan.offers(&question.interaction, question.resource_type) {
         trail.not_offered(&question.interaction, question.resource_type);
         trail.withhold(&[ReasonCode::ScopeMissing]);
@@ -310,7 +311,7 @@ async fn find(
             && plan.offers(&question.interaction, question.resource_type)
         {
             let hearing = gateway.app.hearing_for(&way.request).await;
-            let view = View::new(plan, gateway.app.labels(), hearing);
+            let view = View::new(&gateway.app, plan, hearing);
             trail.planned(&view);
             let found =
                 find_in(gateway, asker, question, &view, &permit, (start, cursor), &mut trail);

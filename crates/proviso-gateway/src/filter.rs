@@ -26,8 +26,8 @@ use crate::classify::Return;
 use crate::cursor::{Binding, Position};
 use crate::decide::{Parts, Permitted};
 use crate::forward::{
-    Carried, Change, Forwarded, ForwardedParts, ForwardedTogether, Found, HistoryPage, Page,
-    Written,
+    Carried, Change, Forwarded, ForwardedParts, ForwardedTogether, Found, HistoryEntry,
+    HistoryPage, Page, PageEntry, Written,
 };
 use crate::gateway::Gateway;
 use crate::notice::Notice;
@@ -210,7 +210,8 @@ fn one(parts: &mut Parts, reading: Reading) -> Result<Answer, Refusal> {
         return Err(Problem::Gone.into());
     }
     parts.trail.release(&judged);
-    Ok(representation(stored, parts.conditions.if_none_match.as_deref()))
+    let shown = parts.view.form(stored, &judged)?;
+    Ok(representation(shown, parts.conditions.if_none_match.as_deref()))
 }
 
 /// The resource itself, or 304: only now, when it is known that the caller may see it (leak 7).
@@ -232,13 +233,16 @@ fn representation(stored: Stored, if_none_match: Option<&str>) -> Answer {
 }
 
 fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refusal> {
-    for entry in &page.entries {
+    let mut shown = Vec::with_capacity(page.entries.len());
+    for entry in page.entries {
         let judged = parts.view.judge_stored(&page.interaction, &entry.stored);
         if !judged.permits() {
             return Err(disagreement(&mut parts.trail, &judged.decision.reasons));
         }
         parts.trail.release(&judged);
+        shown.push(PageEntry { stored: parts.view.form(entry.stored, &judged)?, ..entry });
     }
+    let page = Page { entries: shown, ..page };
     parts.trail.withhold_found(&page.withheld);
     let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
     let notice = Notice::for_what_leaves(gateway, parts)?;
@@ -248,17 +252,23 @@ fn page(gateway: &Gateway, parts: &mut Parts, page: Page) -> Result<Answer, Refu
 
 /// Each version is decided as it was then; a deletion as the version it deleted (leaks 59, 62).
 fn history(gateway: &Gateway, parts: &mut Parts, page: HistoryPage) -> Result<Answer, Refusal> {
-    for entry in &page.entries {
+    let mut shown = Vec::with_capacity(page.entries.len());
+    for entry in page.entries {
         let judged =
             entry.judged_by().map(|stored| parts.view.judge_stored(&parts.interaction, stored));
         match judged {
-            Some(judged) if judged.permits() => parts.trail.release(&judged),
+            Some(judged) if judged.permits() => {
+                parts.trail.release(&judged);
+                let stored = entry.stored.map(|own| parts.view.form(own, &judged)).transpose()?;
+                shown.push(HistoryEntry { stored, ..entry });
+            }
             Some(judged) => {
                 return Err(disagreement(&mut parts.trail, &judged.decision.reasons));
             }
             None => return Err(disagreement(&mut parts.trail, &[ReasonCode::FactMissing])),
         }
     }
+    let page = HistoryPage { entries: shown, ..page };
     let next = next_link(gateway, parts, &page.path, page.next.as_ref())?;
     let notice = Notice::for_what_leaves(gateway, parts)?;
     let body = bundle::history(&gateway.base, page, next, notice.as_ref());
@@ -320,6 +330,9 @@ fn written(
         return Err(Refusal::from(Problem::WriteRefused).because(&judged.decision.reasons));
     }
     parts.trail.release(&judged);
+    // Who may write need not be allowed to read what is there now (leak 94).
+    let readable = parts.view.judge_stored(&Interaction::Read, &stored).permits();
+    let stored = parts.view.form(stored, &judged)?;
     *to_commit = match carried {
         Carried::Ready(prepared) => Some(*prepared),
         Carried::Out | Carried::Together => None,
@@ -332,9 +345,7 @@ fn written(
         (Some(kind), Some(id), None) => Some(format!("{kind}/{id}")),
         _ => None,
     };
-    // Who may write need not be allowed to read what is there now (leak 94).
-    let readable = parts.view.judge_stored(&Interaction::Read, &stored).permits();
-    // Nor what was there before: by its version, or that it stayed the same, one could be told
+    // Nor need they be allowed to read what was there before: by its version, or that it stayed the same, one could be told
     // from another. A change never makes readable what was not, so this covers both.
     let wanted = parts.conditions.wanted;
     if change == Change::Updated && !readable {

@@ -278,6 +278,7 @@ async fn search(
     let (raw, point) = position(gateway, parts, &path, own_query.clone())?;
     let context = Context { own_base: &gateway.base, at: parts.trail.at };
     let query = Query::parse(&context, scope, &[&raw]).map_err(|error| refuse_search(&error))?;
+    let query = parts.view.blinded(query);
     let search = Search {
         permit,
         view: &parts.view,
@@ -354,9 +355,16 @@ async fn everything(
         parts.trail.keep_back(&judged);
         return Err(Problem::NotFound.into());
     }
+    // By these it would be told when what is not shown changed, or what a hidden date is.
+    let mut asked = query::pairs(&raw).ok_or(Problem::SearchRefused)?.into_iter();
+    let by_time = asked.find(|(name, _)| matches!(name.as_str(), "start" | "end" | "_since"));
+    if let Some((name, _)) = by_time.filter(|_| parts.view.is_partial()) {
+        return Err(Refusal::from(Problem::SearchRefused).at(&name));
+    }
     let context = Context { own_base: &gateway.base, at: parts.trail.at };
     let mut query =
         Query::everything(&context, &id, &raw).map_err(|error| refuse_search(&error))?;
+    query = parts.view.blinded(query);
     // Types the caller may not see at all need not be looked for.
     query.types.retain(|kind| parts.view.plan().offers(&parts.interaction, *kind));
     let search = Search {

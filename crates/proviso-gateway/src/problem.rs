@@ -58,6 +58,9 @@ problems! {
     /// No access at all under the rules in force.
     AccessRefused = "access-refused", FORBIDDEN, Forbidden,
         "access is not allowed under the sharing choices and rules in force";
+    /// What is seen in part has no versions and cannot be changed.
+    SeenInPart = "seen-in-part", FORBIDDEN, Forbidden,
+        "records of this type are shown in part for this purpose: without versions, not to be changed";
     /// The resource that would result lies outside what the caller may write.
     WriteRefused = "write-refused", FORBIDDEN, Forbidden,
         "the resource lies outside what may be written with this access";

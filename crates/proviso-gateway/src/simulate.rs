@@ -222,7 +222,7 @@ async fn view_of(gateway: &Gateway, way: &Planned, hears: Hears) -> Result<View,
         plan.filed = FiledRule::NotHeard;
     }
     let hearing = gateway.app.hearing_for(&way.request).await;
-    Ok(View::new(plan, gateway.app.labels(), hearing))
+    Ok(View::new(&gateway.app, plan, hearing))
 }
 
 async fn views_of(

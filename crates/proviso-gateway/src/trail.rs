@@ -70,6 +70,8 @@ pub struct Trail {
     sensitive: SensitiveSet,
     /// The sensitive kinds of what leaves, without those of what was looked at and stays.
     disclosed: SensitiveSet,
+    /// The rules by which records are shown in part.
+    redaction: Option<String>,
     /// What the organisation's policies demand with what leaves.
     obliged: ObligationSet,
     /// What else they demand with what leaves.
@@ -210,6 +212,7 @@ impl Trail {
             categories: CategorySet::EMPTY,
             sensitive: SensitiveSet::EMPTY,
             disclosed: SensitiveSet::EMPTY,
+            redaction: None,
             obliged: ObligationSet::EMPTY,
             overseen: Overseen::default(),
             used: None,
@@ -253,6 +256,7 @@ impl Trail {
         let plan = view.plan();
         self.hearing = Some(Arc::clone(view.hearing()));
         self.used = Some(Arc::clone(view.overseen()));
+        self.redaction = view.redaction().map(ToOwned::to_owned);
         self.made = Some(Box::new(plan.clone()));
         self.plan = Some(PlanNote {
             consent: plan.consent.clone(),
@@ -576,6 +580,7 @@ impl Trail {
             status: Some(status),
             query_shape: self.query_shape.clone(),
             digest,
+            redaction: self.redaction.clone().filter(|_| outcome == AuditOutcome::Success),
             noticed: self.noticed(outcome),
             about: None,
             record,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use proviso_app::App;
 use proviso_app::filed::Hearing;
 use proviso_app::policy::{Beside, Policies};
 use proviso_core::category::{SensitiveKind, SensitiveSet};
@@ -17,10 +18,12 @@ use proviso_core::scope::ScopeFilter;
 use proviso_fhir::facts::resource_facts;
 use proviso_fhir::json::Node;
 use proviso_fhir::label::RuleSet;
-use proviso_fhir::search::matches_scope_filter;
+use proviso_fhir::redact::Redactions;
+use proviso_fhir::search::{Query, SearchError, matches_scope_filter};
 use sha2::{Digest as _, Sha256};
 
 use crate::overseen::Overseen;
+use crate::problem::Problem;
 use crate::upstream::Stored;
 
 /// A plan, ready to judge resources.
@@ -32,6 +35,9 @@ pub(crate) struct View {
     hearing: Arc<Hearing>,
     /// Policies that are tried out beside those in force; they decide nothing.
     beside: Option<Arc<Beside>>,
+    /// What of a record is not shown.
+    redactions: Arc<Redactions>,
+    redaction: Option<String>,
     /// What policies demand with the records that this request was answered from.
     overseen: Arc<Mutex<Overseen>>,
 }
@@ -139,10 +145,14 @@ pub(crate) fn facts_of(
 }
 
 impl View {
-    /// A plan that judges resources by what this rule set labels them, and by what consents on file
-    /// say of them.
-    pub(crate) fn new(plan: AccessPlan, labels: Arc<RuleSet>, hearing: Arc<Hearing>) -> Self {
-        Self { plan, labels, hearing, beside: None, overseen: Arc::default() }
+    /// A plan that judges resources by what the rules in effect label them, and by what consents on
+    /// file say of them.
+    pub(crate) fn new(app: &App, plan: AccessPlan, hearing: Arc<Hearing>) -> Self {
+        let redactions = app.redactions_for(&plan);
+        let version = || app.settings().redaction.version().to_owned();
+        let redaction = (!redactions.is_empty()).then(version);
+        let (labels, overseen) = (app.labels(), Arc::default());
+        Self { plan, labels, hearing, beside: None, redactions, redaction, overseen }
     }
 
     /// The same, noting what policies that are tried out would have said.
@@ -157,6 +167,63 @@ impl View {
 
     pub(crate) fn plan(&self) -> &AccessPlan {
         &self.plan
+    }
+
+    /// Whether records of a type are seen in part: they have no versions of their own then, and who
+    /// sees them cannot change them without losing what is not shown (leaks 54, 93).
+    pub(crate) fn sees_in_part(&self, resource_type: ResourceType) -> bool {
+        self.redactions.covers(resource_type)
+    }
+
+    /// Whether any record is seen in part.
+    pub(crate) fn is_partial(&self) -> bool {
+        !self.redactions.is_empty()
+    }
+
+    /// The rules by which records are seen in part, by the hash of their text.
+    pub(crate) fn redaction(&self) -> Option<&str> {
+        self.redaction.as_deref()
+    }
+
+    /// A record as it may be shown, once it was judged: a function of the record and of what is not
+    /// shown to this caller.
+    pub(crate) fn form(&self, stored: Stored, judged: &Judged) -> Result<Stored, Problem> {
+        let labels = judged.facts.as_ref().map_or(Labels::Unclassified, |facts| facts.labels);
+        let partial = stored.doc.resource_type().is_none_or(|own| self.sees_in_part(own));
+        let shown = self.redactions.apply(&stored.doc, labels).map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "a record was not redacted");
+            Problem::Unavailable
+        })?;
+        let stored = match shown {
+            Some(doc) => Stored { doc, ..stored },
+            None => stored,
+        };
+        Ok(if partial { Stored { version: None, at: None, ..stored } } else { stored })
+    }
+
+    /// A search as it is over records as they are shown.
+    pub(crate) fn blinded(&self, query: Query) -> Query {
+        if !self.is_partial() {
+            return query;
+        }
+        query.blind_to(&|resource_type, code| self.redactions.hides(resource_type, code))
+    }
+
+    /// Refuses a query that would look at what is not shown: whatever it answered would tell of it
+    /// (leaks 25, 26). The same for any value.
+    pub(crate) fn admits(&self, query: &Query) -> Result<(), SearchError> {
+        if !self.is_partial() {
+            return Ok(());
+        }
+        let hidden =
+            query.reads().into_iter().find(|(own, code)| self.redactions.hides(*own, code));
+        match hidden {
+            Some((_, parameter)) => Err(SearchError::Unsupported { parameter }),
+            None if self.redactions.hides_identifiers() && query.compares_identifiers() => {
+                Err(SearchError::Unsupported { parameter: ":identifier".to_owned() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether policies demand anything with records.
@@ -260,6 +327,7 @@ impl View {
         let bytes = serde_json::to_vec(&plan).ok()?;
         let mut hash = Sha256::new();
         hash.update(self.labels.version().as_str().as_bytes());
+
         // Of a plan that reaches anybody, each record is decided anew; the page stays a page.
         if let PatientReach::Only(patients) = &self.plan.reach {
             for name in self.hearing.names(patients) {

@@ -114,13 +114,14 @@ impl<'a> Walk<'a> {
         };
         let Scanned { entries, withheld, next, .. } = gateway.upstream.search(&search).await?;
         let mut visits = Vec::with_capacity(entries.len());
-        for entry in &entries {
+        for entry in entries {
             let judged = view.judge_stored(&self.interaction, &entry.stored);
             if !judged.permits() {
                 return Err(disagreement(&mut self.trail, &judged.decision.reasons));
             }
             self.trail.release(&judged);
-            visits.extend(visit_of(entry.stored.doc.root()));
+            let shown = view.form(entry.stored, &judged).map_err(Refusal::from)?;
+            visits.extend(visit_of(shown.doc.root()));
         }
         self.trail.withhold_found(&withheld);
         self.within_budget()?;

@@ -190,6 +190,7 @@ pub(crate) fn entry(kind: AuditKind, outcome: AuditOutcome) -> AuditEntry {
         status: None,
         query_shape: None,
         digest: None,
+        redaction: None,
         noticed: std::collections::BTreeSet::new(),
         about: None,
         record: None,

@@ -302,9 +302,23 @@ impl World {
     /// # Errors
     /// When any of it cannot be stored.
     pub async fn service(&self, client: &str, scope: &str) -> anyhow::Result<String> {
-        let client = self.register(client, PurposeOfUse::Operations).await?;
+        self.service_for(client, PurposeOfUse::Operations, scope).await
+    }
+
+    /// A service with pre-authorized access for a purpose.
+    ///
+    /// # Errors
+    /// When any of it cannot be stored.
+    pub async fn service_for(
+        &self,
+        client: &str,
+        purpose: PurposeOfUse,
+        scope: &str,
+    ) -> anyhow::Result<String> {
+        let client = self.register(client, purpose).await?;
         let mut grant = grant(&client, None, GrantBasis::PreAuthorized, scopes(scope)?, None);
-        grant.purpose = PurposeOfUse::Operations;
+        grant.purpose = purpose;
+        grant.id = format!("grt_{client}").parse()?;
         self.put_grant(grant, scope).await
     }
 
@@ -446,6 +460,11 @@ impl World {
 }
 
 impl Reply {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or(serde_json::Value::Null)

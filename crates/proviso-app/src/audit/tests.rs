@@ -104,6 +104,7 @@ fn entry(number: u64) -> AuditEntry {
         status: Some(200),
         query_shape: None,
         digest: None,
+        redaction: None,
         noticed: std::collections::BTreeSet::new(),
         about: None,
         record: None,

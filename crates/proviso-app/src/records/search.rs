@@ -94,6 +94,7 @@ impl Records {
     /// The store cannot be read, or too many candidates would have to be looked at.
     pub async fn search(&self, search: Search<'_>, view: &dyn View) -> Result<Page, RecordFault> {
         let query = search.query;
+        view.admits(query)?;
         let as_of = match search.as_of {
             Some(seq) => seq,
             None => self.store.latest_seq().await?,
@@ -136,6 +137,7 @@ impl Records {
         most: usize,
         view: &dyn View,
     ) -> Result<Vec<Record>, RecordFault> {
+        view.admits(query)?;
         let joined = self.join(query, as_of, most, view).await?;
         let wanted = None;
         let state = self.state(as_of).await?;

@@ -3,6 +3,7 @@
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
+use proviso_fhir::search::{Query, SearchError};
 
 use super::Record;
 
@@ -10,6 +11,15 @@ use super::Record;
 pub trait View: Send + Sync {
     /// Whether the record is part of the view.
     fn sees(&self, record: &Record) -> bool;
+
+    /// Refuses a query that looks at what is not shown of records.
+    ///
+    /// # Errors
+    /// With the parameter that does.
+    fn admits(&self, query: &Query) -> Result<(), SearchError> {
+        let _ = query;
+        Ok(())
+    }
 
     /// An answer is made from a record that is seen: it is shown, counted or leads to another.
     fn uses(&self, record: &Record) {

@@ -85,6 +85,11 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Whether a member or item is to be removed.
+    pub fn removes(&self, node: Node<'_>) -> bool {
+        self.removed.contains(&node.index())
+    }
+
     /// Replaces the member of that name, or adds it after the last one.
     pub fn set(&mut self, object: Node<'_>, key: &str, json: &[u8]) {
         if let Some(member) = object.get(key) {

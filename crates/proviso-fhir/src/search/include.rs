@@ -24,6 +24,8 @@ pub struct Include {
     pub target: Option<ResourceType>,
     /// Whether it applies to what was included as well.
     pub iterate: bool,
+    /// Whether it follows whatever there is, as against one parameter by name.
+    pub(super) wildcard: bool,
 }
 
 impl Include {
@@ -73,7 +75,13 @@ impl Include {
                 links
             }
         };
-        Ok(Self { links, target, iterate })
+        let wildcard = code.is_none_or(|code| code == "*");
+        Ok(Self { links, target, iterate, wildcard })
+    }
+
+    /// Whether it follows whatever there is.
+    pub fn is_wildcard(&self) -> bool {
+        self.wildcard
     }
 
     /// The resources of this server that a resource leads to by this directive.

@@ -1,5 +1,6 @@
 //! Search parameters of one type, compiled from HL7's definitions.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use proviso_core::resource_type::ResourceType;
@@ -104,6 +105,11 @@ impl Param {
         self.kind == ParamType::Token
             && !self.is_contact
             && !(has_system && self.implied_system.is_some())
+    }
+
+    /// Every element that it looks at, as the names that lead to it from the resource.
+    pub fn element_paths(&self) -> Vec<Vec<String>> {
+        self.expression.element_paths()
     }
 
     /// Whether the parameter compares by sound.

@@ -198,6 +198,44 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// Every path that is looked at, conditions included, as names of elements; extensions by that
+    /// name.
+    pub(super) fn element_paths(&self) -> Vec<Vec<String>> {
+        match self {
+            Self::Paths(paths) | Self::Exists(paths) | Self::Compare { paths, .. } => {
+                paths.iter().flat_map(Path::element_paths).collect()
+            }
+            Self::And(one, other) => {
+                let mut all = one.element_paths();
+                all.extend(other.element_paths());
+                all
+            }
+        }
+    }
+}
+
+impl Path {
+    fn element_paths(&self) -> Vec<Vec<String>> {
+        let mut names: Vec<String> = Vec::new();
+        let mut all = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Field(name) => names.push(name.clone()),
+                Step::Extension(_) => names.push("extension".to_owned()),
+                Step::FieldEquals(name, _) => {
+                    let mut beside = names.clone();
+                    beside.push(name.clone());
+                    all.push(beside);
+                }
+                Step::As(_) | Step::ResolvesTo(_) | Step::Index(_) => {}
+            }
+        }
+        all.push(names);
+        all
+    }
+}
+
 impl Literal {
     fn equals(&self, node: Node<'_>) -> bool {
         match self {

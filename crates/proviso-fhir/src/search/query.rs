@@ -538,6 +538,28 @@ impl Query {
         reads
     }
 
+    /// The same search over records of which some parameters see nothing: what is in a compartment by
+    /// them alone is not in it, and wildcards do not follow them. What asks for one by name still
+    /// does, and is to be refused ([`Self::reads`]).
+    #[must_use]
+    pub fn blind_to(mut self, hidden: &dyn Fn(ResourceType, &str) -> bool) -> Self {
+        for (resource_type, params) in &mut self.compartment {
+            params.retain(|param| !hidden(*resource_type, param.code));
+        }
+        let includes = self.controls.includes.iter_mut().chain(&mut self.controls.revincludes);
+        for include in includes.filter(|include| include.is_wildcard()) {
+            include.links.retain(|(source, param)| !hidden(*source, param.code));
+        }
+        self
+    }
+
+    /// Whether some part of it looks at identifiers within references (`:identifier`).
+    pub fn compares_identifiers(&self) -> bool {
+        let in_joins = || self.joins.iter().flat_map(|join| &join.queries);
+        self.filters.iter().any(|filter| filter.name.ends_with(":identifier"))
+            || in_joins().any(Self::compares_identifiers)
+    }
+
     fn collect_reads(&self, reads: &mut BTreeSet<(ResourceType, String)>) {
         for filter in &self.filters {
             reads.extend(filter.params.iter().map(|(t, param)| (*t, param.code.to_owned())));

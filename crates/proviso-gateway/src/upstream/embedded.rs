@@ -14,7 +14,7 @@ use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::{IncomingEntry, SearchMode};
 use proviso_fhir::json::Doc;
-use proviso_fhir::search::{Query, SearchScope};
+use proviso_fhir::search::{Query, SearchError, SearchScope};
 
 use crate::cursor::{Point, Seq};
 use crate::decide::{Parts, Permit};
@@ -65,6 +65,10 @@ impl RecordView for Eyes<'_> {
             withheld.add(judged);
         }
         sees
+    }
+
+    fn admits(&self, query: &Query) -> Result<(), SearchError> {
+        self.view.admits(query)
     }
 
     fn uses(&self, record: &Record) {

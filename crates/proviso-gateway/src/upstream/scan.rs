@@ -21,7 +21,7 @@ use proviso_fhir::spec;
 
 use crate::cursor::Point;
 use crate::decide::Permit;
-use crate::forward::PageEntry;
+use crate::forward::{PageEntry, refuse_search};
 use crate::problem::{Problem, Refusal};
 use crate::query::{encode, pairs};
 use crate::upstream::http::{HttpUpstream, UpstreamError};
@@ -96,6 +96,7 @@ impl HttpUpstream {
 
     /// Every resource of the view that matches, and those that matched and were withheld.
     async fn matches(&self, search: &Search<'_>) -> Result<(Vec<Stored>, Withheld), Refusal> {
+        search.view.admits(search.query).map_err(|error| refuse_search(&error))?;
         let mut found: BTreeMap<(ResourceType, ResourceId), Stored> = BTreeMap::new();
         let mut withheld: BTreeMap<(ResourceType, ResourceId), Judged> = BTreeMap::new();
         let mut seen = 0_usize;

@@ -302,6 +302,14 @@ pub const KEYS: &[Key] = &[
          `proviso labels check` and `proviso labels test` tell beforehand.",
     ),
     key(
+        "redaction.rules_file",
+        Kind::File,
+        Default::Absent,
+        "",
+        "TOML file with rules of your own for what of a record is not shown for which purpose, in the \
+         place of the shipped ones. A mistake in it refuses to start.",
+    ),
+    key(
         "log.format",
         Kind::OneOf(&["text", "json"]),
         Default::Text("text"),

@@ -13,6 +13,7 @@ use catalogue::{Default, KEYS, Key, Kind};
 use proviso_app::filed::{FiledSettings, Zone};
 use proviso_app::labels::{RuleSet, RulesFile};
 use proviso_app::network::{AddressRange, Networks};
+use proviso_app::redaction::RedactionSet;
 use proviso_app::relations::{RelationSource, RelationSources};
 use proviso_app::settings::{RecordsAt, Registration, Settings};
 use proviso_core::consent::provision::{Combination, Who, WhoKind};
@@ -57,6 +58,14 @@ pub enum ConfigError {
     /// The label rules cannot be used.
     #[error("key `labels.rules_file`: `{path}`: {problem}")]
     LabelRules {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, line by line.
+        problem: String,
+    },
+    /// The redaction rules cannot be used.
+    #[error("key `redaction.rules_file`: `{path}`: {problem}")]
+    RedactionRules {
         /// The file.
         path: PathBuf,
         /// What is wrong with it, line by line.
@@ -142,6 +151,8 @@ pub struct Config {
     pub rates: RateConfig,
     /// The organisation's own label rules.
     pub label_rules_file: Option<PathBuf>,
+    /// The organisation's own redaction rules.
+    pub redaction_rules_file: Option<PathBuf>,
     /// Form of the log.
     pub log_format: LogFormat,
     /// Level of the log.
@@ -199,6 +210,13 @@ impl Config {
             })?;
             config.settings.labels = Arc::new(rules.set);
         }
+        if let Some(file) = &config.redaction_rules_file {
+            let set = RedactionSet::load(file).map_err(|faults| ConfigError::RedactionRules {
+                path: file.clone(),
+                problem: faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+            })?;
+            config.settings.redaction = Arc::new(set);
+        }
         Ok(config)
     }
 
@@ -225,6 +243,7 @@ impl Config {
             keys: KeyProvider::File(master),
             rates: rates(&values)?,
             label_rules_file: values.path("labels.rules_file", base),
+            redaction_rules_file: values.path("redaction.rules_file", base),
             log_format: if values.text("log.format").as_deref() == Some("json") {
                 LogFormat::Json
             } else {
@@ -308,6 +327,7 @@ fn settings(values: &Values) -> Result<Settings, ConfigError> {
         refresh_token_ttl_days: values.integer("oauth.refresh_token_ttl_days")?,
         organization_name: values.required("organization.name")?,
         labels: Arc::new(RuleSet::shipped()),
+        redaction: Arc::new(RedactionSet::shipped()),
         records: match values.text("upstream.url") {
             None => RecordsAt::Here,
             Some(_) => RecordsAt::Upstream,

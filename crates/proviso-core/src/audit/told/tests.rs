@@ -59,6 +59,7 @@ fn access(interaction: Interaction, categories: &[Category], released: u32) -> A
         status: Some(200),
         query_shape: None,
         digest: None,
+        redaction: None,
         noticed: BTreeSet::new(),
         about: None,
         record: None,
