@@ -16,9 +16,9 @@ use proviso_core::reason::ReasonCode;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::scope::ScopeFilter;
 use proviso_fhir::facts::resource_facts;
-use proviso_fhir::json::Node;
+use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::label::RuleSet;
-use proviso_fhir::redact::Redactions;
+use proviso_fhir::redact::{RedactError, Redactions};
 use proviso_fhir::search::{Query, SearchError, matches_scope_filter};
 use sha2::{Digest as _, Sha256};
 
@@ -188,9 +188,8 @@ impl View {
     /// A record as it may be shown, once it was judged: a function of the record and of what is not
     /// shown to this caller.
     pub(crate) fn form(&self, stored: Stored, judged: &Judged) -> Result<Stored, Problem> {
-        let labels = judged.facts.as_ref().map_or(Labels::Unclassified, |facts| facts.labels);
         let partial = stored.doc.resource_type().is_none_or(|own| self.sees_in_part(own));
-        let shown = self.redactions.apply(&stored.doc, labels).map_err(|error| {
+        let shown = self.part(&stored.doc, judged).map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "a record was not redacted");
             Problem::Unavailable
         })?;
@@ -199,6 +198,12 @@ impl View {
             None => stored,
         };
         Ok(if partial { Stored { version: None, at: None, ..stored } } else { stored })
+    }
+
+    /// What of a record is shown; `None` where that is the whole.
+    pub(crate) fn part(&self, doc: &Doc, judged: &Judged) -> Result<Option<Doc>, RedactError> {
+        let labels = judged.facts.as_ref().map_or(Labels::Unclassified, |facts| facts.labels);
+        self.redactions.apply(doc, labels)
     }
 
     /// A search as it is over records as they are shown.

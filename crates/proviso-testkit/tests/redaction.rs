@@ -10,9 +10,10 @@ use proviso_core::org::Role;
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::Period;
 use proviso_fhir::json::Doc;
-use proviso_gateway::GatewaySettings;
+use proviso_gateway::{GatewaySettings, HttpUpstreamSettings};
 use proviso_store::HistoryQuery;
 use proviso_testkit::demo_world::DemoWorld;
+use proviso_testkit::fhir_server::FhirServer;
 use proviso_testkit::gateway_world::{ORIGIN, Reply, World, request};
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ const FHIR: &[(&str, &str)] = &[("content-type", "application/fhir+json")];
 const SECRETS: &[&str] =
     &["Quimby", "Zelda", "MRN-4711", "River Road", "555-0199", "SN-99", "Rosa"];
 
-fn of(kind: &str, id: &str, rest: Value) -> Value {
+fn of(kind: &str, id: &str, rest: &Value) -> Value {
     let mut record = json!({"resourceType": kind, "id": id});
     record.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
     record
@@ -41,7 +42,7 @@ fn records() -> Vec<Value> {
         of(
             "Observation",
             id,
-            json!({
+            &json!({
                 "status": "final", "text": narrative("Zelda Quimby had 7.2"),
                 "category": [{"coding": [{
                     "system": "http://terminology.hl7.org/CodeSystem/observation-category",
@@ -58,7 +59,7 @@ fn records() -> Vec<Value> {
         of(
             "Patient",
             "z",
-            json!({
+            &json!({
                 "text": narrative("Zelda Quimby"), "birthDate": "1970-01-01", "gender": "female",
                 "identifier": [{"system": "http://example.org/mrn", "value": "MRN-4711"}],
                 "name": [{"family": "Quimby", "given": ["Zelda"]}],
@@ -69,11 +70,15 @@ fn records() -> Vec<Value> {
         ),
         result("r1", "4548-4"),
         result("r2", "2345-7"),
-        of("Device", "d", json!({"patient": subject, "serialNumber": "SN-99", "status": "active"})),
+        of(
+            "Device",
+            "d",
+            &json!({"patient": subject, "serialNumber": "SN-99", "status": "active"}),
+        ),
         of(
             "Coverage",
             "c",
-            json!({
+            &json!({
                 "status": "active", "beneficiary": subject,
                 "payor": [{"display": "Insurer"}]
             }),
@@ -81,7 +86,7 @@ fn records() -> Vec<Value> {
         of(
             "Claim",
             "cl",
-            json!({
+            &json!({
                 "status": "active", "use": "claim", "created": "2026-11-01",
                 "text": narrative("For Zelda Quimby"),
                 "type": {"coding": [{"code": "professional"}]},
@@ -95,11 +100,43 @@ fn records() -> Vec<Value> {
     ]
 }
 
+/// The same without what is not shown for research.
+fn bare() -> Vec<Value> {
+    let mut bare = records();
+    for record in &mut bare {
+        let record = record.as_object_mut().unwrap();
+        for name in ["text", "identifier", "name", "telecom", "note", "serialNumber", "extension"] {
+            record.shift_remove(name);
+        }
+        for name in ["subject", "patient", "beneficiary"] {
+            if let Some(own) = record.get_mut(name) {
+                *own = json!({"reference": "Patient/z"});
+            }
+        }
+        if let Some(address) = record.get_mut("address") {
+            address[0].as_object_mut().unwrap().shift_remove("line");
+        }
+    }
+    bare
+}
+
+fn texts(records: &[Value]) -> Vec<String> {
+    records.iter().map(Value::to_string).collect()
+}
+
+/// In front of a FHIR server that others wrote.
+async fn fronted(records: &[Value]) -> (FhirServer, World) {
+    let server = FhirServer::start().await.unwrap();
+    server.load(&texts(records)).await.unwrap();
+    let upstream = HttpUpstreamSettings::at(server.base.clone());
+    let world = World::new(GatewaySettings::in_front_of(ORIGIN, upstream)).await.unwrap();
+    (server, world)
+}
+
 async fn world() -> World {
     let settings = Settings::demo(ORIGIN);
     let world = World::with(GatewaySettings::embedded(ORIGIN), settings).await.unwrap();
-    let texts: Vec<String> = records().iter().map(Value::to_string).collect();
-    world.load(&texts).await.unwrap();
+    world.load(&texts(&records())).await.unwrap();
     world
 }
 
@@ -292,27 +329,36 @@ async fn what_is_created_comes_back_as_it_may_be_seen_and_conditions_cannot_ask(
     assert_eq!(told[0], told[1]);
 }
 
+// Covers: design §7 (matched again on the redacted form)
+#[tokio::test]
+async fn what_goes_because_it_says_a_name_is_not_found_by_it_either() {
+    let world = world().await;
+    // A town with the name of the person who lives there.
+    let other = json!({
+        "resourceType": "Patient", "id": "y", "name": [{"family": "Salem"}],
+        "address": [{"city": "Salem", "postalCode": "01971"}]
+    });
+    world.load(&[other.to_string()]).await.unwrap();
+    let token = research(&world).await;
+    let found = async |path: &str| {
+        let reply = ask(&world, &token, Method::GET, path, "").await;
+        assert_eq!(reply.status, StatusCode::OK, "{path}: {}", reply.text());
+        assert!(!reply.text().contains("Patient/y") || !reply.text().contains("01971\",\"city"));
+        reply.entries()
+    };
+    assert_eq!(found("Patient?address-city=Salem").await, ["Patient/z"]);
+    assert_eq!(found("Patient?address-city:missing=true").await, ["Patient/y"]);
+    assert_eq!(found("Patient?address-postalcode=01971").await, ["Patient/y"]);
+    assert_eq!(found("Patient?_sort=address-city").await, ["Patient/z", "Patient/y"]);
+    assert_eq!(found("Patient?_sort=-address-city&_count=1").await, ["Patient/z"]);
+}
+
 // Covers: leak 115: two stores that differ in nothing but what is not shown
 #[tokio::test]
 async fn whether_something_is_not_shown_cannot_be_told() {
-    let (with, without) = (world().await, World::embedded().await.unwrap());
-    let mut bare = records();
-    for record in &mut bare {
-        let record = record.as_object_mut().unwrap();
-        for name in ["text", "identifier", "name", "telecom", "note", "serialNumber", "extension"] {
-            record.shift_remove(name);
-        }
-        for name in ["subject", "patient", "beneficiary"] {
-            if let Some(own) = record.get_mut(name) {
-                *own = json!({"reference": "Patient/z"});
-            }
-        }
-        if let Some(address) = record.get_mut("address") {
-            address[0].as_object_mut().unwrap().shift_remove("line");
-        }
-    }
-    let texts: Vec<String> = bare.iter().map(Value::to_string).collect();
-    without.load(&texts).await.unwrap();
+    let without = World::embedded().await.unwrap();
+    without.load(&texts(&bare())).await.unwrap();
+    let with = world().await;
     let (one, other) = (research(&with).await, research(&without).await);
     for path in [
         "Patient/z",
@@ -330,6 +376,44 @@ async fn whether_something_is_not_shown_cannot_be_told() {
         let one = ask(&with, &one, Method::GET, path, "").await;
         let other = ask(&without, &other, Method::GET, path, "").await;
         assert_eq!(one.fingerprint(), other.fingerprint(), "{path}: {}", one.text());
+    }
+}
+
+// Covers: design §7 (an upstream is untrusted, and what is shown of its records is the same)
+#[tokio::test]
+async fn records_of_a_server_by_others_are_shown_in_part_too() {
+    let (_server, with) = fronted(&records()).await;
+    let (_bare_server, without) = fronted(&bare()).await;
+    let (one, other) = (research(&with).await, research(&without).await);
+    for (path, status) in [
+        ("Patient/z", 200),
+        ("Observation/r1", 200),
+        ("Device/d", 200),
+        ("Claim/cl", 200),
+        ("Patient", 200),
+        ("Patient?address-city=Salem", 200),
+        ("Observation?patient=z&_total=accurate", 200),
+        ("Observation?patient=z&_sort=-date&_count=1", 200),
+        ("Observation?_include=Observation:patient&code=4548-4", 200),
+        ("Patient?_revinclude=Observation:patient", 200),
+        ("Patient/z/$everything", 200),
+        ("Patient?name=Quimby", 400),
+        ("Patient?identifier=MRN-4711", 400),
+        ("Observation?patient:identifier=MRN-4711", 400),
+        ("Observation?_lastUpdated=gt2020-01-01", 400),
+        ("Patient/z/_history", 403),
+    ] {
+        let one = ask(&with, &one, Method::GET, path, "").await;
+        assert_eq!(one.status.as_u16(), status, "{path}: {}", one.text());
+        tells_nothing(&one, path);
+        let other = ask(&without, &other, Method::GET, path, "").await;
+        assert_eq!(one.fingerprint(), other.fingerprint(), "{path}");
+    }
+    let seen = ask(&with, &one, Method::GET, "Patient/z", "").await.text();
+    for (method, body) in [(Method::PUT, seen.as_str()), (Method::DELETE, "")] {
+        let path = "Patient/z";
+        let reply = ask(&with, &one, method, path, body).await;
+        assert_eq!(reply.code(), "seen-in-part", "{path}");
     }
 }
 
@@ -381,11 +465,16 @@ fn texts_under(value: &Value, names: &[&str], found: &mut Vec<String>) {
                         found.extend(items.iter().filter_map(Value::as_str).map(str::to_owned));
                         texts_under(inner, names, found);
                     }
-                    _ => texts_under(inner, names, found),
+                    Value::Null
+                    | Value::Bool(_)
+                    | Value::Number(_)
+                    | Value::String(_)
+                    | Value::Array(_)
+                    | Value::Object(_) => texts_under(inner, names, found),
                 }
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

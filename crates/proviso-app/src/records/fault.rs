@@ -25,6 +25,9 @@ pub enum RecordFault {
     /// The query is refused.
     #[error(transparent)]
     Query(#[from] SearchError),
+    /// What of a record is shown could not be worked out.
+    #[error("a record cannot be shown in part")]
+    Part(#[from] proviso_fhir::redact::RedactError),
     /// A conditional interaction whose criteria select nothing in particular.
     #[error("a conditional interaction needs criteria")]
     NoCriteria,

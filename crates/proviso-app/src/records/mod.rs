@@ -82,6 +82,8 @@ pub struct Record {
     pub around: SensitiveSet,
     /// The kinds that it gave to its referrers when it was labelled last.
     given: SensitiveSet,
+    /// The resource as a view shows it, where that is not the whole.
+    part: Option<Doc>,
 }
 
 /// What a read found, before any decision.
@@ -200,12 +202,17 @@ impl Record {
         let doc = body.and_then(|body| Doc::parse(body).ok()).ok_or(RecordFault::Corrupt)?;
         // What it was labelled once counts until it is labelled anew, whatever the rules say now.
         let (around, given) = (labels.kinds(), labels.given);
-        Ok(Self { resource_type, id, version, at, method, doc, around, given })
+        Ok(Self { resource_type, id, version, at, method, doc, around, given, part: None })
     }
 
     /// The type and id.
     pub fn key(&self) -> (ResourceType, ResourceId) {
         (self.resource_type, self.id.clone())
+    }
+
+    /// The resource as it is looked at: as a view shows it, where that was worked out.
+    fn shown(&self) -> &Doc {
+        self.part.as_ref().unwrap_or(&self.doc)
     }
 
     /// The weak ETag of this version.

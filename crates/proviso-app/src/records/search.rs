@@ -213,7 +213,8 @@ impl Records {
             for stored in step {
                 after = Some(stored.id.clone());
                 let mut record = Record::from_stored(stored)?;
-                if !walk.query.matches(record.doc.root(), &walk.joined)
+                self.take_part(&mut record, walk.view).await?;
+                if !walk.query.matches(record.shown().root(), &walk.joined)
                     || !self.shows_at(&mut record, walk.state, walk.view).await?
                 {
                     continue;
@@ -230,6 +231,16 @@ impl Records {
                 return Err(RecordFault::TooCostly);
             }
         }
+    }
+
+    /// Works out what of a record is shown, where a view shows records in part: what is matched and
+    /// ordered is what is seen (design §7). What it refers to has a say in what kinds it is of.
+    async fn take_part(&self, record: &mut Record, view: &dyn View) -> Result<(), RecordFault> {
+        if view.is_partial() {
+            self.look_around(record).await?;
+            record.part = view.part(record)?;
+        }
+        Ok(())
     }
 
     async fn in_order_of_ids(
@@ -300,7 +311,7 @@ impl Records {
         let mut rows: Vec<(SortRow, ResourceKey)> = Vec::new();
         for resource_type in query.types.clone() {
             self.walk(walk, resource_type, None, &mut |record| {
-                rows.extend(query.sort_row(record.doc.root()).map(|row| (row, record.key())));
+                rows.extend(query.sort_row(record.shown().root()).map(|row| (row, record.key())));
                 Next::Go
             })
             .await?;
@@ -311,8 +322,9 @@ impl Records {
             PageStart::Skip(skip) => usize::try_from(*skip).unwrap_or(usize::MAX),
             PageStart::After((resource_type, id)) => {
                 let last = self.store.record(*resource_type, id, Some(walk.as_of)).await?;
-                let last = Record::from_stored(last.ok_or(RecordFault::NotFound)?)?;
-                match query.sort_row(last.doc.root()) {
+                let mut last = Record::from_stored(last.ok_or(RecordFault::NotFound)?)?;
+                self.take_part(&mut last, walk.view).await?;
+                match query.sort_row(last.shown().root()) {
                     Some(last) => rows.partition_point(|(row, _)| *row <= last),
                     None => rows.len(),
                 }

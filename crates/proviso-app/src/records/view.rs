@@ -3,6 +3,8 @@
 use proviso_core::id::PatientId;
 use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
+use proviso_fhir::json::Doc;
+use proviso_fhir::redact::RedactError;
 use proviso_fhir::search::{Query, SearchError};
 
 use super::Record;
@@ -19,6 +21,20 @@ pub trait View: Send + Sync {
     fn admits(&self, query: &Query) -> Result<(), SearchError> {
         let _ = query;
         Ok(())
+    }
+
+    /// Whether some records are shown in part only.
+    fn is_partial(&self) -> bool {
+        false
+    }
+
+    /// A record as it is shown; `None` where that is as it is stored.
+    ///
+    /// # Errors
+    /// When it cannot be worked out; nothing of it may be shown then.
+    fn part(&self, record: &Record) -> Result<Option<Doc>, RedactError> {
+        let _ = record;
+        Ok(None)
     }
 
     /// An answer is made from a record that is seen: it is shown, counted or leads to another.

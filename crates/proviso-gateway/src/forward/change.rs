@@ -70,6 +70,7 @@ impl Written {
                 at: Some(prepared.at),
                 // What it newly refers to, the caller sees: `judge_ready` made sure of that.
                 around: SensitiveSet::EMPTY,
+                part: None,
             },
             (None, Some(before)) => Stored::from(before.clone()),
             (None, None) => return Err(Problem::Unavailable.into()),

@@ -14,6 +14,7 @@ use proviso_core::interaction::Interaction;
 use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::{IncomingEntry, SearchMode};
 use proviso_fhir::json::Doc;
+use proviso_fhir::redact::RedactError;
 use proviso_fhir::search::{Query, SearchError, SearchScope};
 
 use crate::cursor::{Point, Seq};
@@ -71,6 +72,15 @@ impl RecordView for Eyes<'_> {
         self.view.admits(query)
     }
 
+    fn is_partial(&self) -> bool {
+        self.view.is_partial()
+    }
+
+    fn part(&self, record: &Record) -> Result<Option<Doc>, RedactError> {
+        let judged = self.view.judge_with(self.interaction, record.doc.root(), record.around);
+        self.view.part(&record.doc, &judged)
+    }
+
     fn uses(&self, record: &Record) {
         if self.view.oversees() {
             let (root, around) = (record.doc.root(), record.around);
@@ -98,7 +108,7 @@ impl RecordView for Eyes<'_> {
 impl From<Record> for Stored {
     fn from(record: Record) -> Self {
         let Record { version, at, doc, around, .. } = record;
-        Self { doc, version: Some(version.to_string()), at: Some(at), around }
+        Self { doc, version: Some(version.to_string()), at: Some(at), around, part: None }
     }
 }
 
@@ -421,6 +431,7 @@ pub(crate) fn refusal(fault: RecordFault) -> Refusal {
         fault @ (RecordFault::Read(_)
         | RecordFault::Commit(_)
         | RecordFault::Entropy(_)
+        | RecordFault::Part(_)
         | RecordFault::Corrupt) => {
             tracing::error!(error = &fault as &dyn std::error::Error, "embedded store");
             Problem::Unavailable.into()

@@ -42,16 +42,23 @@ pub(crate) struct Stored {
     pub(crate) at: Option<At>,
     /// The sensitive kinds it has from what it refers to.
     pub(crate) around: SensitiveSet,
+    /// The resource as it is shown, where that is not the whole and was worked out.
+    pub(crate) part: Option<Doc>,
 }
 
 impl Stored {
+    /// The resource as it is looked at: as it is shown, where that was worked out.
+    pub(crate) fn shown(&self) -> &Doc {
+        self.part.as_ref().unwrap_or(&self.doc)
+    }
+
     /// Version and instant are those that the resource itself states.
     pub(crate) fn of(doc: Doc) -> Self {
         let text = |name: &str| doc.root().string_at(&["meta", name]).map(Cow::into_owned);
         let version =
             text("versionId").filter(|v| v.parse::<proviso_core::id::ResourceId>().is_ok());
         let at = text("lastUpdated").and_then(|text| At::parse(&text));
-        Self { doc, version, at, around: SensitiveSet::EMPTY }
+        Self { doc, version, at, around: SensitiveSet::EMPTY, part: None }
     }
 }
 

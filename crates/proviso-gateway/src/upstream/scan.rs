@@ -109,11 +109,13 @@ impl HttpUpstream {
                     if seen > search.most {
                         return Err(Problem::SearchTooCostly.into());
                     }
-                    let matching = candidates.into_iter().filter(|(_, stored)| {
-                        search.query.matches(stored.doc.root(), &Joined::default())
-                    });
+                    // What is shown in part is matched once it is known what that is.
+                    let matching = candidates
+                        .into_iter()
+                        .filter(|(_, stored)| search.view.is_partial() || is_match(search, stored));
                     let (visible, others) = self.part(search, matching.collect()).await?;
-                    found.extend(visible.into_iter().map(|(id, stored)| ((*kind, id), stored)));
+                    let visible = visible.into_iter().filter(|(_, own)| is_match(search, own));
+                    found.extend(visible.map(|(id, stored)| ((*kind, id), stored)));
                     withheld.extend(others.into_iter().map(|(id, judged)| ((*kind, id), judged)));
                     tail = next;
                 }
@@ -168,7 +170,7 @@ impl HttpUpstream {
                 let judged = search.view.judge_stored(search.interaction, &stored);
                 if judged.permits() {
                     visible.push((id, stored));
-                } else {
+                } else if is_match(search, &stored) {
                     others.push((id, judged));
                 }
             }
@@ -178,6 +180,7 @@ impl HttpUpstream {
         let mut within: Vec<&mut Stored> = visible.iter_mut().map(|(_, stored)| stored).collect();
         self.look_around(&mut within).await?;
         let visible = part(visible);
+        let visible = shown_in_part(search, visible)?;
         if search.view.oversees() {
             for (_, stored) in &visible {
                 search.view.uses(&search.view.judge_stored(search.interaction, stored));
@@ -345,6 +348,26 @@ pub(super) fn names(root: Node<'_>, patient: &PatientId) -> bool {
     }
 }
 
+fn is_match(search: &Search<'_>, stored: &Stored) -> bool {
+    search.query.matches(stored.shown().root(), &Joined::default())
+}
+
+/// Works out what of records is shown.
+fn shown_in_part(
+    search: &Search<'_>,
+    mut visible: Vec<(ResourceId, Stored)>,
+) -> Result<Vec<(ResourceId, Stored)>, UpstreamError> {
+    if search.view.is_partial() {
+        for (_, stored) in &mut visible {
+            let judged = search.view.judge_stored(search.interaction, stored);
+            let part = search.view.part(&stored.doc, &judged);
+            stored.part =
+                part.map_err(|_| UpstreamError::Unacceptable("no resource of FHIR R4"))?;
+        }
+    }
+    Ok(visible)
+}
+
 fn key(stored: &Stored) -> Option<(ResourceType, ResourceId)> {
     stored.doc.resource_type().zip(stored.doc.id())
 }
@@ -355,12 +378,12 @@ fn first_of_page(search: &Search<'_>, matches: &[Stored]) -> Result<usize, Refus
     let Some(text) = &search.point.row else { return Ok(search.point.skip) };
     let last = search.query.read_sort_row(text).ok_or(Problem::CursorInvalid)?;
     Ok(matches.partition_point(|stored| {
-        search.query.sort_row(stored.doc.root()).is_none_or(|row| row <= last)
+        search.query.sort_row(stored.shown().root()).is_none_or(|row| row <= last)
     }))
 }
 
 fn row_of(query: &Query, stored: &Stored) -> Option<String> {
-    let row = query.sort_row(stored.doc.root())?.to_text();
+    let row = query.sort_row(stored.shown().root())?.to_text();
     (row.len() <= ROW_BYTES_MAX).then_some(row)
 }
 
@@ -369,7 +392,7 @@ fn order(query: &Query, matches: &mut [Stored]) {
     if query.controls.sort.is_empty() {
         return;
     }
-    matches.sort_by_cached_key(|stored| query.sort_row(stored.doc.root()));
+    matches.sort_by_cached_key(|stored| query.sort_row(stored.shown().root()));
 }
 
 /// Parameters that keep the upstream to the patients of the view. Several, because a resource may
