@@ -13,6 +13,7 @@ use proviso_core::reason::ReasonCode;
 use proviso_fhir::bundle::BundleType;
 
 use crate::answer::Answer;
+use crate::beat::may_tell;
 use crate::bundle::in_one_bundle;
 use crate::filter::{Filtered, Line, Outcome, Shape};
 use crate::gateway::Gateway;
@@ -86,6 +87,11 @@ impl Settled {
         self.outcomes.extend(answer.outcomes.into_iter().map(|read| Ended { index, ..read }));
         self.outcomes.sort_by_key(|ended| ended.index);
         self
+    }
+
+    /// How many of the answers could tell that something is not there.
+    pub(crate) fn telling(&self) -> usize {
+        self.outcomes.iter().filter(|ended| may_tell(ended.outcome.answer.status)).count()
     }
 
     /// Whether a transaction happened.

@@ -8,6 +8,7 @@
 mod answer;
 pub mod audit;
 pub mod authenticate;
+mod beat;
 mod bundle;
 mod capability;
 pub mod classify;

@@ -13,6 +13,7 @@ use proviso_core::id::RequestId;
 
 use crate::audit::{Settled, audit, settle, unrecorded};
 use crate::authenticate::authenticate;
+use crate::beat::Beat;
 use crate::classify::{Classified, Together, Work, classify};
 use crate::decide::{Permitted, decide, decide_together};
 use crate::door::receive;
@@ -25,6 +26,7 @@ use crate::stop::Stopped;
 /// Answers one request below the FHIR base.
 pub(crate) async fn answer(gateway: &Gateway, request: Request<Body>) -> Response<Body> {
     let at = gateway.app.now();
+    let beat = Beat::begin(gateway.settings.limits.not_found_beat);
     let Ok(entropy) = gateway.app.entropy().for_id() else {
         // Without randomness there is no request id, no entry and hence no answer.
         return crate::respond::nothing_at_all();
@@ -58,7 +60,11 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request<Body>) -> Respons
         Ok(settled) => settled,
         Err(stopped) => settle(gateway, refuse(stopped)).await,
     };
+    let telling = settled.telling();
     let audited = audit(gateway, settled, origin).await;
+    if let Some(beat) = beat {
+        beat.keep(telling).await;
+    }
     respond(gateway, audited)
 }
 

@@ -90,6 +90,9 @@ pub struct Limits {
     pub scan_records_max: usize,
     /// Most resources in one `$everything` answer.
     pub everything_max: usize,
+    /// Answers that something is not there leave at multiples of this after the request came, so
+    /// that their time does not tell what was looked at; zero for at once.
+    pub not_found_beat: Duration,
 }
 
 impl Default for Limits {
@@ -104,6 +107,7 @@ impl Default for Limits {
             batch_entries_max: 200,
             scan_records_max: 10_000,
             everything_max: 5_000,
+            not_found_beat: Duration::ZERO,
         }
     }
 }

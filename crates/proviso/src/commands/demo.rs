@@ -1,6 +1,7 @@
 //! `proviso demo`: a world of synthetic people, served on this machine only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use proviso_gateway::{GatewaySettings, HttpUpstreamSettings, UpstreamSettings};
@@ -15,6 +16,9 @@ use crate::demo::{self, Seeding, world};
 use crate::housekeeping;
 use crate::installation::Installation;
 use crate::listener::Listener;
+
+/// As the default of `limits.not_found_millis`.
+const NOT_FOUND_BEAT: Duration = Duration::from_millis(5);
 
 /// Runs it until Ctrl-C.
 ///
@@ -42,6 +46,7 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
         return Ok(Ending::Done);
     }
     let mut gateway = GatewaySettings::embedded(origin.clone());
+    gateway.limits.not_found_beat = NOT_FOUND_BEAT;
     if let Some(url) = &arguments.upstream {
         let url = url.trim_end_matches('/');
         gateway.upstream = UpstreamSettings::Http(HttpUpstreamSettings::at(url));

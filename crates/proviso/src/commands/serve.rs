@@ -90,6 +90,7 @@ pub fn planes(
 pub(super) fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
     let mut settings = GatewaySettings::embedded(config.settings.public_url.clone());
     settings.rates = rates(&config.rates);
+    settings.limits.not_found_beat = Duration::from_millis(config.rates.not_found_millis.into());
     if let Some(upstream) = &config.upstream {
         settings.upstream = UpstreamSettings::Http(http_upstream(upstream)?);
     }

@@ -285,6 +285,14 @@ pub const KEYS: &[Key] = &[
         "Sustained FHIR requests on behalf of one person.",
     ),
     key(
+        "limits.not_found_millis",
+        Kind::Integer { min: 0, max: 100 },
+        Default::Integer(5),
+        "milliseconds",
+        "Answers that something is not there leave at multiples of this after the request came, so \
+         that their time does not tell what is hidden from what never was. 0 lets them leave at once.",
+    ),
+    key(
         "limits.patients_per_hour",
         Kind::Integer { min: 1, max: 1_000_000 },
         Default::Integer(100),

@@ -119,6 +119,8 @@ pub struct RateConfig {
     pub account_per_sec: u32,
     /// Different patients in an hour.
     pub patients_per_hour: u32,
+    /// When answers that something is not there leave, in milliseconds.
+    pub not_found_millis: u32,
 }
 
 /// Form of the operational log.
@@ -418,6 +420,7 @@ fn rates(values: &Values) -> Result<RateConfig, ConfigError> {
         client_per_sec: get("limits.client_per_sec")?,
         account_per_sec: get("limits.account_per_sec")?,
         patients_per_hour: get("limits.patients_per_hour")?,
+        not_found_millis: get("limits.not_found_millis")?,
     })
 }
 

@@ -6,6 +6,7 @@ mod audited;
 mod decisions;
 mod front;
 mod growth;
+mod hidden;
 mod import;
 mod index;
 mod inside;
@@ -86,6 +87,8 @@ enum Part {
     Token,
     /// Signing in with a password.
     Login,
+    /// Whether time tells what is hidden from what never was.
+    Hidden,
     /// Bodies that must be refused.
     Refusals,
     /// In front of a FHIR server: straight, through nginx, through Proviso.
@@ -153,6 +156,7 @@ async fn measure(arguments: Arguments, cores: Cores) -> anyhow::Result<()> {
                 Part::Audited => audited::measure(&bench).await?,
                 Part::Token => token::measure_tokens(&bench).await?,
                 Part::Login => token::measure_logins(&bench).await?,
+                Part::Hidden => hidden::measure(&bench).await?,
                 Part::Refusals => refusals::measure(&bench).await?,
                 Part::Gateway => front::measure(&bench).await?,
                 Part::Growth => growth::measure(&bench).await?,
