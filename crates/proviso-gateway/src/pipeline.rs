@@ -61,11 +61,14 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request<Body>) -> Respons
         Err(stopped) => settle(gateway, refuse(stopped)).await,
     };
     let telling = settled.telling();
-    let audited = audit(gateway, settled, origin).await;
-    if let Some(beat) = beat {
-        beat.keep(telling).await;
+    let response = respond(gateway, audit(gateway, settled, origin).await);
+    // Not the randomness of the request's id, which the answer tells.
+    if let Some(beat) = beat
+        && let Ok(entropy) = gateway.app.entropy().for_id()
+    {
+        beat.keep(telling, entropy).await;
     }
-    respond(gateway, audited)
+    response
 }
 
 /// One interaction, whether it came by itself or as an entry of a batch.

@@ -10,6 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::json::Node;
+use crate::search::fold;
 use crate::spec::{Element, Shape};
 
 use super::walk::each_text;
@@ -61,12 +62,12 @@ impl Secrets {
     fn add_text(&mut self, text: &str) {
         let text = text.trim();
         if (SHORT..=LONG).contains(&text.chars().count()) {
-            self.0.insert(text.to_lowercase());
+            self.0.insert(fold(text));
         }
     }
 
     fn is_told_by(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
+        let text = fold(text);
         self.0.iter().any(|secret| holds(&text, secret))
     }
 

@@ -6,9 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use proviso_core::decision::Labels;
+use proviso_core::resource_type::ResourceType;
 
 use super::canary::Secrets;
-use super::walk::{plain, shape_under, target_of};
+use super::walk::{plain, shape_under, targets_of};
 use super::{Elements, Redactions};
 use crate::json::Node;
 use crate::json::edit::Edit;
@@ -121,7 +122,8 @@ impl<'r> Marks<'r> {
                     continue;
                 }
                 if under.name() == "Reference" {
-                    self.reference(item, under, secrets);
+                    let targets = targets_of(item, member.element_type.targets());
+                    self.reference(item, under, &targets, secrets);
                 }
                 self.object(item, under, &inner, secrets);
             }
@@ -129,10 +131,15 @@ impl<'r> Marks<'r> {
     }
 
     /// A reference says the name and the identifiers of what it leads to.
-    fn reference(&mut self, node: Node<'_>, shape: &'static Shape, secrets: &mut Secrets) {
-        let Some(target) = target_of(node) else { return };
+    fn reference(
+        &mut self,
+        node: Node<'_>,
+        shape: &'static Shape,
+        targets: &[ResourceType],
+        secrets: &mut Secrets,
+    ) {
         for (of, key) in [("name", "display"), ("identifier", "identifier")] {
-            if !self.redactions.hides_element(target, of) {
+            if !targets.iter().any(|target| self.redactions.hides_element(*target, of)) {
                 continue;
             }
             let Some(value) = node.get(key) else { continue };

@@ -126,6 +126,27 @@ fn what_must_be_there_is_masked_in_every_form() {
     assert!(result["contained"][0].get("text").is_none());
 }
 
+// Covers: leak 108: a name in a reference, however that leads to whom it names
+#[test]
+fn whoever_a_reference_could_lead_to_is_not_named_by_it() {
+    let hidden = rules(&[("Patient", &["name"])]);
+    for (reference, named) in [
+        (r#""reference":"Patient/maria""#, false),
+        (r#""reference":"Patient/maria/_history/3""#, false),
+        (r#""reference":"https://example.org/fhir/Patient/maria""#, false),
+        (r#""reference":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0""#, false),
+        (r#""type":"Patient","identifier":{"value":"7"}"#, false),
+        (r#""identifier":{"value":"7"}"#, false),
+        (r#""reference":"Group/g""#, true),
+        (r#""type":"Device","identifier":{"value":"7"}"#, true),
+    ] {
+        let text = RESULT.replace(r#""reference":"Patient/maria""#, reference);
+        let text = text.replace("Maria Alvarez", "Somebody");
+        let seen = seen(&hidden, &text);
+        assert_eq!(seen["subject"].get("display").is_some(), named, "{reference}: {seen}");
+    }
+}
+
 // Covers: leak 110: an unknown extension carries no less than an element
 #[test]
 fn elements_of_a_data_type_go_wherever_they_stand() {

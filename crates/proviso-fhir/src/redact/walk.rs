@@ -1,5 +1,7 @@
 //! Going through a resource by what its elements are.
 
+use alloc::vec::Vec;
+
 use proviso_core::resource_type::ResourceType;
 
 use crate::json::Node;
@@ -40,12 +42,19 @@ pub(super) fn each_text<'a>(
     }
 }
 
-/// The type that a reference leads to, as far as it says.
-pub(super) fn target_of(reference: Node<'_>) -> Option<ResourceType> {
-    let of_type = reference.string_at(&["type"]).and_then(|name| name.parse().ok());
-    let text = reference.string_at(&["reference"])?;
-    let mut parts = text.rsplit('/').skip(1);
-    let before = parts.next().and_then(|name| name.parse().ok());
-    let versioned = parts.next().and_then(|name| name.parse().ok());
-    of_type.or(before).or(versioned)
+/// The types that a reference could lead to: every one that it names, in its text or beside it; where
+/// it names none, those that its element allows.
+pub(super) fn targets_of(
+    reference: Node<'_>,
+    allowed: &'static [ResourceType],
+) -> Vec<ResourceType> {
+    let stated = reference.string_at(&["type"]);
+    let text = reference.string_at(&["reference"]).unwrap_or_default();
+    let named: Vec<ResourceType> =
+        stated.iter().map(|name| &**name).chain(text.split('/')).flat_map(str::parse).collect();
+    match (named.is_empty(), allowed.is_empty()) {
+        (false, _) => named,
+        (true, false) => allowed.to_vec(),
+        (true, true) => ResourceType::all().collect(),
+    }
 }

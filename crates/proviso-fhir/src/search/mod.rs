@@ -53,6 +53,7 @@ pub use query::{LIST, matches_scope_filter};
 pub(crate) use reference::by_identifier as conditional_identifier;
 pub use reference::{Target, local as local_reference, read as read_reference};
 pub use sort::{SortKey, SortRow, SortValue};
+pub(crate) use text::fold;
 pub use value::{Quantity, Reference, SearchValue, Token, values};
 
 /// LIMIT: parameters in one query (design §13).

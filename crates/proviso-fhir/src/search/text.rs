@@ -12,7 +12,7 @@ pub(super) const PREFIX_LENGTHS: [usize; 3] = [2, 4, 8];
 ///
 /// FHIR R4 search.html#string: case and accents do not count; what else to ignore is left to the
 /// server.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return collapse(text.chars().map(|c| c.to_ascii_lowercase()));
     }
