@@ -90,8 +90,9 @@ pub struct Limits {
     pub scan_records_max: usize,
     /// Most resources in one `$everything` answer.
     pub everything_max: usize,
-    /// Answers that something is not there leave at multiples of this after the request came, so
-    /// that their time does not tell what was looked at; zero for at once.
+    /// Answers that something is not there wait for the next multiple of this after the request
+    /// came, and a random part of it, so that their time does not tell what was looked at; zero for
+    /// at once.
     pub not_found_beat: Duration,
 }
 

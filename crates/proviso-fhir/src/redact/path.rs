@@ -42,6 +42,11 @@ impl DataType {
         known.copied().map(Self).ok_or_else(|| PathError::DataType(text.to_owned()))
     }
 
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TYPES.iter().copied().map(Self)
+    }
+
     /// The name.
     pub const fn name(self) -> &'static str {
         self.0

@@ -289,8 +289,9 @@ pub const KEYS: &[Key] = &[
         Kind::Integer { min: 0, max: 100 },
         Default::Integer(5),
         "milliseconds",
-        "Answers that something is not there leave at multiples of this after the request came, so \
-         that their time does not tell what is hidden from what never was. 0 lets them leave at once.",
+        "Answers that something is not there wait for the next multiple of this after the request \
+         came, and from there for a random part of it, so that their time does not tell what is \
+         hidden from what never was. 0 lets them leave at once.",
     ),
     key(
         "limits.patients_per_hour",
