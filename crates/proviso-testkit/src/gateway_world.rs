@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use proviso::listener::Listener;
 use proviso_app::App;
 use proviso_app::audit::AuditSearch;
 use proviso_app::evaluation::Evaluations;
@@ -41,6 +42,7 @@ use proviso_oauth::record::{
     IdTokenAlgorithm, LaunchContext, Renewal, TokenLifetimes,
 };
 use proviso_store::{Batch, Faults, Op, OpenOptions, Presence, Store};
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 /// The instant at which every world starts: 2026-11-22T12:00:00Z.
@@ -445,6 +447,19 @@ impl World {
         let (head, body) = self.router.clone().oneshot(request).await?.into_parts();
         let body = body.collect().await?.to_bytes().to_vec();
         Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+
+    /// Serves the world on a free loopback port until the other end of the channel is dropped; the
+    /// address, such as `http://127.0.0.1:40123`. Its answers have [`ORIGIN`] in their links.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn serve(&self) -> anyhow::Result<(String, watch::Sender<bool>)> {
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), None).await?;
+        let address = format!("http://{}", listener.address()?);
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(listener.serve(self.router.clone(), stopped));
+        Ok((address, stop))
     }
 
     /// What the log says of FHIR requests, newest first.

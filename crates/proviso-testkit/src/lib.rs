@@ -9,6 +9,7 @@ pub mod gateway_cases;
 pub mod gateway_world;
 pub mod grpc;
 pub mod http_client;
+pub mod leaks;
 pub mod process;
 pub mod signing;
 pub mod smart_app;
