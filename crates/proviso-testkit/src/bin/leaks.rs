@@ -44,7 +44,7 @@ async fn main() -> anyhow::Result<()> {
                 Outcome::Holds(statuses) => println!("{leak:>4}  holds  {title} {statuses:?}"),
                 Outcome::Fails(how) => println!("{leak:>4}  LEAKS  {title}: {how}"),
                 Outcome::HeldBy(_) | Outcome::NotOffered(_) => {
-                    println!("{leak:>4}  not asked  {title}")
+                    println!("{leak:>4}  not asked  {title}");
                 }
             }
         }

@@ -8,7 +8,7 @@ use proviso_testkit::gateway_world::{Reply, World, request};
 use serde_json::{Value, json};
 
 use crate::worlds::{CODES, Draw, Drawn, path, search};
-use crate::{name, seen, world};
+use crate::{name, run, seen, world};
 
 const CHANGES: usize = 25;
 const JSON: (&str, &str) = ("content-type", "application/fhir+json");
@@ -136,12 +136,5 @@ async fn compare(seed: u64) -> usize {
 // Covers: design P1, §7 (conditions, changes, Bundles); leaks.md: the rule
 #[tokio::test]
 async fn a_change_meets_nothing_that_is_hidden() {
-    let worlds: u64 = crate::WORLDS.map_or(60, |text| text.parse().unwrap());
-    let mut made = 0;
-    for seed in 0..worlds {
-        made += compare(seed).await;
-    }
-    let asked = usize::try_from(worlds).unwrap() * CHANGES;
-    eprintln!("{worlds} worlds, {asked} changes, {made} of them made");
-    assert!(made * 5 > asked, "too few changes are made: {made} of {asked}");
+    run::law("changes", run::seeds(60), CHANGES, 5, compare).await;
 }

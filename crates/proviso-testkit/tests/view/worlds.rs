@@ -37,8 +37,21 @@ pub(crate) struct Drawn {
     pub(crate) terms: Terms,
     /// Consents on file, which are there whoever sees them: they decide and are not what is decided.
     pub(crate) filed: Vec<Value>,
-    /// Whether a clinician who has patient `a` in care asks, and not the app.
-    pub(crate) by_staff: bool,
+    /// Who asks.
+    pub(crate) caller: Caller,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Caller {
+    /// The app of patient `a`.
+    App,
+    /// A clinician who has patient `a` in care.
+    Clinician,
+    /// Somebody at the front desk, who sees appointments and no results.
+    FrontDesk,
+    /// A service that was let in beforehand.
+    Service,
 }
 
 pub(crate) const TYPES: [&str; 11] = [
@@ -92,7 +105,13 @@ impl Drawn {
             resources.push(resource);
         }
         let filed = if draw.one_in(3) { vec![filed(draw, &resources)] } else { Vec::new() };
-        Self { resources, terms: terms(draw), filed, by_staff: seed % 3 == 2 }
+        let caller = match seed % 6 {
+            2 | 5 => Caller::Clinician,
+            4 if seed % 12 == 4 => Caller::FrontDesk,
+            4 => Caller::Service,
+            _ => Caller::App,
+        };
+        Self { resources, terms: terms(draw), filed, caller }
     }
 }
 
@@ -281,6 +300,10 @@ fn parameter(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
         "Observation" => &[
             "code={code}",
             "code:not={code}",
+            "code:text=a",
+            "date=sa{date}",
+            "date=ap{date}",
+            "value-quantity=ap5",
             "date=gt{date}",
             "date=le{date}",
             "date:missing=true",
@@ -365,6 +388,8 @@ fn parameter(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
             "_has:Condition:patient:code=B20",
             "gender=male",
             "name=Bluebird",
+            "name:contains=ird",
+            "family:exact=Ash",
             "identifier=urn:mrn|B-1",
             "birthdate=lt1960",
             "general-practitioner.name=Patel",
@@ -382,6 +407,9 @@ fn parameter(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
         "_id={id}",
         "_lastUpdated=gt2020",
         "_list={id}",
+        "_tag:not=x",
+        "_profile:missing=true",
+        "_has:List:item:status=current",
         "_security=http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV",
         "_security:not=HIV",
         "patient.birthdate=1955-05-05",
@@ -439,6 +467,9 @@ fn control(draw: &mut Draw, kind: &str) -> String {
         "_summary=count",
         "_summary=true",
         "_summary=data",
+        "_summary=text",
+        "_revinclude=*",
+        "_include:iterate=*",
         "_total=accurate",
         "_total=none",
         "_elements=status",
