@@ -77,6 +77,15 @@ fn supported(
             definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",
         });
     }
+    if kind == ResourceType::DOCUMENT_REFERENCE {
+        operations.push(SupportedOperation { name: "docref", definition: DOCREF });
+    }
+    if kind == ResourceType::OBSERVATION {
+        operations.push(SupportedOperation {
+            name: "lastn",
+            definition: "http://hl7.org/fhir/OperationDefinition/Observation-lastn",
+        });
+    }
     if kind == ResourceType::CONSENT {
         operations.extend([
             SupportedOperation { name: "fileConsent", definition: FILE_CONSENT },
@@ -121,6 +130,7 @@ fn supported(
     }
 }
 
+const DOCREF: &str = "http://hl7.org/fhir/us/core/OperationDefinition/docref";
 const FILE_CONSENT: &str =
     "http://hl7.org/fhir/us/consent-management/OperationDefinition/file-consent";
 const REVOKE_CONSENT: &str =

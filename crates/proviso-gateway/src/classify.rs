@@ -25,6 +25,7 @@ use crate::trail::Trail;
 
 mod bundle;
 mod filing;
+mod parameters;
 mod validate;
 
 /// What one request asks for. The resource type is beside it, in [`Classified`].
@@ -51,6 +52,14 @@ pub(crate) enum Asked {
     },
     Everything {
         id: ResourceId,
+        query: String,
+    },
+    /// `$docref` of DocumentReference.
+    DocRef {
+        query: String,
+    },
+    /// `$lastn` of Observation.
+    LastN {
         query: String,
     },
     /// With criteria (`If-None-Exist`): only if none of what the caller sees matches them.
@@ -121,6 +130,8 @@ impl Asked {
             | Self::HistoryType { .. }
             | Self::Search { .. }
             | Self::Everything { .. }
+            | Self::DocRef { .. }
+            | Self::LastN { .. }
             | Self::File { .. }
             | Self::Refile { .. }
             | Self::Revoke { .. }
@@ -133,11 +144,13 @@ impl Asked {
         matches!(self, Self::File { .. } | Self::Refile { .. } | Self::Revoke { .. })
     }
 
-    /// What the decision takes it for: filing is a create, revoking an update.
+    /// What the decision takes it for: filing is a create, revoking an update, an operation that
+    /// searches a search.
     fn interaction(&self, stated: Interaction) -> Interaction {
         match self {
             Self::File { .. } => Interaction::Create,
             Self::Refile { .. } | Self::Revoke { .. } => Interaction::Update,
+            Self::DocRef { .. } | Self::LastN { .. } => Interaction::Search,
             Self::Read { .. }
             | Self::Vread { .. }
             | Self::HistoryInstance { .. }
@@ -455,6 +468,12 @@ fn operation(
         ("everything", Target::Instance(kind @ ResourceType::PATIENT, id), Body::None) => {
             (kind, Asked::Everything { id, query })
         }
+        ("docref", Target::Type(kind @ ResourceType::DOCUMENT_REFERENCE), body) => {
+            (kind, Asked::DocRef { query: parameters::joined(query, body)? })
+        }
+        ("lastn", Target::Type(kind @ ResourceType::OBSERVATION), body) => {
+            (kind, Asked::LastN { query: parameters::joined(query, body)? })
+        }
         ("validate", Target::Type(kind), Body::Json(doc)) => {
             only_format(&query)?;
             (kind, Asked::Validate { doc: validate::resource_of(doc, kind)? })
@@ -540,7 +559,9 @@ fn asked_query(asked: &Asked) -> Option<&str> {
         Asked::HistoryInstance { query, .. }
         | Asked::HistoryType { query }
         | Asked::Search { query, .. }
-        | Asked::Everything { query, .. } => Some(query),
+        | Asked::Everything { query, .. }
+        | Asked::DocRef { query }
+        | Asked::LastN { query } => Some(query),
         Asked::Create { .. }
         | Asked::Update { .. }
         | Asked::Patch { .. }
@@ -561,12 +582,15 @@ fn kinds_asked(resource_type: ResourceType, asked: &Asked) -> CategorySet {
         return CategorySet::all();
     }
     let pairs = match asked {
-        Asked::Search { query, .. } => query::pairs(query).unwrap_or_default(),
+        Asked::Search { query, .. } | Asked::LastN { query } => {
+            query::pairs(query).unwrap_or_default()
+        }
         Asked::Read { .. }
         | Asked::Vread { .. }
         | Asked::HistoryInstance { .. }
         | Asked::HistoryType { .. }
         | Asked::Everything { .. }
+        | Asked::DocRef { .. }
         | Asked::Create { .. }
         | Asked::Update { .. }
         | Asked::Patch { .. }

@@ -126,6 +126,8 @@ pub async fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitt
         | Asked::HistoryType { .. }
         | Asked::Search { .. }
         | Asked::Everything { .. }
+        | Asked::DocRef { .. }
+        | Asked::LastN { .. }
         | Asked::Validate { .. } => Ok(()),
     };
     match judged {

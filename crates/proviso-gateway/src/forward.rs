@@ -25,6 +25,7 @@ use crate::view::Withheld;
 
 mod change;
 mod filing;
+mod operations;
 mod together;
 
 pub(crate) use change::{Carried, Change, Written, refuse_patch};
@@ -179,7 +180,13 @@ async fn carry(
             Found::Page(search(gateway, parts, permit, compartment, query).await?)
         }
         Asked::Everything { id, query } => {
-            Found::Page(everything(gateway, parts, permit, id, query).await?)
+            Found::Page(operations::everything(gateway, parts, permit, id, query).await?)
+        }
+        Asked::DocRef { query } => {
+            Found::Page(operations::docref(gateway, parts, permit, query).await?)
+        }
+        Asked::LastN { query } => {
+            Found::Page(operations::last_n(gateway, parts, permit, query).await?)
         }
         Asked::Create { doc, criteria } => {
             change::create(gateway, parts, permit, doc, criteria).await?
@@ -335,64 +342,6 @@ pub(crate) fn refuse_search(error: &SearchError) -> Refusal {
         Some(place) => Refusal::from(problem).at(place),
         None => problem.into(),
     }
-}
-
-/// `$everything` of a patient the caller may see; of any other there is no such resource (leak 65).
-/// It is a search of the whole compartment with what that leads to, so it has the same rules.
-async fn everything(
-    gateway: &Gateway,
-    parts: &mut Parts,
-    permit: &Permit,
-    id: ResourceId,
-    own_query: String,
-) -> Result<Page, Refusal> {
-    let path = format!("Patient/{id}/$everything");
-    let (raw, point) = position(gateway, parts, &path, own_query.clone())?;
-    let found = gateway.upstream.read(permit, ResourceType::PATIENT, &id).await?;
-    let Reading::Live(patient) = found else { return Err(Problem::NotFound.into()) };
-    let judged = parts.view.judge_stored(&parts.interaction, &patient);
-    if !judged.permits() {
-        parts.trail.keep_back(&judged);
-        return Err(Problem::NotFound.into());
-    }
-    // By these it would be told when what is not shown changed, or what a hidden date is.
-    let mut asked = query::pairs(&raw).ok_or(Problem::SearchRefused)?.into_iter();
-    let by_time = asked.find(|(name, _)| matches!(name.as_str(), "start" | "end" | "_since"));
-    if let Some((name, _)) = by_time.filter(|_| parts.view.is_partial()) {
-        return Err(Refusal::from(Problem::SearchRefused).at(&name));
-    }
-    let context = Context { own_base: &gateway.base, at: parts.trail.at };
-    let mut query =
-        Query::everything(&context, &id, &raw).map_err(|error| refuse_search(&error))?;
-    query = parts.view.blinded(query);
-    // Types the caller may not see at all need not be looked for.
-    query.types.retain(|kind| parts.view.plan().offers(&parts.interaction, *kind));
-    let search = Search {
-        permit,
-        view: &parts.view,
-        interaction: &parts.interaction,
-        query: &query,
-        raw: "",
-        own_base: &gateway.base,
-        point: point.clone().unwrap_or_default(),
-        count: query
-            .controls
-            .count
-            .and_then(|count| usize::try_from(count).ok())
-            .unwrap_or(gateway.settings.limits.page_max),
-        most: gateway.settings.limits.scan_records_max,
-    };
-    let found = gateway.upstream.search(&search).await?;
-    Ok(Page {
-        path,
-        own_query,
-        interaction: parts.interaction.clone(),
-        entries: found.entries,
-        total: found.total,
-        withheld: found.withheld,
-        next: found.next.map(|point| Position { query: raw, point }),
-        subset: None,
-    })
 }
 
 /// Parameters of a history: `_count` and `_since`.

@@ -53,7 +53,16 @@ impl Within {
         began && lasted
     }
 
-    fn take(&mut self, name: &str, value: &str) -> Result<(), SearchError> {
+    /// The range has a day in it.
+    pub(super) fn check(&self) -> Result<(), SearchError> {
+        if self.from.zip(self.until).is_some_and(|(from, until)| from >= until) {
+            let expected = "a date that is not before `start`";
+            return Err(SearchError::BadValue { parameter: "end".to_owned(), expected });
+        }
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, name: &str, value: &str) -> Result<(), SearchError> {
         let parameter = || name.to_owned();
         let bad = |expected| SearchError::BadValue { parameter: parameter(), expected };
         let once = |fresh: bool| {
@@ -132,10 +141,7 @@ impl Query {
                 _ => within.take(&name, &value)?,
             }
         }
-        if within.from.zip(within.until).is_some_and(|(from, until)| from >= until) {
-            let expected = "a date that is not before `start`";
-            return Err(SearchError::BadValue { parameter: "end".to_owned(), expected });
-        }
+        within.check()?;
         if let Some(types) = &within.types {
             let names: Vec<&str> = types.iter().map(|kind| kind.as_str()).collect();
             asked.push(("_type".to_owned(), names.join(",")));

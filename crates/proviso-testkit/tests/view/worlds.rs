@@ -266,7 +266,21 @@ pub(crate) fn path(draw: &mut Draw, ids: &BTreeSet<String>) -> String {
         if draw.one_in(2) { draw.pick(&["Observation", "Patient"]) } else { draw.pick(&TYPES) };
     let any: Vec<&String> = ids.iter().collect();
     let id = any[draw.below(any.len())].clone();
-    match draw.below(14) {
+    match draw.below(15) {
+        6 => {
+            let patient = draw.pick(&["a", "a", "b"]);
+            let rest = draw.pick(&[
+                "Observation/$lastn?category=laboratory&max=2",
+                "Observation/$lastn?category=laboratory,vital-signs",
+                "Observation/$lastn?code:not=8867-4&category=laboratory",
+                "Observation/$lastn?max=3&code=4548-4,2345-7",
+                "DocumentReference/$docref?start=2020",
+                "DocumentReference/$docref?_count=1&end=2030",
+                "DocumentReference/$docref?type:missing=true",
+                "DocumentReference/$docref?",
+            ]);
+            format!("{rest}&patient={patient}")
+        }
         0 => id,
         1 => format!("{id}/_history?_count={}", 1 + draw.below(3)),
         2 => format!("{id}/_history/1"),
