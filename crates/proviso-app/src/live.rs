@@ -176,6 +176,7 @@ fn change_of(op: &Op, filed: &FiledSettings) -> Option<Change> {
         | Op::RetireKey { .. }
         | Op::PutSetting { .. }
         | Op::AppendAudit(_)
+        | Op::KeepAnswer(_)
         | Op::PurgeExpired { .. } => None,
     }
 }

@@ -16,6 +16,7 @@ use proviso_oauth::record::{
 
 use crate::choice::Objection;
 use crate::error::Inconsistency;
+use crate::kept::KeptAnswer;
 use crate::log::SealedAudit;
 use crate::policy::StoredPolicySet;
 use crate::record::{Expect, RecordLabels, RecordVersion};
@@ -211,8 +212,11 @@ pub enum Op {
     },
     /// Appends a sealed entry to the audit log.
     AppendAudit(SealedAudit),
-    /// Forgets sessions, launch tickets, requests, codes of ended grants and assertions that ended
-    /// before an instant. Nothing that could still be used or must be noticed is touched.
+    /// Keeps what was done for a request under a key of its own; the key must be new, or what is kept
+    /// under it be over.
+    KeepAnswer(KeptAnswer),
+    /// Forgets sessions, launch tickets, requests, codes of ended grants, assertions and kept answers
+    /// that ended before an instant. Nothing that could still be used or must be noticed is touched.
     PurgeExpired {
         /// The instant.
         before: At,
@@ -257,6 +261,7 @@ impl Op {
             | Self::PutKey(_)
             | Self::RetireKey { .. }
             | Self::AppendAudit(_)
+            | Self::KeepAnswer(_)
             | Self::PurgeExpired { .. } => false,
         }
     }

@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod choice;
 pub mod error;
+pub mod kept;
 pub mod log;
 mod model;
 pub mod options;
@@ -17,6 +18,7 @@ mod store;
 pub use batch::{Batch, CommitError, ExpectSetting, Op, Precondition, Presence, Receipt};
 pub use choice::{ConsentPage, ConsentScan, Objection, ScanPlace, StoredConsent};
 pub use error::{Inconsistency, OpenError, ReadError};
+pub use kept::{KeptAnswer, KeptChange, KeptKind, KeptRequest};
 pub use log::{
     AuditQuery, CheckpointSigner, SealedAudit, SharedSigner, SignerError, StoredAudit,
     StoredCheckpoint, SubjectKey,

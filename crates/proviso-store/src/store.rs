@@ -23,6 +23,7 @@ use proviso_tlog::TileId;
 use crate::batch::{Batch, CommitError, Receipt};
 use crate::choice::{ConsentPage, ConsentScan, Objection, StoredConsent};
 use crate::error::{OpenError, ReadError};
+use crate::kept::KeptRequest;
 use crate::log::{AuditQuery, SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::model::ModelStore;
 use crate::options::OpenOptions;
@@ -279,6 +280,20 @@ impl Store {
     /// Every objection, by patient.
     pub async fn objections(&self) -> Result<Vec<Objection>, ReadError> {
         scan!(self, [], |db| db.objections(), |state| state.objections.values().cloned().collect())
+    }
+
+    /// What was done for a request under a key, unless it is over at an instant.
+    pub async fn kept_answer(
+        &self,
+        key: &[u8; 32],
+        at: At,
+    ) -> Result<Option<KeptRequest>, ReadError> {
+        let key = *key;
+        scan!(self, [], |db| db.kept_answer(&key, at), |state| state
+            .kept
+            .get(&key)
+            .filter(|kept| kept.until > at)
+            .map(|kept| kept.done.clone()))
     }
 
     // -- Emergencies

@@ -16,7 +16,7 @@ use proviso_store::{
     HistoryQuery, Op, Presence, RangeKey, RecordLabels, RecordMethod, RecordVersion, Store,
 };
 use world::{
-    access_review, account, at, audit, client, code, consent, emergency, end, finding, grant,
+    access_review, account, at, audit, client, code, consent, emergency, end, finding, grant, kept,
     policy_set, refresh_token, reviewed, session, stores, ticket, version_id,
 };
 
@@ -189,6 +189,10 @@ fn policies() -> impl Strategy<Value = Op> {
     ]
 }
 
+fn kept_answers() -> impl Strategy<Value = Op> {
+    (0_u8..3, 0_i64..4).prop_map(|(key, when)| Op::KeepAnswer(kept(key, when, when + 1)))
+}
+
 fn emergencies() -> impl Strategy<Value = Op> {
     let declared = || (name(), name()).prop_map(|(name, by)| emergency(name, by));
     let verdict = prop::sample::select(Verdict::ALL);
@@ -216,6 +220,7 @@ fn emergencies() -> impl Strategy<Value = Op> {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => emergencies(),
+        2 => kept_answers(),
         2 => (0_u64..8, labels()).prop_map(|(seq, labels)| Op::PutLabels { seq, labels }),
         2 => policies(),
         2 => people(),
@@ -288,6 +293,8 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         store.access_reviews_before(None, 9),
         store.access_reviews_before(Some(&"aud_b".parse().unwrap()), 1),
         store.access_review_versions(&"aud_a".parse().unwrap()),
+        store.kept_answer(&[1; 32], at(0)),
+        store.kept_answer(&[1; 32], at(2)),
         store.emergency(&"emg_a".parse().unwrap()),
         store.epoch(),
         store.latest_seq(),

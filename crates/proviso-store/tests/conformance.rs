@@ -17,7 +17,7 @@ use proviso_store::{
 };
 use proviso_tlog::TileId;
 use world::{
-    account, at, audit, client, code, consent, end, grant, observation, options, record,
+    account, at, audit, client, code, consent, end, grant, kept, observation, options, record,
     refresh_token, session, stores, ticket, version_id,
 };
 
@@ -121,6 +121,25 @@ async fn what_works_once_works_once() {
         commit(&store, [used("a"), used("b")]).await;
         refuse(&store, [used("c"), used("a")], 1, Precondition::Exists).await;
         commit(&store, [used("c")]).await;
+    }
+}
+
+/// Of two that name the same key at once, one is told that it was there before.
+#[tokio::test]
+async fn a_key_stands_for_one_request_until_it_is_over() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        commit(&store, [Op::KeepAnswer(kept(1, 0, 10)), Op::KeepAnswer(kept(2, 0, 10))]).await;
+        refuse(&store, [Op::KeepAnswer(kept(1, 9, 20))], 0, Precondition::Exists).await;
+        let found = async |key: u8, secs| store.kept_answer(&[key; 32], at(secs)).await.unwrap();
+        assert_eq!(found(1, 9).await, Some(kept(1, 0, 10).done));
+        assert_eq!(found(1, 10).await, None);
+        assert_eq!(found(3, 0).await, None);
+        commit(&store, [Op::KeepAnswer(kept(1, 10, 20))]).await;
+        assert_eq!(found(1, 19).await, Some(kept(1, 10, 20).done));
+        commit(&store, [Op::PurgeExpired { before: at(11) }]).await;
+        assert_eq!(found(2, 0).await, None);
+        assert!(found(1, 19).await.is_some());
     }
 }
 

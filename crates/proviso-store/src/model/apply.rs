@@ -108,6 +108,11 @@ impl State {
             }
             Op::PutLabels { seq, labels } => self.put_labels(seq, labels)?,
             Op::AppendAudit(entry) => receipt.audit_indexes.push(self.append_audit(entry)?),
+            Op::KeepAnswer(kept) => {
+                let known = self.kept.get(&kept.key).is_some_and(|own| own.until > kept.at);
+                require(!known, Precondition::Exists)?;
+                self.kept.insert(kept.key, kept);
+            }
             Op::PurgeExpired { before } => self.purge(before),
         }
         Ok(())
@@ -281,6 +286,7 @@ impl State {
         self.tickets.retain(|_, ticket| ticket.expires_at >= before);
         self.requests.retain(|_, request| request.expires_at >= before);
         self.assertions.retain(|_, used| used.expires_at >= before);
+        self.kept.retain(|_, kept| kept.until >= before);
         // A code of a live grant stays: its second use must be noticed (RFC 6749 §4.1.2).
         let grants = &self.grants;
         self.codes.retain(|_, code| {

@@ -29,6 +29,7 @@ use proviso_tlog::{Hash, Tree};
 
 use crate::batch::{Batch, CommitError, Op, Receipt};
 use crate::choice::{Objection, StoredConsent};
+use crate::kept::KeptAnswer;
 use crate::log::{SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::options::OpenOptions;
 use crate::policy::StoredPolicySet;
@@ -62,6 +63,7 @@ pub(crate) struct State {
     pub(crate) policies_in_force: PoliciesInForce,
     pub(crate) emergencies: BTreeMap<EmergencyId, Vec<Emergency>>,
     pub(crate) reviews: BTreeMap<EmergencyId, Vec<Review>>,
+    pub(crate) kept: BTreeMap<[u8; 32], KeptAnswer>,
     pub(crate) access_reviews: BTreeMap<AuditEntryId, Vec<AccessReview>>,
     pub(crate) keys: BTreeMap<String, SealedKey>,
     pub(crate) settings: BTreeMap<String, String>,

@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_emergencies", include_str!("../../migrations/0005_emergencies.sql")),
     ("0006_consents_on_file", include_str!("../../migrations/0006_consents_on_file.sql")),
     ("0007_access_reviews", include_str!("../../migrations/0007_access_reviews.sql")),
+    ("0008_kept_answers", include_str!("../../migrations/0008_kept_answers.sql")),
 ];
 
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OpenError> {

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::codes::{bad, from_json, int, relationship_from_code, uint};
 use crate::choice::{ConsentPage, ConsentScan, Objection, ScanPlace, StoredConsent};
 use crate::error::{Inconsistency, ReadError};
+use crate::kept::KeptRequest;
 use crate::policy::StoredPolicySet;
 
 impl From<rusqlite::Error> for ReadError {
@@ -252,8 +253,22 @@ impl Reads<'_> {
         rows.into_iter().map(read).collect()
     }
 
+    pub(crate) fn kept_answer(
+        &self,
+        key: &[u8; 32],
+        at: At,
+    ) -> Result<Option<KeptRequest>, ReadError> {
+        // Index: the primary key.
+        self.value(
+            "kept_answer",
+            "SELECT hex(key), body FROM kept_answer
+             WHERE tenant = ?1 AND key = ?2 AND until_at > ?3",
+            (self.tenant, key.as_slice(), at.as_micros()),
+        )
+    }
+
     pub(crate) fn consent_versions(&self, id: &ConsentId) -> Result<Vec<StoredConsent>, ReadError> {
-        // Index: the primary key, in order.
+        // Index: consent_version_number, in order.
         self.consents_where(
             "SELECT version_id, body FROM consent_version
              WHERE tenant = ?1 AND consent = ?2 ORDER BY number",
@@ -262,7 +277,7 @@ impl Reads<'_> {
     }
 
     pub(crate) fn consent(&self, id: &ConsentId) -> Result<Option<StoredConsent>, ReadError> {
-        // Index: the primary key, from its end.
+        // Index: consent_version_number, from its end.
         let latest = self.consents_where(
             "SELECT version_id, body FROM consent_version
              WHERE tenant = ?1 AND consent = ?2 ORDER BY number DESC LIMIT 1",
@@ -287,8 +302,8 @@ impl Reads<'_> {
         &self,
         patient: &PatientId,
     ) -> Result<Vec<StoredConsent>, ReadError> {
-        // Indexes: consent_version_patient, then the primary key for newer versions. A consent is
-        // about one patient in all its versions.
+        // Indexes: consent_version_patient, then consent_version_number for newer versions. A
+        // consent is about one patient in all its versions.
         self.consents_where(
             "SELECT v.version_id, v.body FROM consent_version v
              WHERE v.tenant = ?1 AND v.patient = ?2
@@ -304,7 +319,7 @@ impl Reads<'_> {
         &self,
         patient: &PatientId,
     ) -> Result<Vec<StoredConsent>, ReadError> {
-        // Index: consent_version_patient; a patient has few versions, which are then sorted.
+        // Index: consent_version_patient, in order.
         self.consents_where(
             "SELECT version_id, body FROM consent_version
              WHERE tenant = ?1 AND patient = ?2 ORDER BY consent, number",
@@ -313,7 +328,7 @@ impl Reads<'_> {
     }
 
     pub(crate) fn consents(&self) -> Result<Vec<StoredConsent>, ReadError> {
-        // Index: the primary key, in order and for newer versions.
+        // Index: consent_version_number, in order and for newer versions.
         self.consents_where(
             "SELECT v.version_id, v.body FROM consent_version v
              WHERE v.tenant = ?1
@@ -328,14 +343,14 @@ impl Reads<'_> {
     pub(crate) fn consents_from(&self, query: &ConsentScan) -> Result<ConsentPage, ReadError> {
         let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
         let rows = match query.written_after {
-            // Index: the primary key, in order.
+            // Index: consent_version_number, in order.
             None => self.consent_rows(
                 "SELECT consent, number, epoch, version_id, body FROM consent_version
                  WHERE tenant = ?1 AND (consent, number) > (?2, ?3)
                  ORDER BY consent, number LIMIT ?4",
                 (self.tenant, query.place.consent(), query.place.number(), limit),
             ),
-            // Index: consent_version_epoch, in order; it ends in the primary key.
+            // Index: consent_version_epoch, in order.
             Some(epoch) => self.consent_rows(
                 "SELECT consent, number, epoch, version_id, body FROM consent_version
                  WHERE tenant = ?1 AND epoch > ?2 AND (epoch, consent, number) > (?3, ?4, ?5)

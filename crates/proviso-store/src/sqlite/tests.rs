@@ -34,6 +34,7 @@ const EARLIER: &[&str] = &[
     include_str!("../../tests/fixtures/schema_0005.sql"),
     include_str!("../../tests/fixtures/schema_0006.sql"),
     include_str!("../../tests/fixtures/schema_0007.sql"),
+    include_str!("../../tests/fixtures/schema_0008.sql"),
 ];
 
 #[tokio::test]
@@ -63,6 +64,8 @@ async fn a_database_of_every_earlier_version_opens_with_its_rows() {
         let waiting = store.access_reviews_waiting(None, 9).await.unwrap();
         assert_eq!(waiting.len(), usize::from(number >= 7), "fixture {number}");
         assert_eq!(store.reviews().await.unwrap().len(), usize::from(number >= 5));
+        let kept = store.kept_answer(&[5; 32], At::from_secs(1_800_000_000)).await.unwrap();
+        assert_eq!(kept.is_some(), number >= 8, "fixture {number}");
     }
 }
 

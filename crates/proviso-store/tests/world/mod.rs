@@ -27,8 +27,8 @@ use proviso_oauth::record::{
     RefreshToken, Renewal, TokenHash, TokenLifetimes,
 };
 use proviso_store::{
-    CheckpointSigner, OpenOptions, RangeKey, RecordMethod, RecordVersion, SealedAudit,
-    SharedSigner, SignerError, Store, StoredPolicySet,
+    CheckpointSigner, KeptAnswer, KeptChange, KeptKind, KeptRequest, OpenOptions, RangeKey,
+    RecordMethod, RecordVersion, SealedAudit, SharedSigner, SignerError, Store, StoredPolicySet,
 };
 use proviso_tlog::{Checkpoint, SignedNote};
 use tempfile::TempDir;
@@ -292,6 +292,24 @@ pub fn finding(verdict: Verdict, by: &str) -> Finding {
 pub fn reviewed(name: &str, verdict: Verdict, by: &str) -> Review {
     let emergency = emergency(name, "nobody");
     Review::open(&emergency).decide(&emergency, finding(verdict, by)).unwrap()
+}
+
+/// What was done under a key, and until when it is kept.
+pub fn kept(key: u8, when: i64, until: i64) -> KeptAnswer {
+    let change = KeptChange {
+        index: 0,
+        change: KeptKind::Created,
+        resource_type: ResourceType::PATIENT,
+        id: "maria".parse().unwrap(),
+        version: "1".to_owned(),
+    };
+    let [own, ..] = when.to_le_bytes();
+    KeptAnswer {
+        key: [key; 32],
+        at: at(when),
+        until: at(until),
+        done: KeptRequest { request: [own; 32], made: vec![change] },
+    }
 }
 
 /// The open review of an access by `acc_a` at an instant.

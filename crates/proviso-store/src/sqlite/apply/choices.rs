@@ -17,7 +17,7 @@ struct Latest {
 
 impl Tx<'_> {
     fn latest_consent_version(&self, version: &ConsentVersion) -> Result<Option<Latest>, OpError> {
-        // Index: the primary key, from its end.
+        // Index: consent_version_number, from its end.
         self.one(
             "SELECT number, version_id, patient FROM consent_version
              WHERE tenant = ?1 AND consent = ?2 ORDER BY number DESC LIMIT 1",

@@ -101,6 +101,7 @@ impl Tx<'_> {
                 receipt.audit_indexes.push(index);
                 Ok(())
             }
+            Op::KeepAnswer(kept) => self.keep_answer(kept),
             Op::PurgeExpired { before } => self.purge(*before),
         }
     }

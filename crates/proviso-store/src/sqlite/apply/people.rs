@@ -187,6 +187,7 @@ impl Tx<'_> {
             "DELETE FROM launch_ticket WHERE tenant = ?1 AND expires_at < ?2",
             "DELETE FROM authorization_request WHERE tenant = ?1 AND expires_at < ?2",
             "DELETE FROM used_assertion WHERE tenant = ?1 AND expires_at < ?2",
+            "DELETE FROM kept_answer WHERE tenant = ?1 AND until_at < ?2",
             // A code of a live grant stays: its second use must be noticed (RFC 6749 §4.1.2).
             "DELETE FROM authorization_code WHERE tenant = ?1 AND expires_at < ?2
              AND NOT EXISTS (SELECT 1 FROM oauth_grant g

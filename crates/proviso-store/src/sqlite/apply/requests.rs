@@ -9,6 +9,7 @@ use super::super::codes::{from_json, to_json};
 use super::super::tx::{OpError, Tx, require};
 use super::require_presence;
 use crate::batch::{Precondition, Presence};
+use crate::kept::KeptAnswer;
 
 impl Tx<'_> {
     pub(super) fn put_client(&self, client: &Client, expect: Presence) -> Result<(), OpError> {
@@ -134,6 +135,21 @@ impl Tx<'_> {
         self.run_one(
             "UPDATE authorization_code SET body = ?3 WHERE tenant = ?1 AND hash = ?2",
             (self.tenant, hash.as_bytes().as_slice(), to_json(&code)?),
+        )
+    }
+
+    pub(super) fn keep_answer(&self, kept: &KeptAnswer) -> Result<(), OpError> {
+        // Index: the primary key.
+        let known = self.exists(
+            "SELECT 1 FROM kept_answer WHERE tenant = ?1 AND key = ?2 AND until_at > ?3",
+            (self.tenant, kept.key.as_slice(), kept.at.as_micros()),
+        )?;
+        require(!known, Precondition::Exists)?;
+        self.run_one(
+            "INSERT INTO kept_answer (tenant, key, until_at, body) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (tenant, key) DO UPDATE
+             SET until_at = excluded.until_at, body = excluded.body",
+            (self.tenant, kept.key.as_slice(), kept.until.as_micros(), to_json(&kept.done)?),
         )
     }
 
