@@ -17,6 +17,7 @@ use crate::beat::may_tell;
 use crate::bundle::in_one_bundle;
 use crate::filter::{Filtered, Line, Outcome, Shape};
 use crate::gateway::Gateway;
+use crate::kept::{self, RequestKey};
 use crate::problem::{Problem, Refusal};
 use crate::trail::Trail;
 
@@ -139,7 +140,8 @@ pub async fn settle(gateway: &Gateway, filtered: Filtered) -> Settled {
     let of = (request, caller);
     match shape {
         Shape::Single(outcome) => settle_one(gateway, of, *outcome).await,
-        Shape::Together { outcomes, prepared, bundle } => {
+        Shape::Together { outcomes, prepared, keep, bundle } => {
+            let prepared = prepared.map(|prepared| (prepared, keep));
             settle_together(gateway, of, outcomes, prepared, *bundle).await
         }
     }
@@ -158,7 +160,12 @@ async fn settle_one(
     if !stands(gateway, of.1.as_ref(), [&outcome.line.trail]) {
         return Settled::of(of, withdrawn(&outcome), false);
     }
-    match commit(gateway, prepared.take_ops(), &[&outcome.line]).await {
+    let mut ops = prepared.take_ops();
+    if let Some(key) = &outcome.keep {
+        let made = kept::change_of(0, &prepared).into_iter().collect();
+        ops.push(key.keep(outcome.line.trail.at, made));
+    }
+    match commit(gateway, ops, &[&outcome.line]).await {
         Ok(()) => {
             outcome.line.trail.has_filed();
             Settled::of(of, outcome, true)
@@ -174,16 +181,22 @@ async fn settle_together(
     gateway: &Gateway,
     of: (RequestId, Option<Caller>),
     outcomes: Vec<(usize, Outcome)>,
-    prepared: Option<PreparedTransaction>,
+    prepared: Option<(PreparedTransaction, Option<RequestKey>)>,
     bundle: Line,
 ) -> Settled {
     let recorded = prepared.is_some();
-    if let Some(mut prepared) = prepared {
+    if let Some((mut prepared, keep)) = prepared {
         let trails = outcomes.iter().map(|(_, own)| &own.line.trail);
         let problem = if stands(gateway, of.1.as_ref(), trails) {
             let lines: Vec<&Line> =
                 std::iter::once(&bundle).chain(outcomes.iter().map(|(_, own)| &own.line)).collect();
-            commit(gateway, prepared.take_ops(), &lines).await.err()
+            let mut ops = prepared.take_ops();
+            if let Some(key) = keep {
+                let places = outcomes.iter().map(|(index, _)| *index);
+                let made = kept::changes_of(places.zip(&prepared.entries));
+                ops.push(key.keep(bundle.trail.at, made));
+            }
+            commit(gateway, ops, &lines).await.err()
         } else {
             Some(Problem::TokenInvalid)
         };

@@ -18,6 +18,7 @@ use proviso_fhir::json::{Doc, JsonError};
 use crate::authenticate::Authenticated;
 use crate::door::{Once, Received, Wanted};
 use crate::gateway::Gateway;
+use crate::kept::{Kept, RequestKey};
 use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
@@ -187,6 +188,8 @@ pub struct Classified {
     pub(crate) resource_type: ResourceType,
     pub(crate) asked: Asked,
     pub(crate) conditions: Conditions,
+    /// What is known of it by its own key.
+    pub(crate) kept: Kept,
 }
 
 /// Conditions under which a full answer is not wanted; looked at only after the decision (leak 7).
@@ -221,21 +224,30 @@ pub struct Together {
     /// The Bundle as it came.
     pub(crate) doc: Doc,
     pub(crate) bundle: Trail,
+    /// What is known of it by its own key.
+    pub(crate) kept: Kept,
 }
 
-/// Reads the request.
-pub fn classify(gateway: &Gateway, known: Authenticated) -> Result<Work, Stopped> {
+/// Reads the request, and the key that it names.
+pub fn classify(
+    gateway: &Gateway,
+    known: Authenticated,
+) -> Result<(Work, Option<RequestKey>), Stopped> {
     let Authenticated { received, caller, mut trail } = known;
+    let key = match RequestKey::of(gateway, &received, &caller) {
+        Ok(key) => key,
+        Err(refusal) => return Err(Stopped::new(refusal, trail)),
+    };
     let (line, body, headers) = match read(&received) {
         Ok(parts) => parts,
         Err(refusal) => return Err(Stopped::new(refusal, trail)),
     };
     if line.interaction == Interaction::Batch {
         trail.interaction = Some(Interaction::Batch);
-        return bundle::several(gateway, body, &caller, trail);
+        return Ok((bundle::several(gateway, body, &caller, trail)?, key));
     }
     let single = single(gateway, line, &received.query, body, headers, caller, trail)?;
-    Ok(Work::Single(Box::new(single)))
+    Ok((Work::Single(Box::new(single)), key))
 }
 
 /// The body, in the one form that belongs to the request.
@@ -375,7 +387,8 @@ fn single(
     let wanted =
         if is_operation && asked.is_for_registry() { Return::Outcome } else { headers.wanted };
     let conditions = Conditions { if_none_match: headers.if_none_match, wanted };
-    Ok(Classified { caller, trail, interaction, resource_type, asked, conditions })
+    let kept = Kept::default();
+    Ok(Classified { caller, trail, interaction, resource_type, asked, conditions, kept })
 }
 
 /// Whitelist: each offered combination has its line, everything else is refused.

@@ -20,6 +20,7 @@ use proviso_fhir::json::{Doc, write};
 use crate::classify::{Asked, Classified, Conditions, Together, Which};
 use crate::forward::refuse_filing;
 use crate::gateway::Gateway;
+use crate::kept::Kept;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
 use crate::trail::Trail;
@@ -42,6 +43,8 @@ pub(crate) struct Parts {
     pub(crate) interaction: Interaction,
     pub(crate) resource_type: ResourceType,
     pub(crate) conditions: Conditions,
+    /// What is known of the request by its own key.
+    pub(crate) kept: Kept,
     /// What is to be said about a change beside that it was made.
     pub(crate) warnings: Vec<String>,
 }
@@ -83,6 +86,7 @@ pub struct PermittedTogether {
     reads: Vec<(usize, Permitted)>,
     doc: Doc,
     bundle: Trail,
+    kept: Kept,
 }
 
 /// The parts of a permitted transaction.
@@ -93,12 +97,13 @@ pub(crate) struct TogetherParts {
     pub(crate) reads: Vec<(usize, Permitted)>,
     pub(crate) doc: Doc,
     pub(crate) bundle: Trail,
+    pub(crate) kept: Kept,
 }
 
 impl PermittedTogether {
     pub(crate) fn into_parts(self) -> TogetherParts {
-        let Self { changes, reads, doc, bundle } = self;
-        TogetherParts { changes, reads, doc, bundle }
+        let Self { changes, reads, doc, bundle, kept } = self;
+        TogetherParts { changes, reads, doc, bundle, kept }
     }
 }
 
@@ -142,7 +147,7 @@ pub async fn decide_together(
     gateway: &Gateway,
     together: Together,
 ) -> Result<PermittedTogether, Stopped> {
-    let Together { entries, doc, bundle } = together;
+    let Together { entries, doc, bundle, kept } = together;
     let (mut changes, mut reads) = (Vec::new(), Vec::new());
     for (index, classified) in entries.into_iter().enumerate() {
         // The registry keeps consents by rules of its own, one by one.
@@ -156,12 +161,12 @@ pub async fn decide_together(
         let permitted = permitted.map_err(|stopped| stopped.in_entry(index))?;
         if is_change { &mut changes } else { &mut reads }.push((index, permitted));
     }
-    Ok(PermittedTogether { changes, reads, doc, bundle })
+    Ok(PermittedTogether { changes, reads, doc, bundle, kept })
 }
 
 /// Whether the caller may ask this at all.
 async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, Stopped> {
-    let Classified { caller, mut trail, interaction, resource_type, asked, conditions } =
+    let Classified { caller, mut trail, interaction, resource_type, asked, conditions, kept } =
         classified;
     if let Some(account) = &caller.account {
         gateway.app.renew_relations(account, trail.at).await;
@@ -225,7 +230,8 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
         return Err(Stopped::new(refusal, trail));
     }
     let warnings = Vec::new();
-    let parts = Parts { caller, view, trail, interaction, resource_type, conditions, warnings };
+    let parts =
+        Parts { caller, view, trail, interaction, resource_type, conditions, kept, warnings };
     Ok(Permitted { parts, asked, permit: Permit(()) })
 }
 

@@ -25,6 +25,7 @@ use crate::problem::{Problem, Refusal};
 use crate::rate::TooOften;
 use crate::settings::Limits;
 
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -68,6 +69,7 @@ pub(crate) struct Wanted {
     pub(crate) if_match: Once<String>,
     pub(crate) if_none_match: Once<String>,
     pub(crate) if_none_exist: Once<String>,
+    pub(crate) idempotency_key: Once<String>,
     pub(crate) prefer: Option<String>,
     pub(crate) origin: Option<String>,
     /// W3C trace id.
@@ -197,6 +199,7 @@ fn wanted(headers: &HeaderMap) -> Wanted {
         if_match: once(headers, &IF_MATCH),
         if_none_match: once(headers, &IF_NONE_MATCH),
         if_none_exist: once(headers, &IF_NONE_EXIST),
+        idempotency_key: once(headers, &IDEMPOTENCY_KEY),
         prefer: joined(headers, &PREFER),
         origin: joined(headers, &ORIGIN),
         trace: joined(headers, &TRACEPARENT).and_then(|text| trace_id(&text)),

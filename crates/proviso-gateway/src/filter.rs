@@ -30,6 +30,7 @@ use crate::forward::{
     HistoryPage, Page, PageEntry, Written,
 };
 use crate::gateway::Gateway;
+use crate::kept::RequestKey;
 use crate::notice::Notice;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
@@ -58,6 +59,8 @@ pub(crate) enum Shape {
         /// By their position in the Bundle.
         outcomes: Vec<(usize, Outcome)>,
         prepared: Option<PreparedTransaction>,
+        /// The key under which what is done is to be kept.
+        keep: Option<RequestKey>,
         bundle: Box<Line>,
     },
 }
@@ -69,6 +72,8 @@ pub(crate) struct Outcome {
     pub(crate) answer: Answer,
     pub(crate) line: Line,
     pub(crate) prepared: Option<Prepared>,
+    /// The key under which what is done is to be kept.
+    pub(crate) keep: Option<RequestKey>,
 }
 
 /// One entry-to-be of the log.
@@ -89,7 +94,7 @@ impl Line {
 impl Outcome {
     fn new(answer: Answer, trail: Trail, outcome: AuditOutcome) -> Self {
         let line = Line { status: answer.status, trail, outcome };
-        Self { answer, line, prepared: None }
+        Self { answer, line, prepared: None, keep: None }
     }
 
     /// The same interaction, refused after all.
@@ -115,7 +120,7 @@ pub fn filter_together(
     gateway: &Gateway,
     forwarded: ForwardedTogether,
 ) -> Result<(Filtered, Vec<(usize, Permitted)>), Stopped> {
-    let ForwardedParts { changes, reads, prepared, bundle } = forwarded.into_parts();
+    let ForwardedParts { changes, reads, prepared, bundle, keep } = forwarded.into_parts();
     let mut outcomes = Vec::with_capacity(changes.len());
     for (index, change) in changes {
         let outcome = judge(gateway, change).map_err(|stopped| stopped.in_entry(index))?;
@@ -123,7 +128,7 @@ pub fn filter_together(
     }
     let (request, caller) = (bundle.request.clone(), bundle.caller().cloned());
     let bundle = Box::new(Line::of_bundle(bundle));
-    let shape = Shape::Together { outcomes, prepared, bundle };
+    let shape = Shape::Together { outcomes, prepared, keep, bundle };
     Ok((Filtered { request, caller, shape }, reads))
 }
 
@@ -144,11 +149,11 @@ fn judge(gateway: &Gateway, forwarded: Forwarded) -> Result<Outcome, Stopped> {
             if answer.body.is_empty() { None } else { Notice::for_what_leaves(gateway, &parts)? };
         Ok(Answer { notice, ..answer })
     });
-    let Parts { caller, trail, .. } = parts;
+    let Parts { caller, trail, kept, .. } = parts;
     match result.and_then(|answer| within_budget(gateway, &caller, &trail).map(|()| answer)) {
         Ok(answer) => {
             let outcome = Outcome::new(answer, trail, AuditOutcome::Success);
-            Ok(Outcome { prepared, ..outcome })
+            Ok(Outcome { prepared, keep: kept.first(), ..outcome })
         }
         Err(refusal) => Err(Stopped::new(refusal, trail)),
     }
@@ -335,7 +340,7 @@ fn written(
     let stored = parts.view.form(stored, &judged)?;
     *to_commit = match carried {
         Carried::Ready(prepared) => Some(*prepared),
-        Carried::Out | Carried::Together => None,
+        Carried::Out | Carried::Before | Carried::Together => None,
     };
     if change == Change::Deleted {
         return Ok(Answer::new(StatusCode::NO_CONTENT, Vec::new()));

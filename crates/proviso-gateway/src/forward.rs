@@ -16,6 +16,7 @@ use crate::classify::Asked;
 use crate::cursor::{Binding, Point, Position};
 use crate::decide::{Parts, Permit, Permitted};
 use crate::gateway::Gateway;
+use crate::kept;
 use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
@@ -161,6 +162,9 @@ async fn carry(
 ) -> Result<Found, Refusal> {
     let kind = parts.resource_type;
     let upstream = gateway.upstream_of(kind);
+    if let Some(made) = parts.kept.before().map(<[_]>::to_vec) {
+        return kept::again(parts, upstream, permit, (&made, 0)).await;
+    }
     Ok(match asked {
         Asked::Read { id } => Found::One(upstream.read(permit, kind, &id).await?),
         Asked::Vread { id, version } => {
@@ -215,7 +219,7 @@ async fn carry(
 
 /// Old versions belong to whoever sees the resource as it is now or last was: what a patient has
 /// restricted since, or what turned out to be another's, is not left open in the past.
-async fn still_shown(
+pub(crate) async fn still_shown(
     parts: &mut Parts,
     upstream: &Upstream,
     permit: &Permit,

@@ -21,6 +21,7 @@ pub mod filter;
 pub mod forward;
 mod forward_auth;
 mod gateway;
+mod kept;
 mod notice;
 mod overseen;
 pub mod pipeline;

@@ -20,6 +20,7 @@ use crate::door::receive;
 use crate::filter::{Filtered, filter, filter_together, refuse};
 use crate::forward::{forward, forward_together};
 use crate::gateway::Gateway;
+use crate::kept::recall;
 use crate::respond::respond;
 use crate::stop::Stopped;
 
@@ -40,7 +41,8 @@ pub(crate) async fn answer(gateway: &Gateway, request: Request<Body>) -> Respons
     let origin = received.headers.origin.clone();
     let walked = async {
         let authenticated = authenticate(gateway, received).await?;
-        Ok(match classify(gateway, authenticated)? {
+        let (work, key) = classify(gateway, authenticated)?;
+        Ok(match recall(gateway, key, work).await? {
             // Boxed: what a request needs on its way is large, and waiting ones should be small.
             Work::Single(classified) => Box::pin(one(gateway, *classified)).await,
             Work::Batch { entries, bundle } => {

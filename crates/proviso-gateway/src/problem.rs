@@ -172,6 +172,12 @@ problems! {
     /// Something else refers to it or changed at the same time.
     Conflict = "conflict", CONFLICT, Conflict,
         "the change conflicts with the present state; read again and retry";
+    /// The same key came with another request.
+    KeyReused = "key-reused", UNPROCESSABLE_ENTITY, Conflict,
+        "this Idempotency-Key came with another request before; use a new one";
+    /// A key where nothing can be kept under it.
+    KeyMisplaced = "key-misplaced", BAD_REQUEST, NotSupported,
+        "an Idempotency-Key is taken here with one change or a transaction of records kept here";
     /// Too many requests.
     RateLimited = "rate-limited", TOO_MANY_REQUESTS, Throttled,
         "too many requests; wait as long as Retry-After says";

@@ -85,7 +85,8 @@ async fn preflight(
         headers.insert(
             ACCESS_CONTROL_ALLOW_HEADERS,
             HeaderValue::from_static(
-                "Authorization, Accept, Content-Type, If-Match, If-None-Match, Prefer",
+                "Authorization, Accept, Content-Type, Idempotency-Key, If-Match, If-None-Exist, \
+                 If-None-Match, Prefer",
             ),
         );
         headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));

@@ -398,25 +398,38 @@ impl World {
     }
 
     async fn put_grant(&self, grant: Grant, scope: &str) -> anyhow::Result<String> {
+        let token = self.token_of(&grant, scope, NOW)?;
+        let op = Op::PutGrant(grant);
+        self.app.commit(Batch::new().with(op), self.entry(AuditKind::Token)?).await?;
+        Ok(token)
+    }
+
+    /// Another token of the same access, which lives for a day from now.
+    ///
+    /// # Errors
+    /// When the grant is gone.
+    pub async fn next_token(&self, access: &Access, scope: &str) -> anyhow::Result<String> {
+        let grant = self.app.store().grant(&access.grant).await?.context("no grant")?;
+        self.token_of(&grant, scope, self.clock.now())
+    }
+
+    fn token_of(&self, grant: &Grant, scope: &str, at: At) -> anyhow::Result<String> {
         let urls = self.app.urls();
         let claims = AccessTokenClaims {
             iss: urls.issuer().to_owned(),
             aud: urls.fhir_base().to_owned(),
             sub: proviso_oauth::claims::subject(grant.account.as_ref(), &grant.client),
             client_id: grant.client.clone(),
-            jti: TokenId::generate(NOW, self.app.entropy().for_id()?),
-            iat: NOW.as_secs(),
-            exp: NOW.plus_days(1).as_secs(),
+            jti: TokenId::generate(at, self.app.entropy().for_id()?),
+            iat: at.as_secs(),
+            exp: at.plus_days(1).as_secs(),
             scope: scope.to_owned(),
             grant: grant.id.clone(),
             purpose: grant.purpose.code().to_owned(),
             context: ContextMembers::default(),
             fhir_user: None,
         };
-        let token = self.app.keys().sign_access_token(&claims)?;
-        let op = Op::PutGrant(grant);
-        self.app.commit(Batch::new().with(op), self.entry(AuditKind::Token)?).await?;
-        Ok(token)
+        Ok(self.app.keys().sign_access_token(&claims)?)
     }
 
     /// The patient stops sharing.

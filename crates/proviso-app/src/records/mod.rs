@@ -43,7 +43,7 @@ pub(crate) use around::Around;
 pub use fault::RecordFault;
 pub use history::{HistoryPage, HistoryScope, Version};
 pub use import::{ImportError, ImportProgress, ImportReport, NotCommitted, Rejection};
-pub use proviso_store::{Op, RecordMethod};
+pub use proviso_store::{KeptAnswer, KeptChange, KeptKind, KeptRequest, Op, RecordMethod};
 pub use relabel::{LabelProgress, RelabelError, Relabelled};
 pub use search::{Hit, Page, PageStart, Search};
 pub use transaction::{PreparedEntry, PreparedTransaction, patch_of};

@@ -12,6 +12,7 @@ use super::{
     Body, Classified, EntryHeaders, Return, Together, Work, refuse_json, refuse_path, single,
 };
 use crate::gateway::Gateway;
+use crate::kept::Kept;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
 use crate::trail::Trail;
@@ -43,7 +44,8 @@ pub(super) fn several(
         IncomingKind::Batch => Work::Batch { entries: entries.collect(), bundle: Box::new(trail) },
         IncomingKind::Transaction => {
             let entries = entries.collect::<Result<Vec<Classified>, Stopped>>()?;
-            Work::Transaction(Box::new(Together { entries, doc, bundle: trail }))
+            let kept = Kept::default();
+            Work::Transaction(Box::new(Together { entries, doc, bundle: trail, kept }))
         }
     })
 }

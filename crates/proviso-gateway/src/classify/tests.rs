@@ -71,7 +71,7 @@ fn what_is_not_offered_is_refused_by_its_shape_alone() {
         (Method::Get, "/$graphql", "", Problem::OperationNotOffered),
         (Method::Get, "/Patient/$match", "", Problem::OperationNotOffered),
         (Method::Get, "/Patient/a/$graphql", "", Problem::OperationNotOffered),
-        (Method::Get, "/Observation/$lastn", "", Problem::OperationNotOffered),
+        (Method::Get, "/Observation/$stats", "", Problem::OperationNotOffered),
         (Method::Get, "/Observation/a/$everything", "", Problem::OperationNotOffered),
         (Method::Get, "/Patient/$validate", "", Problem::OperationNotOffered),
         (Method::Post, "/Patient/a/$validate", "", Problem::OperationNotOffered),

@@ -48,6 +48,8 @@ pub(crate) struct Written {
 pub(crate) enum Carried {
     /// Made already, by an upstream by URL.
     Out,
+    /// Made when the same request came before.
+    Before,
     /// Laid out for our own store, which carries it out in one transaction with its audit entry.
     Ready(Box<Prepared>),
     /// Laid out as part of a transaction.

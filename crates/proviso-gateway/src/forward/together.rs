@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use proviso_app::records::{Change, PreparedEntry, PreparedTransaction};
+use proviso_app::records::{Change, KeptChange, PreparedEntry, PreparedTransaction};
 use proviso_fhir::bundle::{IncomingBundle, IncomingEntry};
 use proviso_fhir::json::Doc;
 use proviso_fhir::search::ResourceKey;
@@ -14,6 +14,7 @@ use super::change::{Carried, Written, judge_ready};
 use super::{Forwarded, Found};
 use crate::decide::{Parts, Permit, Permitted, PermittedTogether, TogetherParts};
 use crate::gateway::Gateway;
+use crate::kept::{self, RequestKey};
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
 use crate::trail::Trail;
@@ -33,6 +34,8 @@ pub(crate) struct ForwardedParts {
     /// The changes as one; `None` where there are none.
     pub(crate) prepared: Option<PreparedTransaction>,
     pub(crate) bundle: Trail,
+    /// The key under which what is done is to be kept.
+    pub(crate) keep: Option<RequestKey>,
 }
 
 impl ForwardedTogether {
@@ -53,7 +56,7 @@ pub async fn forward_together(
     gateway: &Gateway,
     together: PermittedTogether,
 ) -> Result<ForwardedTogether, Stopped> {
-    let TogetherParts { changes, reads, doc, bundle } = together.into_parts();
+    let TogetherParts { changes, reads, doc, bundle, kept } = together.into_parts();
     let mut entries: Vec<Entry> = changes
         .into_iter()
         .map(|(index, permitted)| {
@@ -61,7 +64,11 @@ pub async fn forward_together(
             Entry { index, parts, permit }
         })
         .collect();
-    let (prepared, found) = match lay_out(gateway, &mut entries, &doc).await {
+    let laid_out = match kept.before() {
+        Some(made) => done_before(gateway, &mut entries, made).await,
+        None => lay_out(gateway, &mut entries, &doc).await,
+    };
+    let (prepared, found) = match laid_out {
         Ok(laid_out) => laid_out,
         Err(obstacle) => return Err(stopped(entries, obstacle, bundle)),
     };
@@ -70,7 +77,8 @@ pub async fn forward_together(
         .zip(found)
         .map(|(Entry { index, parts, .. }, found)| (index, Forwarded { parts, found }))
         .collect();
-    Ok(ForwardedTogether(ForwardedParts { changes, reads, prepared, bundle }))
+    let keep = kept.first();
+    Ok(ForwardedTogether(ForwardedParts { changes, reads, prepared, bundle, keep }))
 }
 
 /// The log gets the story of the entry that stood in the way.
@@ -83,6 +91,21 @@ fn stopped(entries: Vec<Entry>, obstacle: Obstacle, bundle: Trail) -> Stopped {
         trail.keep_back(&judged);
     }
     Stopped::new(refusal.in_entry(index), trail)
+}
+
+/// The changes of a transaction that came before, as they were made then.
+async fn done_before(
+    gateway: &Gateway,
+    entries: &mut [Entry],
+    made: &[KeptChange],
+) -> Result<(Option<PreparedTransaction>, Vec<Found>), Obstacle> {
+    let mut found = Vec::with_capacity(entries.len());
+    for Entry { index, parts, permit } in entries {
+        let upstream = gateway.upstream_of(parts.resource_type);
+        let again = kept::again(parts, upstream, permit, (made, *index)).await;
+        found.push(again.map_err(|refusal| Obstacle::of(Some(*index), refusal))?);
+    }
+    Ok((None, found))
 }
 
 async fn lay_out(

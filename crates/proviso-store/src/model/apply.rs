@@ -7,12 +7,13 @@ use proviso_core::consent::ConsentVersion;
 use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
 use proviso_core::time::At;
 use proviso_oauth::record::{
-    AuthorizationRequest, Grant, GrantEnd, RefreshToken, Rotation, TokenHash,
+    AuthorizationRequest, Grant, GrantEnd, RefreshToken, Rotation, TokenHash, UsedAssertion,
 };
 
 use super::State;
 use crate::batch::{ExpectSetting, Op, Precondition, Presence, Receipt};
 use crate::choice::StoredConsent;
+use crate::kept::KeptAnswer;
 use crate::log::{SealedAudit, StoredAudit};
 
 type Outcome = Result<(), Precondition>;
@@ -62,11 +63,7 @@ impl State {
                 self.codes.insert(code.hash, code);
             }
             Op::ConsumeAuthorizationCode { hash, at } => self.consume_code(&hash, at)?,
-            Op::UseAssertion(used) => {
-                let key = (used.issuer.clone(), used.jti.clone());
-                require(!self.assertions.contains_key(&key), Precondition::Exists)?;
-                self.assertions.insert(key, used);
-            }
+            Op::UseAssertion(used) => self.use_assertion(used)?,
             Op::PutGrant(grant) => {
                 require(!self.grants.contains_key(&grant.id), Precondition::Exists)?;
                 self.grants.insert(grant.id.clone(), grant);
@@ -108,11 +105,7 @@ impl State {
             }
             Op::PutLabels { seq, labels } => self.put_labels(seq, labels)?,
             Op::AppendAudit(entry) => receipt.audit_indexes.push(self.append_audit(entry)?),
-            Op::KeepAnswer(kept) => {
-                let known = self.kept.get(&kept.key).is_some_and(|own| own.until > kept.at);
-                require(!known, Precondition::Exists)?;
-                self.kept.insert(kept.key, kept);
-            }
+            Op::KeepAnswer(kept) => self.keep_answer(kept)?,
             Op::PurgeExpired { before } => self.purge(before),
         }
         Ok(())
@@ -127,6 +120,20 @@ impl State {
             .any(|other| other.id != account.id && other.username.to_lowercase() == username);
         require(!taken, Precondition::UsernameTaken)?;
         self.accounts.insert(account.id.clone(), account);
+        Ok(())
+    }
+
+    fn use_assertion(&mut self, used: UsedAssertion) -> Outcome {
+        let key = (used.issuer.clone(), used.jti.clone());
+        require(!self.assertions.contains_key(&key), Precondition::Exists)?;
+        self.assertions.insert(key, used);
+        Ok(())
+    }
+
+    fn keep_answer(&mut self, kept: KeptAnswer) -> Outcome {
+        let known = self.kept.get(&kept.key).is_some_and(|own| own.until > kept.at);
+        require(!known, Precondition::Exists)?;
+        self.kept.insert(kept.key, kept);
         Ok(())
     }
 

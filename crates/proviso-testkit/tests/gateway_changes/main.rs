@@ -8,6 +8,7 @@ use proviso_core::audit::AuditOutcome;
 use proviso_testkit::gateway_cases::{self, LAB, NARROW, everything, only_visible, terms};
 use proviso_testkit::gateway_world::{Access, ORIGIN, Reply, World, request};
 
+mod keys;
 mod patches;
 
 const JSON: (&str, &str) = ("content-type", "application/fhir+json");
@@ -470,7 +471,7 @@ async fn one_refused_entry_stops_the_whole_transaction() {
         ),
         (
             "operation",
-            vec![entry("GET", "Observation/$lastn", "", "")],
+            vec![entry("GET", "Observation/$stats", "", "")],
             404,
             "operation-not-offered",
         ),
