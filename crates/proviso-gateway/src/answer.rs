@@ -7,6 +7,7 @@ use proviso_core::id::RequestId;
 use proviso_core::time::At;
 use proviso_fhir::outcome::{Issue, OperationOutcome, Severity};
 
+use crate::file::FileHead;
 use crate::notice::Notice;
 use crate::problem::{Problem, Refusal};
 
@@ -24,6 +25,8 @@ pub(crate) struct Answer {
     pub(crate) allow: Option<&'static str>,
     /// What must accompany the records in the body.
     pub(crate) notice: Option<Notice>,
+    /// What is said of a file that leaves in its own form; everything else leaves as FHIR JSON.
+    pub(crate) file: Option<FileHead>,
 }
 
 impl Answer {
@@ -38,6 +41,7 @@ impl Answer {
             retry_after_secs: None,
             allow: None,
             notice: None,
+            file: None,
         }
     }
 

@@ -57,8 +57,13 @@ fn supported(
     settings: &GatewaySettings,
 ) -> SupportedType {
     let embedded = matches!(settings.upstream, UpstreamSettings::Embedded);
-    let mut interactions = vec!["read", "vread", "history-instance", "search-type"];
-    if embedded {
+    // A file is come by through what refers to it.
+    let is_file = kind == ResourceType::BINARY;
+    let mut interactions = vec!["read", "vread", "history-instance"];
+    if !is_file {
+        interactions.push("search-type");
+    }
+    if embedded && !is_file {
         interactions.push("history-type");
     }
     if !is_server_owned(kind) {
@@ -93,7 +98,7 @@ fn supported(
         ]);
     }
     // Criteria are matched by our own store only.
-    let writes = matches!(settings.upstream, UpstreamSettings::Embedded) && !is_server_owned(kind);
+    let writes = embedded && !is_server_owned(kind) && !is_file;
     let conditional = if writes { Done::Yes } else { Done::No };
     SupportedType {
         resource_type: kind,
@@ -113,10 +118,15 @@ fn supported(
             // `_text`, `_content` and `_query` have no expression and are refused.
             .filter(|param| Param::find(kind, param.code).is_some())
             .chain(embedded.then_some(&LISTED))
+            .filter(|_| !is_file)
             .collect(),
-        includes: references(kind).map(|code| format!("{kind}:{code}")).collect(),
+        includes: references(kind)
+            .filter(|_| !is_file)
+            .map(|code| format!("{kind}:{code}"))
+            .collect(),
         reverse_includes: offered
             .iter()
+            .filter(|_| !is_file)
             .flat_map(|source| {
                 let leading = spec::search_params_for(*source).iter().filter(move |param| {
                     param.targets.contains(&kind)
@@ -232,6 +242,13 @@ mod tests {
             for resource in doc.root().at(&["rest", "resource"]) {
                 let kind: ResourceType = resource.string_at(&["type"]).unwrap().parse().unwrap();
                 let stated = texts(resource, &["searchParam", "name"]);
+                if kind == ResourceType::BINARY {
+                    let includes = texts(resource, &["searchInclude"]);
+                    let reverse = texts(resource, &["searchRevInclude"]);
+                    let none = stated.is_empty() && includes.is_empty() && reverse.is_empty();
+                    assert!(none, "files are not searched for");
+                    continue;
+                }
                 assert_eq!(stated.contains("_list"), lists, "{kind}");
                 let shared = spec::common_search_params().iter();
                 let known = spec::search_params_for(kind).iter().chain(shared).map(|p| p.code);

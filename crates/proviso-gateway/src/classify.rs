@@ -17,6 +17,7 @@ use proviso_fhir::json::{Doc, JsonError};
 
 use crate::authenticate::Authenticated;
 use crate::door::{Once, Received, Wanted};
+use crate::file::OwnForm;
 use crate::gateway::Gateway;
 use crate::kept::{Kept, RequestKey};
 use crate::problem::{Problem, Refusal};
@@ -198,6 +199,8 @@ pub(crate) struct Conditions {
     pub(crate) if_none_match: Option<String>,
     /// What the answer to a change holds.
     pub(crate) wanted: Return,
+    /// A file is wanted in its own form.
+    pub(crate) own_form: Option<OwnForm>,
 }
 
 /// One interaction, or a Bundle of them.
@@ -264,12 +267,16 @@ struct EntryHeaders {
     if_none_match: Option<String>,
     if_none_exist: Option<String>,
     wanted: Return,
+    own_form: Option<OwnForm>,
 }
 
 fn read(received: &Received) -> Result<(classify::Classified, Body, EntryHeaders), Refusal> {
-    check_accept(received)?;
+    let own_form = match check_accept(received) {
+        Ok(()) => None,
+        Err(refusal) => Some(own_form(received).ok_or(refusal)?),
+    };
     let method: Method = received.method.as_str().parse().map_err(|_| Problem::NotOffered)?;
-    let headers = entry_headers(&received.headers)?;
+    let headers = EntryHeaders { own_form, ..entry_headers(&received.headers)? };
     let line = classify::classify(&RequestLine {
         method,
         path: &received.path,
@@ -277,6 +284,10 @@ fn read(received: &Received) -> Result<(classify::Classified, Body, EntryHeaders
         if_none_exist: headers.if_none_exist.as_deref(),
     })
     .map_err(refuse_path)?;
+    let is_read = matches!(line.interaction, Interaction::Read | Interaction::Vread);
+    if headers.own_form.is_some() && !is_read {
+        return Err(Problem::NotAcceptable.into());
+    }
     let body = body(received, line.body)?;
     Ok((line, body, headers))
 }
@@ -305,6 +316,18 @@ pub(crate) fn check_accept(received: &Received) -> Result<(), Refusal> {
         formats => formats.iter().all(|format| format_is_json(format)),
     };
     if accepted { Ok(()) } else { Err(Problem::NotAcceptable.into()) }
+}
+
+/// A read of a file by somebody who does not want FHIR. Whether it has the wanted form is looked at
+/// when it is known that it may be seen.
+fn own_form(received: &Received) -> Option<OwnForm> {
+    let is_read = received.method == http::Method::GET || received.method == http::Method::HEAD;
+    let is_file = received.path.starts_with("/Binary/");
+    let formats = query::pairs(&received.query)?;
+    let accept = received.headers.accept.clone()?;
+    let range = received.headers.range.single().ok().flatten().cloned();
+    let is_own = is_read && is_file && formats.iter().all(|(name, _)| name != "_format");
+    is_own.then_some(OwnForm { accept, range })
 }
 
 fn body(received: &Received, kind: BodyKind) -> Result<Body, Refusal> {
@@ -340,6 +363,7 @@ fn entry_headers(headers: &Wanted) -> Result<EntryHeaders, Refusal> {
         if_none_match: one(&headers.if_none_match)?,
         if_none_exist: one(&headers.if_none_exist)?,
         wanted: headers.prefer.as_deref().map_or(Return::default(), preferred),
+        own_form: None,
     })
 }
 
@@ -373,6 +397,11 @@ fn single(
         Ok(asked) => asked,
         Err(refusal) => return Err(Stopped::new(refusal, trail)),
     };
+    // A file is come by through what refers to it: to look for one would be another way to it.
+    let looks = matches!(asked, Asked::Search { .. } | Asked::HistoryType { .. });
+    if resource_type == ResourceType::BINARY && (looks || asked.criteria().is_some()) {
+        return Err(Stopped::new(Problem::NotOffered, trail));
+    }
     let interaction = asked.interaction(stated);
     trail.interaction = Some(interaction.clone());
     trail.asked = kinds_asked(resource_type, &asked);
@@ -386,7 +415,8 @@ fn single(
     // The operations of the registry answer with an outcome (HL7 FAST).
     let wanted =
         if is_operation && asked.is_for_registry() { Return::Outcome } else { headers.wanted };
-    let conditions = Conditions { if_none_match: headers.if_none_match, wanted };
+    let EntryHeaders { if_none_match, own_form, .. } = headers;
+    let conditions = Conditions { if_none_match, wanted, own_form };
     let kept = Kept::default();
     Ok(Classified { caller, trail, interaction, resource_type, asked, conditions, kept })
 }

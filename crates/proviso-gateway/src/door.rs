@@ -11,7 +11,7 @@ use axum::extract::{ConnectInfo, OriginalUri};
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName,
-    IF_MATCH, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING,
+    IF_MATCH, IF_NONE_MATCH, ORIGIN, RANGE, TRANSFER_ENCODING,
 };
 use http::request::Parts;
 use http::{Method, Request};
@@ -71,6 +71,7 @@ pub(crate) struct Wanted {
     pub(crate) if_none_exist: Once<String>,
     pub(crate) idempotency_key: Once<String>,
     pub(crate) prefer: Option<String>,
+    pub(crate) range: Once<String>,
     pub(crate) origin: Option<String>,
     /// W3C trace id.
     pub(crate) trace: Option<String>,
@@ -201,6 +202,7 @@ fn wanted(headers: &HeaderMap) -> Wanted {
         if_none_exist: once(headers, &IF_NONE_EXIST),
         idempotency_key: once(headers, &IDEMPOTENCY_KEY),
         prefer: joined(headers, &PREFER),
+        range: once(headers, &RANGE),
         origin: joined(headers, &ORIGIN),
         trace: joined(headers, &TRACEPARENT).and_then(|text| trace_id(&text)),
     }

@@ -18,6 +18,7 @@ use proviso_core::category::PurposeOfUse;
 use proviso_core::decision::explain::{CallerTold, Explanation};
 use proviso_core::decision::{AccessPlan, Belonging, Decision};
 use proviso_core::id::PatientId;
+use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
 use proviso_fhir::compartment::belonging;
 use proviso_fhir::search::{Context, Query, SearchScope};
@@ -28,9 +29,10 @@ use crate::decide::{Permit, decide_to_evaluate, is_server_owned, is_write, needs
 use crate::filter::Line;
 use crate::gateway::Gateway;
 use crate::trail::Trail;
+use crate::upstream::files::Files;
 use crate::upstream::scan::{Scanned, Search};
 use crate::upstream::{Reading, Stored};
-use crate::view::View;
+use crate::view::{View, judge_before};
 
 impl Evaluations for Gateway {
     fn evaluate<'a>(
@@ -123,7 +125,12 @@ async fn decide_one(
     let upstream = gateway.upstream_of(question.resource_type);
     let reading = upstream.read(&permit, question.resource_type, &question.id).await;
     let stored = match reading.map_err(|_| EvaluationError::NoAnswer)? {
-        Reading::Live(stored) => Some(stored),
+        Reading::Live(mut stored) => {
+            let bounds = (gateway.base.as_str(), gateway.settings.limits.scan_records_max);
+            let looked = Files::default().look(upstream, &permit, None, bounds, &mut stored).await;
+            looked.map_err(|_| EvaluationError::NoAnswer)?;
+            Some(stored)
+        }
         // What is not there is decided as a request whose record nobody can judge: a denial.
         Reading::Deleted { .. } | Reading::Absent => None,
     };
@@ -255,7 +262,8 @@ async fn judge_way(
         let decision = Decision::deny(vec![ReasonCode::FactMissing]);
         return Decided { decision, told: CallerTold::NothingToSee, consent, explanation: None };
     };
-    let judged = view.judge_before(&question.interaction, None, stored.doc.root(), stored.around);
+    let judge = |interaction: &Interaction| view.judge_stored(interaction, stored);
+    let judged = judge_before(&question.interaction, None, judge);
     trail.note(&judged);
     if judged.permits() {
         trail.oblige(&judged);

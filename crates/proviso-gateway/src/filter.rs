@@ -25,6 +25,7 @@ use crate::bundle;
 use crate::classify::Return;
 use crate::cursor::{Binding, Position};
 use crate::decide::{Parts, Permitted};
+use crate::file;
 use crate::forward::{
     Carried, Change, Forwarded, ForwardedParts, ForwardedTogether, Found, HistoryEntry,
     HistoryPage, Page, PageEntry, Written,
@@ -216,18 +217,26 @@ fn one(parts: &mut Parts, reading: Reading) -> Result<Answer, Refusal> {
     }
     parts.trail.release(&judged);
     let shown = parts.view.form(stored, &judged)?;
-    Ok(representation(shown, parts.conditions.if_none_match.as_deref()))
+    let if_none_match = parts.conditions.if_none_match.as_deref();
+    match &parts.conditions.own_form {
+        Some(asked) => file::answer(&shown, asked, |version| is_known(if_none_match, version)),
+        None => Ok(representation(shown, if_none_match)),
+    }
+}
+
+/// Whether the caller has this version (RFC 9110 §13.1.2).
+fn is_known(if_none_match: Option<&str>, version: &str) -> bool {
+    if_none_match.is_some_and(|header| {
+        header.split(',').any(|tag| {
+            let tag = tag.trim();
+            tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == version
+        })
+    })
 }
 
 /// The resource itself, or 304: only now, when it is known that the caller may see it (leak 7).
 fn representation(stored: Stored, if_none_match: Option<&str>) -> Answer {
-    let same = match (if_none_match, &stored.version) {
-        (Some(header), Some(version)) => header.split(',').any(|tag| {
-            let tag = tag.trim();
-            tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == version
-        }),
-        _ => false,
-    };
+    let same = stored.version.as_deref().is_some_and(|version| is_known(if_none_match, version));
     let Stored { doc, version, at, .. } = stored;
     let (status, body) = if same {
         (StatusCode::NOT_MODIFIED, Vec::new())

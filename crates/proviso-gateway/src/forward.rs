@@ -20,8 +20,9 @@ use crate::kept;
 use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
+use crate::upstream::files::Files;
 use crate::upstream::scan::{Scanned, Search};
-use crate::upstream::{History, Reading, Stored, Upstream};
+use crate::upstream::{History, Reading, Stored};
 use crate::view::Withheld;
 
 mod change;
@@ -163,16 +164,20 @@ async fn carry(
     let kind = parts.resource_type;
     let upstream = gateway.upstream_of(kind);
     if let Some(made) = parts.kept.before().map(<[_]>::to_vec) {
-        return kept::again(parts, upstream, permit, (&made, 0)).await;
+        return kept::again(gateway, parts, permit, (&made, 0)).await;
     }
     Ok(match asked {
-        Asked::Read { id } => Found::One(upstream.read(permit, kind, &id).await?),
+        Asked::Read { id } => {
+            let found = upstream.read(permit, kind, &id).await?;
+            Found::One(with_its_file(gateway, parts, permit, found).await?)
+        }
         Asked::Vread { id, version } => {
-            still_shown(parts, upstream, permit, &id).await?;
-            Found::One(upstream.vread(permit, kind, &id, &version).await?)
+            still_shown(gateway, parts, permit, &id).await?;
+            let found = upstream.vread(permit, kind, &id, &version).await?;
+            Found::One(with_its_file(gateway, parts, permit, found).await?)
         }
         Asked::HistoryInstance { id, query } => {
-            still_shown(parts, upstream, permit, &id).await?;
+            still_shown(gateway, parts, permit, &id).await?;
             let path = format!("{kind}/{id}/_history");
             Found::History(history(gateway, parts, permit, Some(id), path, query).await?)
         }
@@ -217,15 +222,46 @@ async fn carry(
     })
 }
 
+/// Looks for the records that a file belongs to, where it is one.
+pub(crate) async fn look_at_file(
+    gateway: &Gateway,
+    parts: &Parts,
+    permit: &Permit,
+    stored: &mut Stored,
+) -> Result<(), Refusal> {
+    let bounds = (gateway.base.as_str(), gateway.settings.limits.scan_records_max);
+    if stored.doc.resource_type() != Some(ResourceType::BINARY) {
+        return Ok(());
+    }
+    let mut files = Files::default();
+    // Boxed: few requests are about a file, and those that are not should stay small.
+    Box::pin(files.look(&gateway.upstream, permit, Some(&parts.view), bounds, stored)).await
+}
+
+/// As [`look_at_file`], for what a read found.
+async fn with_its_file(
+    gateway: &Gateway,
+    parts: &Parts,
+    permit: &Permit,
+    mut found: Reading,
+) -> Result<Reading, Refusal> {
+    if let Reading::Live(stored) | Reading::Deleted { last: Some(stored) } = &mut found {
+        look_at_file(gateway, parts, permit, stored).await?;
+    }
+    Ok(found)
+}
+
 /// Old versions belong to whoever sees the resource as it is now or last was: what a patient has
 /// restricted since, or what turned out to be another's, is not left open in the past.
 pub(crate) async fn still_shown(
+    gateway: &Gateway,
     parts: &mut Parts,
-    upstream: &Upstream,
     permit: &Permit,
     id: &ResourceId,
 ) -> Result<(), Refusal> {
-    let newest = match upstream.read(permit, parts.resource_type, id).await? {
+    let upstream = gateway.upstream_of(parts.resource_type);
+    let found = upstream.read(permit, parts.resource_type, id).await?;
+    let newest = match with_its_file(gateway, parts, permit, found).await? {
         Reading::Live(newest) | Reading::Deleted { last: Some(newest) } => newest,
         // An upstream by URL does not say what was deleted; each version is judged by itself.
         Reading::Deleted { last: None } => return Ok(()),

@@ -13,7 +13,7 @@ use proviso_core::time::At;
 use crate::classify::{Asked, Classified, Work};
 use crate::decide::{Parts, Permit, is_write};
 use crate::door::Received;
-use crate::forward::{Carried, Change, Found, Written, still_shown};
+use crate::forward::{Carried, Change, Found, Written, look_at_file, still_shown};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
@@ -167,18 +167,20 @@ pub(crate) async fn recall(
 
 /// What was done before, as far as the caller still sees it.
 pub(crate) async fn again(
+    gateway: &Gateway,
     parts: &mut Parts,
-    upstream: &Upstream,
     permit: &Permit,
     (made, index): (&[KeptChange], usize),
 ) -> Result<Found, Refusal> {
     let before = made.iter().find(|change| change.index == index);
     let Some(before) = before else { return Ok(Found::NothingToDelete) };
-    still_shown(parts, upstream, permit, &before.id).await?;
+    still_shown(gateway, parts, permit, &before.id).await?;
+    let upstream = gateway.upstream_of(before.resource_type);
     let read = upstream.vread(permit, before.resource_type, &before.id, &before.version).await?;
-    let (Reading::Live(stored) | Reading::Deleted { last: Some(stored) }) = read else {
+    let (Reading::Live(mut stored) | Reading::Deleted { last: Some(mut stored) }) = read else {
         return Err(Problem::NotFound.into());
     };
+    look_at_file(gateway, parts, permit, &mut stored).await?;
     let change = match before.change {
         KeptKind::Created => Change::Created,
         KeptKind::Existing => Change::Existing,

@@ -17,6 +17,7 @@ mod cursor;
 pub mod decide;
 pub mod door;
 mod evaluate;
+mod file;
 pub mod filter;
 pub mod forward;
 mod forward_auth;

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, CACHE_CONTROL, CONTENT_TYPE,
-    ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Response, StatusCode};
@@ -11,6 +12,7 @@ use proviso_core::obligation::PART2_STATEMENT;
 use proviso_core::time::At;
 
 use crate::audit::Audited;
+use crate::file::FileHead;
 use crate::gateway::Gateway;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -56,18 +58,38 @@ pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static(
-                "ETag, Last-Modified, Location, Redisclosure-Consent, Redisclosure-Notice, \
-                 WWW-Authenticate, X-Request-Id",
+                "Accept-Ranges, Content-Range, ETag, Last-Modified, Location, \
+                 Redisclosure-Consent, Redisclosure-Notice, WWW-Authenticate, X-Request-Id",
             ),
         );
     }
-    if !answer.body.is_empty() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/fhir+json"));
+    match &answer.file {
+        Some(file) => own_form(&mut headers, file),
+        None if answer.body.is_empty() => {}
+        None => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/fhir+json"));
+        }
     }
     let mut response = Response::new(Body::from(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = headers;
     response
+}
+
+/// A file in its own form: a browser saves it, shows nothing of it in place, and runs nothing.
+fn own_form(headers: &mut HeaderMap, file: &FileHead) {
+    put(headers, CONTENT_TYPE, &file.content_type);
+    if let Some(range) = &file.content_range {
+        put(headers, CONTENT_RANGE, range);
+    }
+    for (name, value) in [
+        (ACCEPT_RANGES, "bytes"),
+        (CONTENT_DISPOSITION, "attachment"),
+        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+        (VARY, "Origin, Accept"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
 }
 
 /// The answer when not even a request id can be made.

@@ -30,8 +30,9 @@ use crate::decide::{Permit, decide_to_simulate};
 use crate::evaluate::{is_nearer, patients_of};
 use crate::filter::Line;
 use crate::gateway::Gateway;
-use crate::problem::Problem;
+use crate::problem::{Problem, Refusal};
 use crate::trail::Trail;
+use crate::upstream::files::Files;
 use crate::upstream::{Reading, Stored};
 use crate::view::{View, facts_of};
 use crate::visits::{WORDS_MAX, words_of};
@@ -280,9 +281,10 @@ impl Look<'_> {
         if let Some((kind, id)) = &self.question.record {
             let upstream = self.gateway.upstream_of(*kind);
             let reading = upstream.read(&self.permit, *kind, id).await;
-            let Reading::Live(stored) = reading.map_err(|_| SimulationError::NoAnswer)? else {
+            let Reading::Live(mut stored) = reading.map_err(|_| SimulationError::NoAnswer)? else {
                 return Err(SimulationError::NoRecord);
             };
+            self.look_at_file(&mut Files::default(), &mut stored).await?;
             let names = patients_of(&stored).contains(&self.question.patient);
             let record = self.record(*kind, &stored, trail).filter(|_| names);
             return Ok((vec![record.ok_or(SimulationError::NoRecord)?], None));
@@ -290,6 +292,7 @@ impl Look<'_> {
         let limit = self.question.limit.clamp(1, RECORDS_MAX);
         let most = self.gateway.settings.limits.scan_records_max;
         let (mut records, mut looked_at) = (Vec::new(), 0_usize);
+        let mut files = Files::default();
         let after = self.question.after.as_ref();
         for kind in ResourceType::all().filter(|kind| !is_directory(*kind)) {
             if after.is_some_and(|(last, _)| kind < *last) {
@@ -297,13 +300,10 @@ impl Look<'_> {
             }
             let (upstream, patient) = (self.gateway.upstream_of(kind), &self.question.patient);
             let found = upstream.about(&self.permit, patient, kind, most).await;
-            let found = found.map_err(|refusal| {
-                if refusal.problem == Problem::SearchTooCostly {
-                    SimulationError::TooMany
-                } else {
-                    SimulationError::NoAnswer
-                }
-            })?;
+            let mut found = found.map_err(|refusal| no_answer(&refusal))?;
+            for stored in &mut found {
+                self.look_at_file(&mut files, stored).await?;
+            }
             for stored in &found {
                 let Some(id) = stored.doc.id() else { continue };
                 if after.is_some_and(|last| (kind, id) <= (last.0, last.1.clone())) {
@@ -326,6 +326,17 @@ impl Look<'_> {
             }
         }
         Ok((records, None))
+    }
+
+    async fn look_at_file(
+        &self,
+        files: &mut Files,
+        stored: &mut Stored,
+    ) -> Result<(), SimulationError> {
+        let gateway = self.gateway;
+        let bounds = (gateway.base.as_str(), gateway.settings.limits.scan_records_max);
+        let looked = files.look(&gateway.upstream, &self.permit, None, bounds, stored).await;
+        looked.map_err(|refusal| no_answer(&refusal))
     }
 
     /// The facts of a record, if who looks may see it.
@@ -378,6 +389,14 @@ impl Look<'_> {
             title: self.own.as_ref().and_then(|_| title_of(stored.doc.root())),
             answers,
         })
+    }
+}
+
+fn no_answer(refusal: &Refusal) -> SimulationError {
+    if refusal.problem == Problem::SearchTooCostly {
+        SimulationError::TooMany
+    } else {
+        SimulationError::NoAnswer
     }
 }
 

@@ -1,5 +1,6 @@
 //! The authorized view: what one caller may see, as a judgement on one resource at a time.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use proviso_app::App;
@@ -144,6 +145,35 @@ pub(crate) fn facts_of(
     Some(facts)
 }
 
+/// Whether an interaction brings records to light that nobody named.
+const fn looks_around(interaction: &Interaction) -> bool {
+    matches!(
+        interaction,
+        Interaction::Search
+            | Interaction::SearchSystem
+            | Interaction::HistoryType
+            | Interaction::HistorySystem
+            | Interaction::Operation(_)
+    )
+}
+
+/// Judges a resource as it is now for a change. A patch tells by its answer what it met (`test`
+/// guesses values, and what it leaves alone comes back), and so does a version that has to match.
+/// TRUST: whoever may change but not read could learn everything by them, so for these the resource
+/// must be readable as well; what is not is as if it were not there.
+pub(crate) fn judge_before(
+    interaction: &Interaction,
+    if_match: Option<&str>,
+    judge: impl Fn(&Interaction) -> Judged,
+) -> Judged {
+    let judged = judge(interaction);
+    let tells = *interaction == Interaction::Patch || if_match.is_some();
+    if tells && judged.permits() {
+        return judge(&Interaction::Read);
+    }
+    judged
+}
+
 impl View {
     /// A plan that judges resources by what the rules in effect label them, and by what consents on
     /// file say of them.
@@ -266,26 +296,41 @@ impl View {
 
     /// Judges one resource version as it is stored, with what it refers to.
     pub(crate) fn judge_stored(&self, interaction: &Interaction, stored: &Stored) -> Judged {
-        self.judge_with(interaction, stored.doc.root(), stored.around)
+        match &stored.belongs_to {
+            Some(records) => self.judge_file(interaction, stored, records),
+            None => self.judge_with(interaction, stored.doc.root(), stored.around),
+        }
     }
 
-    /// Judges a resource as it is now for a change. A patch tells by its answer what it met (`test`
-    /// guesses values, and what it leaves alone comes back), and so does a version that has to
-    /// match. TRUST: whoever may change but not read could learn everything by them, so for these
-    /// the resource must be readable as well; what is not is as if it were not there.
-    pub(crate) fn judge_before(
-        &self,
-        interaction: &Interaction,
-        if_match: Option<&str>,
-        root: Node<'_>,
-        around: SensitiveSet,
-    ) -> Judged {
-        let judged = self.judge_with(interaction, root, around);
-        let tells = *interaction == Interaction::Patch || if_match.is_some();
-        if tells && judged.permits() {
-            return self.judge_with(&Interaction::Read, root, around);
+    /// Judges a file with the records that it belongs to: each must be seen, and each says whose it
+    /// is and how sensitive.
+    fn judge_file(&self, interaction: &Interaction, file: &Stored, records: &[Stored]) -> Judged {
+        let (mut around, mut owners) = (file.around, BTreeSet::new());
+        for record in records {
+            let judged = self.judge_stored(&Interaction::Read, record);
+            if !judged.permits() {
+                return judged;
+            }
+            let Some(facts) = &judged.facts else { return judged };
+            if let Labels::Known(kinds) = facts.labels {
+                around = around.union(kinds);
+            }
+            if let Belonging::Patients(patients) = &facts.belonging {
+                owners.extend(patients.iter().cloned());
+            }
         }
-        judged
+        let facts = facts_of(file.doc.root(), around, &self.labels).map(|facts| {
+            let belonging = match facts.belonging {
+                Belonging::Unknown if !owners.is_empty() => Belonging::Patients(owners),
+                Belonging::Patients(own) => {
+                    Belonging::Patients(own.into_iter().chain(owners).collect())
+                }
+                Belonging::Directory => Belonging::Directory,
+                Belonging::Unknown => Belonging::Unknown,
+            };
+            ResourceFacts { belonging, ..facts }
+        });
+        self.judge_facts(interaction, file.doc.root(), facts)
     }
 
     /// As [`Self::judge`], with sensitive kinds that the resource has from elsewhere.
@@ -295,9 +340,20 @@ impl View {
         root: Node<'_>,
         around: SensitiveSet,
     ) -> Judged {
-        let Some(mut facts) = facts_of(root, around, &self.labels) else {
+        // A file is come by through what refers to it, and by nothing that looks around.
+        if root.resource_type() == Some(ResourceType::BINARY) && looks_around(interaction) {
             return Judged::unknown(interaction);
-        };
+        }
+        self.judge_facts(interaction, root, facts_of(root, around, &self.labels))
+    }
+
+    fn judge_facts(
+        &self,
+        interaction: &Interaction,
+        root: Node<'_>,
+        facts: Option<ResourceFacts>,
+    ) -> Judged {
+        let Some(mut facts) = facts else { return Judged::unknown(interaction) };
         if self.plan.filed != FiledRule::NotHeard && facts.resource_type != ResourceType::CONSENT {
             facts.filed = self.hearing.answers(root, facts.labels, &facts.belonging);
         }

@@ -12,7 +12,7 @@ pub(super) fn is_text(content_type: &str) -> bool {
 }
 
 /// Decodes FHIR `base64Binary` (RFC 4648 §4; white space allowed); `None` when it is none.
-pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
+pub fn base64(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let mut group = 0_u32;
     let mut digits = 0_u8;

@@ -37,6 +37,7 @@ pub use self::set::{
 };
 pub use self::system::CodeSystem;
 pub use self::trace::{Trace, Traced};
+pub use content::base64 as decode_base64;
 
 use self::index::RuleIndex;
 use self::security::Meaning;

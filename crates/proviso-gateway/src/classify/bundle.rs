@@ -105,6 +105,7 @@ pub(super) fn entry_parts(entry: &IncomingEntry<'_>) -> Result<EntryParts, Refus
         if_none_match: request.if_none_match.clone(),
         if_none_exist: request.if_none_exist.clone(),
         wanted: Return::default(),
+        own_form: None,
     };
     Ok((line, query, body, headers))
 }

@@ -190,7 +190,7 @@ async fn show(
     RawQuery(raw): RawQuery,
     request: Request<Body>,
 ) -> Response<Body> {
-    one(&gateway, &id, None, raw.as_deref(), request).await
+    Box::pin(one(&gateway, &id, None, raw.as_deref(), request)).await
 }
 
 async fn version(
@@ -199,7 +199,7 @@ async fn version(
     RawQuery(raw): RawQuery,
     request: Request<Body>,
 ) -> Response<Body> {
-    one(&gateway, &id, Some(&number), raw.as_deref(), request).await
+    Box::pin(one(&gateway, &id, Some(&number), raw.as_deref(), request)).await
 }
 
 async fn one(
@@ -260,7 +260,7 @@ async fn versions(
 }
 
 async fn file(State(gateway): State<Arc<Gateway>>, request: Request<Body>) -> Response<Body> {
-    put(&gateway, None, request).await
+    Box::pin(put(&gateway, None, request)).await
 }
 
 async fn refile(
@@ -268,7 +268,7 @@ async fn refile(
     Path(id): Path<String>,
     request: Request<Body>,
 ) -> Response<Body> {
-    put(&gateway, Some(&id), request).await
+    Box::pin(put(&gateway, Some(&id), request)).await
 }
 
 async fn put(gateway: &Gateway, id: Option<&str>, request: Request<Body>) -> Response<Body> {

@@ -12,15 +12,15 @@ use proviso_fhir::label::stated_kinds;
 use proviso_fhir::patch::{Patch, PatchError};
 use proviso_fhir::references::references;
 
-use super::Found;
 use super::together::Siblings;
+use super::{Found, look_at_file};
 use crate::audit::record_intent;
 use crate::classify::Which;
 use crate::decide::{Parts, Permit, may_write};
 use crate::gateway::Gateway;
 use crate::problem::{Problem, Refusal};
 use crate::upstream::{Criteria, Reading, Stored, Upstream, embedded};
-use crate::view::{Judged, View};
+use crate::view::{Judged, View, judge_before};
 
 /// LIMIT: to so many resources a change may newly refer; each is looked at.
 const REFERENCES_MAX: usize = 200;
@@ -73,6 +73,7 @@ impl Written {
                 // What it newly refers to, the caller sees: `judge_ready` made sure of that.
                 around: SensitiveSet::EMPTY,
                 part: None,
+                belongs_to: None,
             },
             (None, Some(before)) => Stored::from(before.clone()),
             (None, None) => return Err(Problem::Unavailable.into()),
@@ -130,7 +131,7 @@ pub(super) async fn update(
             return Ok(found(Written::ready(prepared)?));
         }
     };
-    let before = present(parts, &gateway.upstream, permit, &id, if_match).await?;
+    let before = present(gateway, parts, &gateway.upstream, permit, &id, if_match).await?;
     let known = shown(&parts.view, (&before.doc, before.around), &doc)?;
     refers_to_known(gateway, parts, permit, (known, &doc), &Siblings::default()).await?;
     replace(gateway, parts, permit, &before, &doc).await
@@ -156,7 +157,7 @@ pub(super) async fn patch(
             return Ok(found(Written::ready(prepared)?));
         }
     };
-    let before = present(parts, &gateway.upstream, permit, &id, if_match).await?;
+    let before = present(gateway, parts, &gateway.upstream, permit, &id, if_match).await?;
     let after = patched(parts, &before, &patch)?;
     refers_to_known(gateway, parts, permit, (Some(&before.doc), &after), &Siblings::default())
         .await?;
@@ -183,7 +184,7 @@ pub(super) async fn delete(
             };
         }
     };
-    let before = present(parts, &gateway.upstream, permit, &id, if_match).await?;
+    let before = present(gateway, parts, &gateway.upstream, permit, &id, if_match).await?;
     before_change(gateway, parts).await?;
     let written = gateway.upstream.delete(permit, parts.resource_type, &id, before).await?;
     Ok(found(written))
@@ -248,17 +249,19 @@ async fn before_change(gateway: &Gateway, parts: &Parts) -> Result<(), Refusal> 
 /// The resource as it is now, if the caller may change it. Whether it is hidden or was never
 /// there is not told apart, so a guessed id teaches nothing; nor is one made here (leak 87).
 pub(super) async fn present(
+    gateway: &Gateway,
     parts: &mut Parts,
     upstream: &Upstream,
     permit: &Permit,
     id: &ResourceId,
     if_match: Option<&str>,
 ) -> Result<Stored, Refusal> {
-    let Reading::Live(stored) = upstream.read(permit, parts.resource_type, id).await? else {
+    let Reading::Live(mut stored) = upstream.read(permit, parts.resource_type, id).await? else {
         return Err(Problem::NotFound.into());
     };
-    let (root, around) = (stored.doc.root(), stored.around);
-    let judged = parts.view.judge_before(&parts.interaction, if_match, root, around);
+    look_at_file(gateway, parts, permit, &mut stored).await?;
+    let judge = |interaction: &Interaction| parts.view.judge_stored(interaction, &stored);
+    let judged = judge_before(&parts.interaction, if_match, judge);
     if !judged.permits() {
         parts.trail.keep_back(&judged);
         return Err(Problem::NotFound.into());
@@ -294,7 +297,10 @@ async fn refers_to_known(
         return Err(Problem::ReferenceRefused.into());
     }
     for (kind, id) in fresh {
-        let found = gateway.upstream.read(permit, kind, &id).await?;
+        let mut found = gateway.upstream.read(permit, kind, &id).await?;
+        if let Reading::Live(target) = &mut found {
+            look_at_file(gateway, parts, permit, target).await?;
+        }
         let judged = match &found {
             Reading::Live(target) => Some(parts.view.judge_stored(&Interaction::Read, target)),
             Reading::Deleted { .. } | Reading::Absent => None,

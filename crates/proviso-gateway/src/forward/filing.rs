@@ -85,7 +85,7 @@ async fn stored(
     id: &ResourceId,
     if_match: Option<&str>,
 ) -> Result<Stored, Refusal> {
-    let before = present(parts, &gateway.registry, permit, id, if_match).await?;
+    let before = present(gateway, parts, &gateway.registry, permit, id, if_match).await?;
     if is_choice(id) {
         return Err(Problem::ChoiceMadeHere.into());
     }

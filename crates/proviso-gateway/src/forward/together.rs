@@ -101,8 +101,7 @@ async fn done_before(
 ) -> Result<(Option<PreparedTransaction>, Vec<Found>), Obstacle> {
     let mut found = Vec::with_capacity(entries.len());
     for Entry { index, parts, permit } in entries {
-        let upstream = gateway.upstream_of(parts.resource_type);
-        let again = kept::again(parts, upstream, permit, (made, *index)).await;
+        let again = kept::again(gateway, parts, permit, (made, *index)).await;
         found.push(again.map_err(|refusal| Obstacle::of(Some(*index), refusal))?);
     }
     Ok((None, found))

@@ -24,7 +24,7 @@ use crate::problem::{Problem, Refusal};
 use crate::trail::Trail;
 use crate::upstream::scan::{Scanned, Search, names};
 use crate::upstream::{Criteria, History, Obstacle, Reading, Stored, Versions};
-use crate::view::{Judged, View, Withheld};
+use crate::view::{Judged, View, Withheld, judge_before};
 
 /// The caller's view as the store wants it: one record at a time.
 struct Eyes<'a> {
@@ -90,7 +90,8 @@ impl RecordView for Eyes<'_> {
 
     fn may_change(&self, record: &Record, interaction: &Interaction) -> bool {
         let (root, around) = (record.doc.root(), record.around);
-        let judged = self.view.judge_before(interaction, self.if_match, root, around);
+        let judge = |interaction: &Interaction| self.view.judge_with(interaction, root, around);
+        let judged = judge_before(interaction, self.if_match, judge);
         let may = judged.permits();
         if !may && let Ok(mut kept_back) = self.kept_back.lock() {
             *kept_back = Some(judged);
@@ -108,7 +109,8 @@ impl RecordView for Eyes<'_> {
 impl From<Record> for Stored {
     fn from(record: Record) -> Self {
         let Record { version, at, doc, around, .. } = record;
-        Self { doc, version: Some(version.to_string()), at: Some(at), around, part: None }
+        let (version, at) = (Some(version.to_string()), Some(at));
+        Self { doc, version, at, around, part: None, belongs_to: None }
     }
 }
 

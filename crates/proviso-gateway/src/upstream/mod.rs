@@ -2,6 +2,7 @@
 //! without a [`crate::decide::Permit`].
 
 pub(crate) mod embedded;
+pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod probe;
 pub(crate) mod remote;
@@ -44,6 +45,8 @@ pub(crate) struct Stored {
     pub(crate) around: SensitiveSet,
     /// The resource as it is shown, where that is not the whole and was worked out.
     pub(crate) part: Option<Doc>,
+    /// Of a file: the records that it belongs to, once they were looked for.
+    pub(crate) belongs_to: Option<Vec<Stored>>,
 }
 
 impl Stored {
@@ -58,7 +61,8 @@ impl Stored {
         let version =
             text("versionId").filter(|v| v.parse::<proviso_core::id::ResourceId>().is_ok());
         let at = text("lastUpdated").and_then(|text| At::parse(&text));
-        Self { doc, version, at, around: SensitiveSet::EMPTY, part: None }
+        let (around, part) = (SensitiveSet::EMPTY, None);
+        Self { doc, version, at, around, part, belongs_to: None }
     }
 }
 

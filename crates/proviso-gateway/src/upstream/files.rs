@@ -1,0 +1,135 @@
+//! Files (Binary), which are decided with the records that they belong to.
+//!
+//! A file says nothing of itself that rules could read: whose it is and how sensitive it is, the
+//! document that names it says. So whoever reads a file must see its context
+//! (`Binary.securityContext`) and every record that refers to it; one that is withheld takes the file
+//! along (leak 118). A file is come by through what refers to it: it is in no search, no history of a
+//! type, and nothing brings it along.
+
+use std::collections::BTreeSet;
+
+use proviso_core::decision::Belonging;
+use proviso_core::id::{PatientId, ResourceId};
+use proviso_core::resource_type::ResourceType;
+use proviso_fhir::compartment::belonging;
+use proviso_fhir::references::references;
+use proviso_fhir::search::{Target, read_reference};
+
+use super::{Reading, Stored, Upstream};
+use crate::decide::Permit;
+use crate::problem::Refusal;
+use crate::view::View;
+
+/// Types of which records name files: those with attachments, and lists of anything.
+const NAMING: &[ResourceType] = &[
+    ResourceType::BODY_STRUCTURE,
+    ResourceType::COMMUNICATION,
+    ResourceType::COMMUNICATION_REQUEST,
+    ResourceType::COMPOSITION,
+    ResourceType::DIAGNOSTIC_REPORT,
+    ResourceType::DOCUMENT_MANIFEST,
+    ResourceType::DOCUMENT_REFERENCE,
+    ResourceType::LIST,
+    ResourceType::MEDIA,
+    ResourceType::PATIENT,
+    ResourceType::QUESTIONNAIRE_RESPONSE,
+    ResourceType::RELATED_PERSON,
+    ResourceType::TASK,
+];
+
+/// LIMIT: patients among whose records the ones that name a file are looked for. Of a file that does
+/// not say whose it is, a caller who reaches more patients sees nothing.
+const PATIENTS_MAX: usize = 20;
+
+/// The records of some patients that name files.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    of: BTreeSet<PatientId>,
+    naming: Vec<Stored>,
+}
+
+impl Files {
+    /// Notes on a file which records it belongs to; on anything else nothing.
+    ///
+    /// Cost: with the records of the types that name files of the patients whose it may be.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are more than `most` of one type.
+    pub(crate) async fn look(
+        &mut self,
+        upstream: &Upstream,
+        permit: &Permit,
+        view: Option<&View>,
+        (base, most): (&str, usize),
+        file: &mut Stored,
+    ) -> Result<(), Refusal> {
+        if file.doc.resource_type() != Some(ResourceType::BINARY) {
+            return Ok(());
+        }
+        let Some(id) = file.doc.id() else { return Ok(()) };
+        let mut belongs_to = Vec::new();
+        let mut patients = named_by(file);
+        if let Some((kind, context)) = context_of(file, base) {
+            match upstream.read(permit, kind, &context).await? {
+                Reading::Live(context) if kind != ResourceType::BINARY => {
+                    patients.extend(named_by(&context));
+                    belongs_to.push(context);
+                }
+                // What belongs to something that is not there, or to another file, is nobody's.
+                Reading::Live(_) | Reading::Deleted { .. } | Reading::Absent => {
+                    file.belongs_to = Some(Vec::new());
+                    return Ok(());
+                }
+            }
+        }
+        if patients.is_empty() {
+            let reached = view.and_then(View::patients).unwrap_or_default();
+            patients.extend(reached.into_iter().take(PATIENTS_MAX + 1));
+        }
+        if patients.len() <= PATIENTS_MAX {
+            for patient in patients {
+                self.read(upstream, permit, patient, most).await?;
+            }
+            let key = (ResourceType::BINARY, id);
+            let names = |own: &&Stored| references(own.doc.root(), base).contains(&key);
+            belongs_to.extend(self.naming.iter().filter(names).cloned());
+        }
+        file.belongs_to = Some(belongs_to);
+        Ok(())
+    }
+
+    async fn read(
+        &mut self,
+        upstream: &Upstream,
+        permit: &Permit,
+        patient: PatientId,
+        most: usize,
+    ) -> Result<(), Refusal> {
+        if self.of.contains(&patient) {
+            return Ok(());
+        }
+        for kind in NAMING {
+            self.naming.extend(upstream.about(permit, &patient, *kind, most).await?);
+        }
+        self.of.insert(patient);
+        Ok(())
+    }
+}
+
+fn named_by(stored: &Stored) -> BTreeSet<PatientId> {
+    match belonging(stored.doc.root()) {
+        Belonging::Patients(patients) => patients,
+        Belonging::Directory | Belonging::Unknown => BTreeSet::new(),
+    }
+}
+
+/// What a file says that it belongs to, if that is no patient.
+fn context_of(file: &Stored, base: &str) -> Option<(ResourceType, ResourceId)> {
+    let text = file.doc.root().string_at(&["securityContext", "reference"])?;
+    match read_reference(text, base)? {
+        Target::Local { resource_type, id, .. } if resource_type != ResourceType::PATIENT => {
+            Some((resource_type, id))
+        }
+        Target::Local { .. } | Target::Url { .. } | Target::Contained(_) => None,
+    }
+}
