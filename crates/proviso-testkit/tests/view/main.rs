@@ -67,6 +67,11 @@ fn first(
 ) -> (Method, String, Vec<(&'static str, &'static str)>, String) {
     let (below, query) = path.split_once('?').unwrap_or((path, ""));
     let own = path.to_owned();
+    if path.starts_with("Binary/") && draw.one_in(2) {
+        let form = [("accept", "text/plain"), ("range", "bytes=0-0")];
+        let headers = form.into_iter().take(1 + draw.below(2)).collect();
+        return (Method::GET, own, headers, String::new());
+    }
     match draw.below(9) {
         0 => (Method::HEAD, own, Vec::new(), String::new()),
         1 => (Method::GET, own, vec![("if-none-match", "W/\"1\"")], String::new()),

@@ -166,7 +166,25 @@ fn earlier(draw: &mut Draw, kinds: &[&str], all: &[Value]) -> Value {
     json!({"reference": format!("{}/{}", text("resourceType"), text("id"))})
 }
 
+/// A file, which says whose it is by itself, by a document, or not at all.
+fn file(draw: &mut Draw, number: usize, all: &[Value]) -> Value {
+    let mut own = json!({"resourceType": "Binary", "id": format!("f{number}"),
+        "contentType": "text/plain", "data": draw.pick(&["QQ==", "QkI="])});
+    let context = match draw.below(5) {
+        0 | 1 => Some(json!({"reference": format!("Patient/{}", draw.pick(&["a", "a", "b"]))})),
+        2 => Some(earlier(draw, &["DocumentReference", "Encounter"], all)),
+        _ => None,
+    };
+    if let Some(context) = context {
+        own["securityContext"] = context;
+    }
+    own
+}
+
 fn record(draw: &mut Draw, number: usize, all: &[Value]) -> Value {
+    if draw.one_in(8) {
+        return file(draw, number, all);
+    }
     let kind = if draw.one_in(3) { "Observation" } else { draw.pick(&TYPES[..10]) };
     let letter = draw.pick(&["k", "m", "t", "Z", "0"]);
     let patient = draw.pick(&["a", "a", "a", "a", "b", "c"]);
@@ -204,8 +222,16 @@ fn record(draw: &mut Draw, number: usize, all: &[Value]) -> Value {
         "Provenance" => json!({"recorded": "2026-01-01T00:00:00Z",
             "agent": [{"who": {"reference": "Practitioner/p"}}]}),
         "Group" => json!({"type": "person", "actual": true}),
-        _ => json!({"status": "current", "subject": subject,
-            "content": [{"attachment": {"contentType": "text/plain", "data": "QQ=="}}]}),
+        _ => {
+            let mut attachment = json!({"contentType": "text/plain"});
+            if draw.one_in(3) {
+                attachment["data"] = json!("QQ==");
+            } else {
+                attachment["url"] = earlier(draw, &["Binary"], all)["reference"].clone();
+            }
+            json!({"status": draw.pick(&["current", "superseded"]), "subject": subject,
+                "date": "2026-01-01T00:00:00Z", "content": [{"attachment": attachment}]})
+        }
     };
     let (Value::Object(into), Value::Object(more)) = (&mut own, more) else { unreachable!() };
     into.extend(more);
@@ -219,6 +245,9 @@ fn record(draw: &mut Draw, number: usize, all: &[Value]) -> Value {
             "entry" => json!([{"item": reference}, {"item": earlier(draw, kinds, all)}]),
             "member" => json!([{"entity": reference}, {"entity": earlier(draw, kinds, all)}]),
             "evidence" => json!([{"detail": [reference]}]),
+            "presentedForm" => {
+                json!([{"contentType": "text/plain", "url": reference["reference"]}])
+            }
             _ if listed => json!([reference]),
             _ => reference,
         };
@@ -239,13 +268,14 @@ fn record(draw: &mut Draw, number: usize, all: &[Value]) -> Value {
             link("encounter", &["Encounter"], false, draw);
             link("reasonReference", &["Condition", "Observation"], true, draw);
         }
-        "DiagnosticReport" => {
-            link("encounter", &["Encounter"], false, draw);
-            link("result", &["Observation"], true, draw);
-        }
         "Procedure" => {
             link("reasonReference", &["Condition"], true, draw);
             link("report", &["DiagnosticReport"], true, draw);
+        }
+        "DiagnosticReport" => {
+            link("encounter", &["Encounter"], false, draw);
+            link("result", &["Observation"], true, draw);
+            link("presentedForm", &["Binary"], true, draw);
         }
         "List" => link("entry", &[], true, draw),
         "Provenance" => link("target", &[], true, draw),
