@@ -1,5 +1,7 @@
 //! Files (Binary): decided with the records that they belong to, and handed out as they are.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
 use proviso_core::category::{Category, CategorySet, SensitiveKind, SensitiveSet};
 use proviso_gateway::{GatewaySettings, HttpUpstreamSettings};
@@ -240,6 +242,43 @@ async fn there_is_no_other_way_to_a_file() {
         assert_eq!(one.status, StatusCode::NOT_FOUND);
         assert_eq!(one.fingerprint(), two.fingerprint());
     }
+    // A transaction changes several things at once, and no file that is there.
+    let patch = json!([{"op": "test", "path": "/data", "value": DATA}]).to_string();
+    let patch = json!({"resourceType": "Binary", "contentType": "application/json-patch+json",
+        "data": STANDARD.encode(patch)});
+    for id in ["therapy", "plain", "nothing"] {
+        for entry in [
+            json!({"request": {"method": "PATCH", "url": format!("Binary/{id}")}, "resource": patch}),
+            json!({"request": {"method": "PUT", "url": format!("Binary/{id}")},
+                "resource": file(id, Some("Patient/a"))}),
+            json!({"request": {"method": "DELETE", "url": format!("Binary/{id}")}}),
+            json!({"request": {"method": "DELETE", "url": format!("Binary?_id={id}")}}),
+        ] {
+            let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [entry]});
+            let reply = send(Method::POST, "/fhir/r4", bundle.to_string()).await;
+            assert_eq!(reply.code(), "not-offered", "{id}: {}", reply.text());
+        }
+        for entry in [
+            json!({"request": {"method": "PATCH", "url": format!("Binary/{id}")}, "resource": patch}),
+            json!({"request": {"method": "GET", "url": format!("Binary/{id}")}}),
+        ] {
+            let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": [entry]});
+            let reply = send(Method::POST, "/fhir/r4", bundle.to_string()).await;
+            let status = reply.json()["entry"][0]["response"]["status"].to_string();
+            let expected = if id == "plain" { "\"200" } else { "\"404" };
+            assert!(status.starts_with(expected), "{id}: {}", reply.text());
+        }
+    }
+    let fresh = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
+        {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000001",
+            "request": {"method": "POST", "url": "Binary"}, "resource": {"resourceType": "Binary",
+            "contentType": "text/plain", "securityContext": {"reference": "Patient/a"}, "data": DATA}},
+        {"request": {"method": "POST", "url": "DocumentReference"}, "resource": {
+            "resourceType": "DocumentReference", "status": "current",
+            "subject": {"reference": "Patient/a"}, "content": [{"attachment":
+            {"url": "urn:uuid:00000000-0000-4000-8000-000000000001"}}]}}]});
+    let made = send(Method::POST, "/fhir/r4", fresh.to_string()).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text());
     let criteria = send(Method::PUT, "Binary?_id=plain", file("x", Some("Patient/a")).to_string());
     assert_eq!(criteria.await.code(), "not-offered");
 }

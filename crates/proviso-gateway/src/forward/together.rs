@@ -6,12 +6,14 @@
 use std::collections::BTreeSet;
 
 use proviso_app::records::{Change, KeptChange, PreparedEntry, PreparedTransaction};
+use proviso_core::resource_type::ResourceType;
 use proviso_fhir::bundle::{IncomingBundle, IncomingEntry};
 use proviso_fhir::json::Doc;
 use proviso_fhir::search::ResourceKey;
 
 use super::change::{Carried, Written, judge_ready};
 use super::{Forwarded, Found};
+use crate::classify::Asked;
 use crate::decide::{Parts, Permit, Permitted, PermittedTogether, TogetherParts};
 use crate::gateway::Gateway;
 use crate::kept::{self, RequestKey};
@@ -57,13 +59,22 @@ pub async fn forward_together(
     together: PermittedTogether,
 ) -> Result<ForwardedTogether, Stopped> {
     let TogetherParts { changes, reads, doc, bundle, kept } = together.into_parts();
-    let mut entries: Vec<Entry> = changes
-        .into_iter()
-        .map(|(index, permitted)| {
-            let (parts, _, permit) = permitted.into_parts();
-            Entry { index, parts, permit }
-        })
-        .collect();
+    let mut entries: Vec<Entry> = Vec::with_capacity(changes.len());
+    let mut of_file = None;
+    for (index, permitted) in changes {
+        let (parts, asked, permit) = permitted.into_parts();
+        // What a file belongs to is looked for one by one. It would come too late here: a patch has
+        // been tried on what is there by then.
+        let is_fresh = matches!(asked, Asked::Create { criteria: None, .. });
+        if parts.resource_type == ResourceType::BINARY && !is_fresh {
+            of_file = of_file.or(Some(index));
+        }
+        entries.push(Entry { index, parts, permit });
+    }
+    if of_file.is_some() {
+        let obstacle = Obstacle::of(of_file, Problem::NotOffered.into());
+        return Err(stopped(entries, obstacle, bundle));
+    }
     let laid_out = match kept.before() {
         Some(made) => done_before(gateway, &mut entries, made).await,
         None => lay_out(gateway, &mut entries, &doc).await,
