@@ -5,6 +5,7 @@
 //! every other interaction must agree with.
 
 mod changes;
+mod mangled;
 mod parts;
 mod run;
 mod upstream;
