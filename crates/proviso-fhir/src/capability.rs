@@ -136,7 +136,11 @@ impl Supported {
             });
             out.string("fhirVersion", "4.0.1");
             strings(out, "format", ["application/fhir+json", "json"].into_iter());
-            strings(out, "patchFormat", ["application/json-patch+json"].into_iter());
+            strings(
+                out,
+                "patchFormat",
+                ["application/json-patch+json", "application/fhir+json"].into_iter(),
+            );
             out.array("rest", |rest| rest.object(|rest| self.write_rest(rest)));
         })
     }

@@ -336,7 +336,7 @@ fn body(received: &Received, kind: BodyKind) -> Result<Body, Refusal> {
         // A search form may be empty; a resource or patch may not.
         BodyKind::None | BodyKind::Form if empty => return Ok(Body::None),
         BodyKind::None => return Err(Problem::BodyMisplaced.into()),
-        BodyKind::Resource | BodyKind::JsonPatch | BodyKind::Form => {}
+        BodyKind::Resource | BodyKind::Patch | BodyKind::Form => {}
     }
     let content_type = received.headers.content_type.single()?.map(String::as_str);
     if received.headers.encoded || !kind.fits(content_type) {

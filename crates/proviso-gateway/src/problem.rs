@@ -120,7 +120,7 @@ problems! {
         "the resource does not conform to FHIR R4";
     /// The patch cannot be applied.
     PatchInvalid = "patch-invalid", UNPROCESSABLE_ENTITY, Processing,
-        "the patch is not a JSON Patch that can be applied to this resource";
+        "the patch is no JSON Patch or FHIRPath Patch that can be applied to this resource";
     /// More operations than may be applied to a resource of that size.
     PatchTooCostly = "patch-too-costly", PAYLOAD_TOO_LARGE, TooCostly,
         "the patch has too many operations for a resource of this size; replace the resource";
@@ -148,7 +148,7 @@ problems! {
     /// Only FHIR JSON can be given.
     NotAcceptable = "not-acceptable", NOT_ACCEPTABLE, NotSupported,
         "this API answers in application/fhir+json only, FHIR version 4.0";
-    /// Only FHIR JSON, JSON Patch and search forms can be taken.
+    /// Only FHIR JSON, patches and search forms can be taken.
     MediaTypeUnsupported = "media-type-unsupported", UNSUPPORTED_MEDIA_TYPE, NotSupported,
         "send application/fhir+json, application/json-patch+json for PATCH, a form for _search";
     /// The body is too large, or what a patch would make of the resource.

@@ -444,12 +444,16 @@ fn own_id(resource: Node<'_>) -> Option<ResourceId> {
     resource.get("id").and_then(Node::as_str).and_then(|id| id.parse().ok())
 }
 
-/// FHIR R4 http.html#patch: in a Bundle a JSON Patch travels as the data of a Binary.
+/// FHIR R4 http.html#patch: in a Bundle a JSON Patch travels as the data of a Binary, a FHIRPath Patch
+/// as the Parameters that it is.
 ///
 /// # Errors
-/// The resource of the entry is no Binary with a JSON Patch in it.
+/// The resource of the entry is neither.
 pub fn patch_of(entry: &IncomingEntry<'_>) -> Result<Doc, RecordFault> {
     let resource = entry.resource.ok_or(RecordFault::WrongType)?;
+    if resource.resource_type() == Some(ResourceType::PARAMETERS) {
+        return Ok(Doc::parse(resource.raw().to_vec())?);
+    }
     let content_type = resource.string_at(&["contentType"]);
     if resource.resource_type() != Some(ResourceType::BINARY)
         || content_type.as_deref() != Some("application/json-patch+json")

@@ -12,8 +12,8 @@ pub enum BodyKind {
     Resource,
     /// Search parameters as a form (`application/x-www-form-urlencoded`).
     Form,
-    /// A JSON Patch (RFC 6902).
-    JsonPatch,
+    /// A JSON Patch (RFC 6902), or a FHIRPath Patch as a Parameters resource.
+    Patch,
 }
 
 impl BodyKind {
@@ -26,7 +26,7 @@ impl BodyKind {
             Self::None => true,
             Self::Resource => is(FHIR_JSON) || is("application/json"),
             Self::Form => is("application/x-www-form-urlencoded"),
-            Self::JsonPatch => is("application/json-patch+json"),
+            Self::Patch => is("application/json-patch+json") || is(FHIR_JSON),
         };
         media && parameters_fit(parameters)
     }

@@ -401,7 +401,7 @@ fn whole_type(
             with_body(Interaction::Create, target, BodyKind::Resource)
         }
         Method::Put => with_body(Interaction::Update, criteria(line.query)?, BodyKind::Resource),
-        Method::Patch => with_body(Interaction::Patch, criteria(line.query)?, BodyKind::JsonPatch),
+        Method::Patch => with_body(Interaction::Patch, criteria(line.query)?, BodyKind::Patch),
         Method::Delete => done(Interaction::Delete, criteria(line.query)?),
         Method::Options => return Err(ClassifyError::MethodNotAllowed),
     })
@@ -420,7 +420,7 @@ fn at_instance(
             Ok(match method {
                 Method::Get | Method::Head => done(Interaction::Read, target),
                 Method::Put => with_body(Interaction::Update, target, BodyKind::Resource),
-                Method::Patch => with_body(Interaction::Patch, target, BodyKind::JsonPatch),
+                Method::Patch => with_body(Interaction::Patch, target, BodyKind::Patch),
                 Method::Delete => done(Interaction::Delete, target),
                 Method::Post | Method::Options => return Err(ClassifyError::MethodNotAllowed),
             })

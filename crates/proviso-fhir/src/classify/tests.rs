@@ -62,8 +62,8 @@ fn every_form_of_r4_is_understood() {
         ("POST", "/Patient", "create Patient Resource"),
         ("PUT", "/Patient/a", "update Patient/a Resource"),
         ("PUT", "/Patient?identifier=x|y", "update Patient?identifier=x|y Resource"),
-        ("PATCH", "/Patient/a", "patch Patient/a JsonPatch"),
-        ("PATCH", "/Patient?_id=a", "patch Patient?_id=a JsonPatch"),
+        ("PATCH", "/Patient/a", "patch Patient/a Patch"),
+        ("PATCH", "/Patient?_id=a", "patch Patient?_id=a Patch"),
         ("DELETE", "/Patient/a", "delete Patient/a None"),
         ("DELETE", "/Patient?_id=a", "delete Patient?_id=a None"),
         ("POST", "/", "batch system Resource"),
@@ -299,8 +299,9 @@ fn only_json_is_spoken() {
     assert!(!resource.fits(None));
     assert!(BodyKind::None.fits(None));
     assert!(BodyKind::Form.fits(Some("application/x-www-form-urlencoded")));
-    assert!(BodyKind::JsonPatch.fits(Some("application/json-patch+json")));
-    assert!(!BodyKind::JsonPatch.fits(Some("application/fhir+json")));
+    assert!(BodyKind::Patch.fits(Some("application/json-patch+json")));
+    assert!(BodyKind::Patch.fits(Some("application/fhir+json")));
+    assert!(!BodyKind::Patch.fits(Some("application/json")));
 }
 
 #[test]

@@ -1,8 +1,9 @@
-//! JSON Patch (RFC 6902), applied to a resource whose other bytes stay.
+//! JSON Patch (RFC 6902) and FHIRPath Patch, applied to a resource whose other bytes stay.
 //!
 //! Operations work one after the other, all or nothing. What FHIR adds: the result must still be
 //! the same resource (same type, same id), and it is for the caller to validate it.
 
+mod fhir;
 mod pointer;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,9 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
+use fhir::FhirOperation;
 use pointer::Pointer;
+use proviso_core::resource_type::ResourceType;
 
 use crate::json::edit::{Edit, EditedError};
 use crate::json::write::string_text;
@@ -37,7 +40,7 @@ pub const WORK_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub enum OperationFault {
     /// `op`, `path`, `from` or `value` is missing or of the wrong kind.
     Malformed,
-    /// `path` or `from` is no JSON Pointer (RFC 6901).
+    /// `path` or `from` is no JSON Pointer (RFC 6901), or no path of the subset of FHIRPath.
     BadPointer,
     /// There is nothing at `path` or `from`.
     NoSuchPath,
@@ -47,6 +50,12 @@ pub enum OperationFault {
     IntoItself,
     /// The resource as a whole would be removed.
     RemovesResource,
+    /// A path of a FHIRPath Patch leads to several elements.
+    ManyMatches,
+    /// A FHIRPath Patch adds what is there and may be there once.
+    ThereAlready,
+    /// A list whose values have extensions beside them is not changed in step.
+    InStep,
     /// The result is not acceptable JSON, for example because it is too deep.
     BadResult(JsonError),
 }
@@ -55,7 +64,7 @@ pub enum OperationFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatchError {
     /// The body is no list of operations.
-    #[error("a JSON Patch is a list of operations")]
+    #[error("a JSON Patch is a list of operations, a FHIRPath Patch a Parameters resource")]
     NotAPatch,
     /// There are more operations than the limit.
     #[error("the patch has more than {OPERATIONS_MAX} operations")]
@@ -83,11 +92,14 @@ impl fmt::Display for OperationFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Malformed => "`op`, `path`, `from` or `value` is missing or malformed",
-            Self::BadPointer => "not a JSON Pointer",
+            Self::BadPointer => "not a JSON Pointer, or not a FHIRPath that is offered here",
             Self::NoSuchPath => "there is nothing at this path",
             Self::TestFailed => "the test did not hold",
             Self::IntoItself => "a value cannot be moved into itself",
             Self::RemovesResource => "the resource cannot be removed by a patch",
+            Self::ManyMatches => "the path leads to more than one element",
+            Self::ThereAlready => "there is something at this path already",
+            Self::InStep => "the list has extensions beside its values; use a JSON Patch",
             Self::BadResult(_) => "the result is not acceptable JSON",
         })
     }
@@ -172,6 +184,7 @@ enum Operation<'a> {
     Move { from: Pointer, path: Pointer },
     Copy { from: Pointer, path: Pointer },
     Test(Pointer, Node<'a>),
+    Fhir(FhirOperation<'a>),
 }
 
 /// A patch that has been read.
@@ -186,6 +199,10 @@ impl<'a> Patch<'a> {
     /// # Errors
     /// When it is no list of operations, or one of them is malformed.
     pub fn read(doc: &'a Doc) -> Result<Self, PatchError> {
+        if doc.resource_type() == Some(ResourceType::PARAMETERS) {
+            let operations = fhir::read(doc.root())?.into_iter().map(Operation::Fhir).collect();
+            return Ok(Self { operations });
+        }
         if !doc.root().is_array() {
             return Err(PatchError::NotAPatch);
         }
@@ -249,13 +266,7 @@ fn apply(operation: &Operation<'_>, doc: &Doc, budget: &mut Budget) -> Result<Op
     match operation {
         Operation::Add(path, value) => add(doc, path, value.raw(), budget).map(Some),
         Operation::Remove(path) => remove(doc, path, budget).map(Some),
-        Operation::Replace(path, value) => {
-            let replaced = at(path)?;
-            budget.build(doc, replaced.raw().len(), value.raw().len())?;
-            let mut edit = Edit::new(doc);
-            edit.replace(replaced, value.raw());
-            finish(edit).map(Some)
-        }
+        Operation::Replace(path, value) => replace(doc, path, value.raw(), budget).map(Some),
         Operation::Move { from, path } => {
             let value = at(from)?.raw();
             if path == from {
@@ -272,6 +283,7 @@ fn apply(operation: &Operation<'_>, doc: &Doc, budget: &mut Budget) -> Result<Op
             budget.pass(doc)?;
             if equal(at(path)?, *value) { Ok(None) } else { Err(OperationFault::TestFailed.into()) }
         }
+        Operation::Fhir(operation) => operation.apply(doc, budget),
     }
 }
 
@@ -280,6 +292,14 @@ fn finish(edit: Edit<'_>) -> Result<Doc, Halt> {
         EditedError::Edit(_) => OperationFault::NoSuchPath.into(),
         EditedError::Json(error) => OperationFault::BadResult(error).into(),
     })
+}
+
+fn replace(doc: &Doc, path: &Pointer, json: &[u8], budget: &mut Budget) -> Result<Doc, Halt> {
+    let replaced = path.find(doc.root()).ok_or(OperationFault::NoSuchPath)?;
+    budget.build(doc, replaced.raw().len(), json.len())?;
+    let mut edit = Edit::new(doc);
+    edit.replace(replaced, json);
+    finish(edit)
 }
 
 fn remove(doc: &Doc, path: &Pointer, budget: &mut Budget) -> Result<Doc, Halt> {

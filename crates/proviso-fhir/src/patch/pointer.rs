@@ -1,6 +1,7 @@
 //! JSON Pointer (RFC 6901).
 
-use alloc::string::String;
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::json::{Kind, Node};
@@ -17,6 +18,29 @@ impl Pointer {
         }
         let steps = text.strip_prefix('/')?.split('/').map(unescape);
         steps.collect::<Option<Vec<_>>>().map(Self)
+    }
+
+    /// Where a value is.
+    pub(super) fn of(node: Node<'_>) -> Self {
+        let Some(parent) = node.parent() else { return Self(Vec::new()) };
+        let path = Self::of(parent);
+        if let Some(key) = node.key() {
+            return path.then_name(key);
+        }
+        let place = parent.items().position(|item| item.index() == node.index());
+        path.then(place.unwrap_or(usize::MAX))
+    }
+
+    /// One step further, to an item.
+    pub(super) fn then(&self, position: usize) -> Self {
+        self.then_name(&position.to_string())
+    }
+
+    /// One step further, to a member.
+    pub(super) fn then_name(&self, name: &str) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(name.to_owned());
+        Self(steps)
     }
 
     pub(super) fn is_root(&self) -> bool {

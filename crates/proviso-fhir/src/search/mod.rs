@@ -49,6 +49,7 @@ pub use near::Position;
 pub use operations::{DocRef, LAST_MAX, LastN};
 pub use param::{Param, ParamType};
 pub use path::PathError;
+pub(crate) use path::elements_at;
 pub use predicate::{Modifier, Prefix};
 pub use query::{Context, Filter, Join, JoinKind, Joined, Query, ResourceKey, SearchScope};
 pub use query::{LIST, matches_scope_filter};

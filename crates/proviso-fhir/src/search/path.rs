@@ -138,6 +138,16 @@ const CHOICE_TYPES: [&str; 50] = [
     "Uuid",
 ];
 
+/// The elements of a resource at a FHIRPath of this subset; `None` when it is none, or one of another
+/// type.
+pub(crate) fn elements_at<'a>(resource: Node<'a>, path: &str) -> Option<Vec<Node<'a>>> {
+    let expression = Expression::compile(path, resource.resource_type()?).ok()?;
+    match expression.evaluate(resource, resource) {
+        Outcome::Nodes(nodes) if !expression.paths().is_empty() => Some(nodes),
+        Outcome::Nodes(_) | Outcome::Truth(_) => None,
+    }
+}
+
 impl Expression {
     /// Compiles an expression for a resource type; alternatives of other types are dropped.
     pub(super) fn compile(text: &str, resource_type: ResourceType) -> Result<Self, PathError> {

@@ -230,3 +230,48 @@ async fn an_update_of_what_may_not_be_read_tells_nothing_and_opens_nothing() {
     assert_eq!((good.status, good.headers["etag"].as_bytes()), (StatusCode::OK, &b"W/\"2\""[..]));
     assert!(text(&good).contains("6.10") && good.headers.contains_key("last-modified"));
 }
+
+/// A FHIRPath Patch, however it comes, does what the JSON Patch of the same meaning does.
+// Covers: FHIR R4 http.html#patch, fhirpatch.html
+#[tokio::test]
+async fn a_fhirpath_patch_is_a_patch() {
+    let asking = Asking::over(&everything()).await;
+    let replace = |path: &str, value: &str| {
+        format!(
+            r#"{{"resourceType":"Parameters","parameter":[{{"name":"operation","part":[
+{{"name":"type","valueCode":"replace"}},{{"name":"path","valueString":"{path}"}},
+{{"name":"value",{value}}}]}}]}}"#
+        )
+    };
+    let amended = replace("Observation.status", r#""valueCode":"amended""#);
+    let status = async || {
+        let read = asking.world.get(&asking.access.token, "Observation/a-lab").await.unwrap();
+        read.json()["status"].as_str().unwrap().to_owned()
+    };
+    let by_id = asking.send(Method::PATCH, "Observation/a-lab", &[JSON], amended.as_str()).await;
+    assert_eq!(by_id.status, StatusCode::OK, "{}", text(&by_id));
+    assert_eq!(by_id.json()["status"], "amended");
+    for (kind, to) in [("batch", "final"), ("transaction", "corrected")] {
+        let patch = replace("Observation.status", &format!(r#""valueCode":"{to}""#));
+        let reply = asking.bundle(kind, &[entry("PATCH", "Observation/a-lab", &patch, "")]).await;
+        assert_eq!(statuses(&reply), ["200"], "{}", text(&reply));
+        assert_eq!(status().await, to);
+    }
+    let found =
+        asking.send(Method::PATCH, "Observation?_id=a-lab", &[JSON], amended.as_str()).await;
+    assert_eq!(found.status, StatusCode::OK, "{}", text(&found));
+    // What would come of it has to conform, and what is hidden is as if it were not there.
+    let wrong = replace("Observation.status", r#""valueCode":"nonsense""#);
+    let refused = asking.send(Method::PATCH, "Observation/a-lab", &[JSON], wrong).await;
+    assert_eq!(refused.code(), "resource-invalid", "{}", text(&refused));
+    let moved = replace("Observation.subject", r#""valueReference":{"reference":"Patient/b"}"#);
+    let refused = asking.send(Method::PATCH, "Observation/a-lab", &[JSON], moved).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", text(&refused));
+    let hidden = asking.send(Method::PATCH, "Observation/a-hiv", &[JSON], amended.as_str()).await;
+    let never = asking.send(Method::PATCH, "Observation/never", &[JSON], amended.as_str()).await;
+    assert_eq!(hidden.fingerprint(), never.fingerprint());
+    let none =
+        asking.send(Method::PATCH, "Observation/a-lab", &[JSON], r#"{"resourceType":"Basic"}"#);
+    assert_eq!(none.await.code(), "patch-invalid");
+    assert_eq!(status().await, "amended");
+}
