@@ -24,6 +24,7 @@ use crate::kept::Kept;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
 use crate::trail::Trail;
+use crate::upstream::files::Files;
 use crate::view::View;
 
 /// A request that may be carried out, within a view.
@@ -47,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) kept: Kept,
     /// What is to be said about a change beside that it was made.
     pub(crate) warnings: Vec<String>,
+    /// The records that name files, as far as they were looked for.
+    pub(crate) files: Files,
 }
 
 /// Proof that a decision was made; an upstream does nothing without one.
@@ -230,8 +233,18 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
         return Err(Stopped::new(refusal, trail));
     }
     let warnings = Vec::new();
-    let parts =
-        Parts { caller, view, trail, interaction, resource_type, conditions, kept, warnings };
+    let files = Files::default();
+    let parts = Parts {
+        caller,
+        view,
+        trail,
+        interaction,
+        resource_type,
+        conditions,
+        kept,
+        warnings,
+        files,
+    };
     Ok(Permitted { parts, asked, permit: Permit(()) })
 }
 

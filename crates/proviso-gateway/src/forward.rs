@@ -20,7 +20,6 @@ use crate::kept;
 use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
-use crate::upstream::files::Files;
 use crate::upstream::scan::{Scanned, Search};
 use crate::upstream::{History, Reading, Stored};
 use crate::view::Withheld;
@@ -163,6 +162,10 @@ async fn carry(
 ) -> Result<Found, Refusal> {
     let kind = parts.resource_type;
     let upstream = gateway.upstream_of(kind);
+    let is_fresh = matches!(asked, Asked::Create { .. } | Asked::Validate { .. });
+    if kind == ResourceType::BINARY && !is_fresh {
+        before_file(gateway, parts, permit).await?;
+    }
     if let Some(made) = parts.kept.before().map(<[_]>::to_vec) {
         return kept::again(gateway, parts, permit, (&made, 0)).await;
     }
@@ -225,23 +228,34 @@ async fn carry(
 /// Looks for the records that a file belongs to, where it is one.
 pub(crate) async fn look_at_file(
     gateway: &Gateway,
-    parts: &Parts,
+    parts: &mut Parts,
     permit: &Permit,
     stored: &mut Stored,
 ) -> Result<(), Refusal> {
-    let bounds = (gateway.base.as_str(), gateway.settings.limits.scan_records_max);
     if stored.doc.resource_type() != Some(ResourceType::BINARY) {
         return Ok(());
     }
-    let mut files = Files::default();
+    let bounds = (gateway.base.as_str(), gateway.settings.limits.scan_records_max);
+    let Parts { view, files, .. } = parts;
     // Boxed: few requests are about a file, and those that are not should stay small.
-    Box::pin(files.look(&gateway.upstream, permit, Some(&parts.view), bounds, stored)).await
+    Box::pin(files.look(&gateway.upstream, permit, Some(view), bounds, stored)).await
+}
+
+/// What has to be known before a file is asked for.
+pub(crate) async fn before_file(
+    gateway: &Gateway,
+    parts: &mut Parts,
+    permit: &Permit,
+) -> Result<(), Refusal> {
+    let most = gateway.settings.limits.scan_records_max;
+    let Parts { view, files, .. } = parts;
+    Box::pin(files.prepare(&gateway.upstream, permit, view, most)).await
 }
 
 /// As [`look_at_file`], for what a read found.
 async fn with_its_file(
     gateway: &Gateway,
-    parts: &Parts,
+    parts: &mut Parts,
     permit: &Permit,
     mut found: Reading,
 ) -> Result<Reading, Refusal> {

@@ -86,7 +86,7 @@ async fn served(behind: Behind, records: &[&[String]]) -> Served {
     ];
     let mut adapter: Adapter = toml::from_str(&format!(
         "base = \"{address}/fhir/r4\"\nlinks = \"{ORIGIN}/fhir/r4\"\n\
-         volatile_behind = [\"req_\", \"_cursor=\"]\n[tokens]\n"
+         volatile_behind = [\"_cursor=\", \"req_\"]\n[tokens]\n"
     ))
     .unwrap();
     adapter.tokens = tokens

@@ -13,7 +13,7 @@ use proviso_fhir::patch::{Patch, PatchError};
 use proviso_fhir::references::references;
 
 use super::together::Siblings;
-use super::{Found, look_at_file};
+use super::{Found, before_file, look_at_file};
 use crate::audit::record_intent;
 use crate::classify::Which;
 use crate::decide::{Parts, Permit, may_write};
@@ -295,6 +295,9 @@ async fn refers_to_known(
     }
     if fresh.iter().any(|edge| siblings.gone.contains(edge)) {
         return Err(Problem::ReferenceRefused.into());
+    }
+    if fresh.iter().any(|(kind, _)| *kind == ResourceType::BINARY) {
+        before_file(gateway, parts, permit).await?;
     }
     for (kind, id) in fresh {
         let mut found = gateway.upstream.read(permit, kind, &id).await?;

@@ -49,6 +49,27 @@ pub(crate) struct Files {
 }
 
 impl Files {
+    /// Reads the records of those whom the caller reaches, whatever file will be asked for and whether
+    /// or not it is there: so the time that an answer takes does not tell (leak 4).
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub(crate) async fn prepare(
+        &mut self,
+        upstream: &Upstream,
+        permit: &Permit,
+        view: &View,
+        most: usize,
+    ) -> Result<(), Refusal> {
+        let reached = view.patients().unwrap_or_default();
+        if reached.len() <= PATIENTS_MAX {
+            for patient in reached {
+                self.read(upstream, permit, patient, most).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Notes on a file which records it belongs to; on anything else nothing.
     ///
     /// Cost: with the records of the types that name files of the patients whose it may be.
@@ -82,9 +103,13 @@ impl Files {
                 }
             }
         }
-        if patients.is_empty() {
-            let reached = view.and_then(View::patients).unwrap_or_default();
-            patients.extend(reached.into_iter().take(PATIENTS_MAX + 1));
+        if let Some(reached) = view.and_then(View::patients) {
+            if patients.is_empty() {
+                patients.extend(reached.into_iter().take(PATIENTS_MAX + 1));
+            } else {
+                // A file of nobody whom the caller reaches is not seen, whatever names it.
+                patients.retain(|patient| reached.contains(patient));
+            }
         }
         if patients.len() <= PATIENTS_MAX {
             for patient in patients {
