@@ -11,6 +11,8 @@
 //! which parameters would.
 
 mod canary;
+#[cfg(test)]
+mod edges;
 mod marks;
 mod path;
 #[cfg(test)]

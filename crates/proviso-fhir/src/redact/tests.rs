@@ -9,7 +9,7 @@ use proviso_core::category::SensitiveKind;
 use super::*;
 use crate::validate::validate;
 
-const PATIENT: &str = r#"{
+pub(super) const PATIENT: &str = r#"{
     "resourceType":"Patient","id":"maria",
     "meta":{"versionId":"7","lastUpdated":"2026-11-22T12:00:00Z","tag":[{"code":"x"}]},
     "text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">Maria</div>"},
@@ -27,7 +27,7 @@ const PATIENT: &str = r#"{
     "communication":[{"language":{"text":"Spanish"}}]
 }"#;
 
-const RESULT: &str = r##"{
+pub(super) const RESULT: &str = r##"{
     "resourceType":"Observation","id":"o","status":"final",
     "contained":[{"resourceType":"Patient","id":"p","name":[{"family":"Alvarez"}],
                   "text":{"status":"generated","div":"<div xmlns=\"http://www.w3.org/1999/xhtml\">A</div>"}}],
@@ -39,11 +39,11 @@ const RESULT: &str = r##"{
     "component":[{"code":{"text":"HbA1c"},"valueString":"high"}]
 }"##;
 
-fn doc(text: &str) -> Doc {
+pub(super) fn doc(text: &str) -> Doc {
     Doc::parse(text.as_bytes().to_vec()).unwrap()
 }
 
-fn rules(of: &[(&str, &[&str])]) -> Redactions {
+pub(super) fn rules(of: &[(&str, &[&str])]) -> Redactions {
     let rule = |name: &str, path: &&str| {
         let resource_type: ResourceType = name.parse().unwrap();
         let path = ElementPath::parse(resource_type, path).unwrap();
@@ -52,7 +52,7 @@ fn rules(of: &[(&str, &[&str])]) -> Redactions {
     of.iter().flat_map(|(name, paths)| paths.iter().map(|path| rule(name, path))).collect()
 }
 
-fn seen(redactions: &Redactions, text: &str) -> serde_json::Value {
+pub(super) fn seen(redactions: &Redactions, text: &str) -> serde_json::Value {
     let before = doc(text);
     let labels = Labels::Known(SensitiveSet::EMPTY);
     let after = redactions.apply(&before, labels).unwrap();
