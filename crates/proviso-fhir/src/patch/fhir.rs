@@ -231,24 +231,33 @@ fn put(
     }
 }
 
-/// Takes an element out, with what is beside it; a list that is empty then goes as well.
+/// Takes an element out, with what is beside it. FHIR has no empty elements and lists, so what would be
+/// one goes as well.
 fn delete(doc: &Doc, node: Node<'_>, budget: &mut Budget) -> Result<Doc, Halt> {
-    let Some(parent) = node.parent() else { return Err(OperationFault::RemovesResource.into()) };
-    if !parent.is_array() {
-        let at = Pointer::of(node);
-        return match beside(node) {
-            Some(beside) => {
-                let left = remove(doc, &Pointer::of(beside), budget)?;
-                remove(&left, &at, budget)
-            }
-            None => remove(doc, &at, budget),
-        };
+    let mut gone = node;
+    while let Some(parent) = gone.parent() {
+        if parent.is_array() && beside(parent).is_some() {
+            return Err(OperationFault::InStep.into());
+        }
+        let members = parent.len() - usize::from(beside(gone).is_some());
+        if members > 1 || parent.parent().is_none() {
+            break;
+        }
+        gone = parent;
     }
-    if beside(parent).is_some() {
-        return Err(OperationFault::InStep.into());
+    take_out(doc, gone, budget)
+}
+
+/// Takes an element out, with what is beside it, and nothing else.
+fn take_out(doc: &Doc, node: Node<'_>, budget: &mut Budget) -> Result<Doc, Halt> {
+    let at = Pointer::of(node);
+    match beside(node) {
+        Some(beside) => {
+            let left = remove(doc, &Pointer::of(beside), budget)?;
+            remove(&left, &at, budget)
+        }
+        None => remove(doc, &at, budget),
     }
-    let gone = if parent.len() == 1 { parent } else { node };
-    remove(doc, &Pointer::of(gone), budget)
 }
 
 /// Puts a value in the place of an element; that of a choice may be of another type.
@@ -272,7 +281,7 @@ fn change(doc: &Doc, node: Node<'_>, value: Given<'_>, budget: &mut Budget) -> R
         let json = json_of(value, child_shape(element, &key))?;
         return replace(doc, &Pointer::of(node), json.as_bytes(), budget);
     }
-    let left = delete(doc, node, budget)?;
+    let left = take_out(doc, node, budget)?;
     let parent = Pointer::of(parent).find(left.root()).ok_or(OperationFault::NoSuchPath)?;
     put(&left, parent, &key, value, child_shape(element, &key), budget)
 }
@@ -590,6 +599,68 @@ mod tests {
         ] {
             assert!(one("replace", path, &[("value", value)]).is_err(), "{path}");
         }
+    }
+
+    /// Lists by their letters, and the moves within them.
+    // Covers: FHIR/fhir-test-cases r4/patch/fhir-path-tests.xml, "Reorder List" 1 to 6
+    #[test]
+    fn lists_are_reordered_as_hl7_reorders_them() {
+        let list = |letters: &str| {
+            let names: Vec<String> =
+                letters.chars().map(|letter| alloc::format!(r#"{{"text":"{letter}"}}"#)).collect();
+            alloc::format!(r#"{{"resourceType":"Patient","name":[{}]}}"#, names.join(","))
+        };
+        for (moves, becomes) in [
+            (&[(3, 1)][..], "adbc"),
+            (&[(3, 0)], "dabc"),
+            (&[(3, 2)], "abdc"),
+            (&[(0, 3)], "bcda"),
+            (&[(1, 0), (2, 1)], "bcad"),
+            (&[(3, 0), (3, 1), (3, 2)], "dcba"),
+        ] {
+            let ends: Vec<[(&str, String); 2]> = moves
+                .iter()
+                .map(|(from, to)| {
+                    let place = |number: &i32| alloc::format!(r#""valueInteger":{number}"#);
+                    [("source", place(from)), ("destination", place(to))]
+                })
+                .collect();
+            let parts: Vec<[(&str, &str); 2]> = ends
+                .iter()
+                .map(|[(one, from), (two, to)]| [(*one, from.as_str()), (*two, to.as_str())])
+                .collect();
+            let lines: Vec<Line<'_>> =
+                parts.iter().map(|ends| ("move", "Patient.name", &ends[..])).collect();
+            assert_eq!(patched(&list("abcd"), &lines), Ok(list(becomes)), "{moves:?}");
+        }
+    }
+
+    // Covers: as above, "Delete Nested Primitive" 1 and 2, "Operation on missing element" 1
+    #[test]
+    fn what_is_left_empty_goes_as_well() {
+        let patient =
+            r#"{"resourceType":"Patient","contact":[{"name":{"text":"a name"},"gender":"male"}]}"#;
+        let delete = |path| patched(patient, &[("delete", path, &[])]);
+        assert_eq!(
+            delete("Patient.contact[0].gender").as_deref(),
+            Ok(r#"{"resourceType":"Patient","contact":[{"name":{"text":"a name"}}]}"#)
+        );
+        assert_eq!(
+            delete("Patient.contact[0].name.text").as_deref(),
+            Ok(r#"{"resourceType":"Patient","contact":[{"gender":"male"}]}"#)
+        );
+        let alone =
+            r#"{"resourceType":"Patient","contact":[{"gender":"male","_gender":{"id":"x"}}]}"#;
+        let value = [("value", r#""valueCode":"female""#)];
+        let done = patched(alone, &[("replace", "Patient.contact.gender", &value)]);
+        let female = r#"{"resourceType":"Patient","contact":[{"gender":"female"}]}"#;
+        assert_eq!(done.as_deref(), Ok(female), "what is replaced leaves nothing empty");
+        let lonely = r#"{"resourceType":"Patient","contact":[{"name":{"text":"a name","_text":{"id":"x"}}}]}"#;
+        let done = patched(lonely, &[("delete", "Patient.contact.name.text", &[])]);
+        assert_eq!(done.as_deref(), Ok(r#"{"resourceType":"Patient"}"#));
+        let end = [("name", r#""valueString":"end""#), ("value", r#""valueDate":"2021-12-01""#)];
+        let missing = one("add", "Patient.name.where(use = 'official').period", &end);
+        assert!(missing.unwrap_err().contains("nothing at this path"));
     }
 
     /// Paths come from whoever sends them, so none may cost more than it is worth.
