@@ -20,6 +20,12 @@ fn rules_say_what_they_are_about() {
     assert!(!some.hides_identifiers());
     assert!(rules(&[("Patient", &["identifier"])]).hides_identifiers());
     assert!(rules(&[("Observation", &["subject.identifier"])]).hides_identifiers());
+    let of_type = |name: &str| -> Redactions {
+        let elements = Elements::OfType(DataType::parse(name).unwrap());
+        [(ResourceType::PATIENT, ElementRule { elements, kinds: None })].into_iter().collect()
+    };
+    assert!(of_type("Identifier").hides_identifiers());
+    assert!(!of_type("HumanName").hides_identifiers());
 }
 
 /// An address, a system and the type of a reference are no secrets: what is hidden tells nothing by
@@ -54,6 +60,8 @@ fn a_single_text_that_is_hidden_stands_nowhere_else() {
     };
     let born = seen(&rules(&[("Patient", &["birthDate"])]), &twice("born 1980-04-02"));
     assert!(!born.to_string().contains("1980"), "{born}");
+    let city = rules(&[("Patient", &["address.city"])]);
+    assert!(seen(&city, PATIENT).get("extension").is_none(), "`of Salem` is said in it");
     let system = rules(&[("Patient", &["identifier.system"])]);
     let shown = seen(&system, &twice("http://example.org/mrn"));
     assert_eq!(shown["extension"][0]["valueString"], "http://example.org/mrn");
