@@ -20,20 +20,26 @@ use crate::decide::Permit;
 use crate::problem::Refusal;
 use crate::view::View;
 
-/// Types of which records name files: those with attachments, and lists of anything.
+/// Types of which records name files: those of a chart with attachments, and lists of anything. Not a
+/// Consent: who may see that is no matter of the chart, and a signed form is the patient's.
 const NAMING: &[ResourceType] = &[
     ResourceType::BODY_STRUCTURE,
+    ResourceType::CLAIM,
+    ResourceType::CLAIM_RESPONSE,
     ResourceType::COMMUNICATION,
     ResourceType::COMMUNICATION_REQUEST,
     ResourceType::COMPOSITION,
     ResourceType::DIAGNOSTIC_REPORT,
     ResourceType::DOCUMENT_MANIFEST,
     ResourceType::DOCUMENT_REFERENCE,
+    ResourceType::EXPLANATION_OF_BENEFIT,
     ResourceType::LIST,
     ResourceType::MEDIA,
     ResourceType::PATIENT,
+    ResourceType::PERSON,
     ResourceType::QUESTIONNAIRE_RESPONSE,
     ResourceType::RELATED_PERSON,
+    ResourceType::REQUEST_GROUP,
     ResourceType::TASK,
 ];
 
@@ -156,5 +162,41 @@ fn context_of(file: &Stored, base: &str) -> Option<(ResourceType, ResourceId)> {
             Some((resource_type, id))
         }
         Target::Local { .. } | Target::Url { .. } | Target::Contained(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proviso_fhir::spec::{self, ElementType, Shape};
+
+    use super::*;
+
+    /// Whether an attachment can stand in a value of this shape, outside of extensions.
+    fn has_attachment(shape: &'static Shape, above: &mut Vec<&'static str>) -> bool {
+        if above.contains(&shape.name()) {
+            return false;
+        }
+        above.push(shape.name());
+        let found = shape.elements().filter(|own| !own.name().ends_with("xtension")).any(|own| {
+            own.types().iter().any(|kind: &ElementType| {
+                kind.name() == "Attachment"
+                    || kind.shape().is_some_and(|inner| has_attachment(inner, above))
+            })
+        });
+        above.pop();
+        found
+    }
+
+    /// Every type of a patient's chart that has attachments is looked through for files.
+    // Covers: leak 118
+    #[test]
+    fn no_type_with_attachments_is_left_out() {
+        let left_out: Vec<&str> = spec::patient_compartment_types()
+            .chain([ResourceType::PATIENT])
+            .filter(|kind| *kind != ResourceType::CONSENT && !NAMING.contains(kind))
+            .filter(|kind| has_attachment(spec::shape_of(*kind).unwrap(), &mut Vec::new()))
+            .map(|kind| kind.as_str())
+            .collect();
+        assert_eq!(left_out, [""; 0]);
     }
 }
