@@ -195,7 +195,7 @@ mod tests {
             .chain([ResourceType::PATIENT])
             .filter(|kind| *kind != ResourceType::CONSENT && !NAMING.contains(kind))
             .filter(|kind| has_attachment(spec::shape_of(*kind).unwrap(), &mut Vec::new()))
-            .map(|kind| kind.as_str())
+            .map(ResourceType::as_str)
             .collect();
         assert_eq!(left_out, [""; 0]);
     }
