@@ -569,7 +569,7 @@ fn strip_versions(value: &mut serde_json::Value) {
 }
 
 /// Replaces the letters, digits, hyphens and underscores behind a marker.
-fn mask(text: &str, marker: &str, most: usize) -> String {
+pub(crate) fn mask(text: &str, marker: &str, most: usize) -> String {
     let mut parts = text.split(marker);
     let mut out = parts.next().unwrap_or("").to_owned();
     for part in parts {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use http::Method;
 use serde::Deserialize;
 
+use crate::gateway_world::mask;
 use crate::http_client::{Answer, HttpClient};
 
 /// What has to be known of a server.
@@ -126,7 +127,7 @@ impl Adapter {
         };
         let all = format!("{}\n{}\n\n{body}", answer.status, headers.join("\n"));
         let all = all.replace(self.links(), "{base}").replace(&self.base, "{base}");
-        self.volatile_behind.iter().fold(all, |text, marker| mask(&text, marker))
+        self.volatile_behind.iter().fold(all, |text, marker| mask(&text, marker, usize::MAX))
     }
 
     fn without_members(&self, value: &mut serde_json::Value) {
@@ -166,18 +167,4 @@ impl Request {
         let headers = self.headers.iter().any(|(_, value)| value.contains(text));
         self.target.contains(text) || self.body.contains(text) || headers
     }
-}
-
-/// Replaces the letters, digits, hyphens and underscores behind a marker.
-fn mask(text: &str, marker: &str) -> String {
-    let mut parts = text.split(marker);
-    let mut out = parts.next().unwrap_or("").to_owned();
-    for part in parts {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let cut = part.find(|c| !plain(c)).unwrap_or(part.len());
-        out.push_str(marker);
-        out.push_str("***");
-        out.push_str(part.get(cut..).unwrap_or(""));
-    }
-    out
 }
