@@ -6,7 +6,7 @@ use proviso_core::time::At;
 use proviso_fhir::capability::{
     ConditionalDelete, Done, OauthUris, Supported, SupportedOperation, SupportedType,
 };
-use proviso_fhir::search::{LIST, Param, ParamType};
+use proviso_fhir::search::{FILTER, LIST, Param, ParamType};
 use proviso_fhir::spec::{self, SearchParam};
 use proviso_oauth::server::ServerUrls;
 
@@ -118,6 +118,7 @@ fn supported(
             // `_text`, `_content` and `_query` have no expression and are refused.
             .filter(|param| Param::find(kind, param.code).is_some())
             .chain(embedded.then_some(&LISTED))
+            .chain([&FILTERED])
             .filter(|_| !is_file)
             .collect(),
         includes: references(kind)
@@ -148,14 +149,15 @@ const REVOKE_CONSENT: &str =
 
 /// `_list`, of which HL7 published no definition. An upstream by URL would have to look at Lists
 /// that may be hidden, so it is not asked.
-static LISTED: SearchParam = SearchParam {
-    code: LIST,
-    param_type: ParamType::Special,
-    expression: "",
-    targets: &[],
-    components: &[],
-    us_core: false,
-};
+static LISTED: SearchParam = undefined(LIST);
+
+/// `_filter`, which has no definition either.
+static FILTERED: SearchParam = undefined(FILTER);
+
+const fn undefined(code: &'static str) -> SearchParam {
+    let param_type = ParamType::Special;
+    SearchParam { code, param_type, expression: "", targets: &[], components: &[], us_core: false }
+}
 
 fn references(kind: ResourceType) -> impl Iterator<Item = &'static str> {
     spec::search_params_for(kind)
@@ -217,6 +219,7 @@ mod tests {
         };
         let definition = spec::search_param(kind, code);
         let value = match definition {
+            None if code == FILTER => "_id+pr+true".to_owned(),
             None => "x".to_owned(),
             Some(one) if one.components.is_empty() => value(one.param_type).to_owned(),
             Some(one) => {
@@ -252,7 +255,7 @@ mod tests {
                 assert_eq!(stated.contains("_list"), lists, "{kind}");
                 let shared = spec::common_search_params().iter();
                 let known = spec::search_params_for(kind).iter().chain(shared).map(|p| p.code);
-                let beside = ["_filter", "_contained", "_has", "nonsense"];
+                let beside = ["_contained", "_has", "nonsense"];
                 for code in known.chain(beside).chain(stated.iter().map(String::as_str)) {
                     assert_eq!(stated.contains(code), is_taken(kind, code), "{kind} {code}");
                     count += 1;

@@ -10,11 +10,12 @@ use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
 
 use super::canonical::{UriMatch, named, uri_parents};
+use super::filter::Tree;
 use super::interval::Interval;
 use super::lookup::Found;
 use super::param::{Param, ParamType};
 use super::predicate::{NumberTest, Prefix, ReferenceTest, Test, TextMatch};
-use super::query::{FilterKind, Joined, Query, SearchScope};
+use super::query::{Filter, FilterKind, Joined, Query, SearchScope};
 use super::reference::Target;
 use super::text::{PREFIX_LENGTHS, fold, key_hash, soundex};
 use super::value::{SearchValue, values};
@@ -241,32 +242,7 @@ impl Query {
     pub fn clauses(&self, indexer: &Indexer, joined: &Joined) -> Vec<Clause> {
         let mut clauses = Vec::new();
         for filter in &self.filters {
-            let own = |(found, _): &&(ResourceType, Param)| *found == indexer.resource_type;
-            let param = filter.params.iter().find(own).map(|(_, param)| param);
-            match (&filter.kind, param) {
-                (FilterKind::Any(tests), Some(param)) => {
-                    let tests: Vec<&Test> = tests.iter().collect();
-                    narrow(indexer, param, &tests, &mut clauses);
-                }
-                (FilterKind::Chain(join), Some(param)) => {
-                    if let Some(set) = joined.keys.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
-                        let ids = set.iter().map(|(_, id)| id);
-                        clauses.extend(indexer.reference_keys(param.code, ids));
-                    }
-                }
-                (FilterKind::Has(join), _) => {
-                    if let Some(set) = joined.keys.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
-                        let own = set.iter().filter(|(t, _)| *t == indexer.resource_type);
-                        clauses.push(Clause::Ids(own.map(|(_, id)| id.clone()).collect()));
-                    }
-                }
-                (FilterKind::Within(lookups), Some(param)) => {
-                    let found = joined.answers(lookups);
-                    clauses.extend(found.and_then(|found| found_keys(indexer, param, &found)));
-                }
-                (FilterKind::Missing(_) | FilterKind::NoneOf(_) | FilterKind::Outside(_), _)
-                | (_, None) => {}
-            }
+            add_clauses(filter, indexer, joined, &mut clauses);
         }
         clauses.extend(self.compartment_clause(indexer));
         // The most telling first: a store may take one of them as its starting point.
@@ -291,6 +267,57 @@ impl Query {
             .filter_map(|param| Some(key_hash(&[indexer.home(param.code)?, owner.as_str()])))
             .collect();
         Some(Clause::AnyKey(keys))
+    }
+}
+
+/// Adds what everything that passes a filter must have.
+fn add_clauses(filter: &Filter, indexer: &Indexer, joined: &Joined, clauses: &mut Vec<Clause>) {
+    let own = |(found, _): &&(ResourceType, Param)| *found == indexer.resource_type;
+    let param = filter.params.iter().find(own).map(|(_, param)| param);
+    match (&filter.kind, param) {
+        (FilterKind::Any(tests), Some(param)) => {
+            let tests: Vec<&Test> = tests.iter().collect();
+            narrow(indexer, param, &tests, clauses);
+        }
+        (FilterKind::Chain(join), Some(param)) => {
+            if let Some(set) = joined.keys.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
+                let ids = set.iter().map(|(_, id)| id);
+                clauses.extend(indexer.reference_keys(param.code, ids));
+            }
+        }
+        (FilterKind::Has(join), _) => {
+            if let Some(set) = joined.keys.get(*join).filter(|s| s.len() <= JOIN_KEYS_MAX) {
+                let own = set.iter().filter(|(t, _)| *t == indexer.resource_type);
+                clauses.push(Clause::Ids(own.map(|(_, id)| id.clone()).collect()));
+            }
+        }
+        (FilterKind::Within(lookups), Some(param)) => {
+            let found = joined.answers(lookups);
+            clauses.extend(found.and_then(|found| found_keys(indexer, param, &found)));
+        }
+        (FilterKind::Tree(tree), _) => add_tree_clauses(tree, indexer, joined, clauses),
+        (
+            FilterKind::Missing(_)
+            | FilterKind::NoneOf(_)
+            | FilterKind::SomeOther(_)
+            | FilterKind::Outside(_)
+            | FilterKind::NotWithin(_),
+            _,
+        )
+        | (_, None) => {}
+    }
+}
+
+/// Of an expression only what must hold whatever else does can narrow.
+fn add_tree_clauses(tree: &Tree, indexer: &Indexer, joined: &Joined, clauses: &mut Vec<Clause>) {
+    match tree {
+        Tree::All(parts) => {
+            for part in parts {
+                add_tree_clauses(part, indexer, joined, clauses);
+            }
+        }
+        Tree::Test(filter) => add_clauses(filter, indexer, joined, clauses),
+        Tree::Any(_) | Tree::Not(_) => {}
     }
 }
 
@@ -407,6 +434,8 @@ fn number_test_range(home: &str, test: &NumberTest) -> Option<RangeKey> {
 fn test_keys(home: &str, param: &Param, test: &Test, keys: &mut Vec<i64>) -> bool {
     let before = keys.len();
     match test {
+        // Keys are of codes as they are written.
+        Test::Token(token) if token.any_case && !param.is_contact => {}
         Test::Token(token) => keys.extend(token.code.as_ref().map(|code| {
             if param.is_contact { key_hash(&[home, &fold(code)]) } else { key_hash(&[home, code]) }
         })),
@@ -418,7 +447,7 @@ fn test_keys(home: &str, param: &Param, test: &Test, keys: &mut Vec<i64>) -> boo
         Test::Text { how: TextMatch::Sounds, text } => {
             keys.extend(text.split(' ').next().map(|code| key_hash(&[home, code])));
         }
-        Test::Text { how: TextMatch::Starts | TextMatch::Exact, text } => {
+        Test::Text { how: TextMatch::Starts | TextMatch::Equals | TextMatch::Exact, text } => {
             let folded = fold(text);
             let length = folded.chars().count();
             let longest = PREFIX_LENGTHS.iter().rev().find(|known| **known <= length);
@@ -429,7 +458,7 @@ fn test_keys(home: &str, param: &Param, test: &Test, keys: &mut Vec<i64>) -> boo
             let (url, _) = named(uri);
             keys.extend(uri_parents(url).iter().map(|parent| key_hash(&[home, parent])));
         }
-        Test::Text { how: TextMatch::Contains, .. }
+        Test::Text { how: TextMatch::Contains | TextMatch::Ends, .. }
         | Test::Uri { how: UriMatch::Below, .. }
         | Test::Reference(ReferenceTest::Canonical { .. })
         | Test::TokenText(_)

@@ -73,6 +73,8 @@ pub enum Modifier {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextMatch {
     Starts,
+    Ends,
+    Equals,
     Exact,
     Contains,
     Sounds,
@@ -91,6 +93,8 @@ pub(super) enum SystemTest {
 pub(super) struct TokenTest {
     pub(super) system: SystemTest,
     pub(super) code: Option<String>,
+    /// Case does not count, whatever the code system says.
+    pub(super) any_case: bool,
 }
 
 /// Where a reference must lead.
@@ -152,6 +156,21 @@ impl Modifier {
 }
 
 impl Prefix {
+    /// As queries write it.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Gt => "gt",
+            Self::Lt => "lt",
+            Self::Ge => "ge",
+            Self::Le => "le",
+            Self::Sa => "sa",
+            Self::Eb => "eb",
+            Self::Ap => "ap",
+        }
+    }
+
     fn split(text: &str) -> (Self, &str) {
         let known = match text.get(..2) {
             Some("eq") => Self::Eq,
@@ -329,7 +348,11 @@ impl TokenTest {
         if code.is_none() && !matches!(system, SystemTest::Equals(_)) {
             return None;
         }
-        Some(Self { system, code })
+        Some(Self { system, code, any_case: false })
+    }
+
+    pub(super) fn in_any_case(self) -> Self {
+        Self { any_case: true, ..self }
     }
 
     fn accepts(&self, token: &Token<'_>) -> bool {
@@ -343,7 +366,9 @@ impl TokenTest {
         let code_fits = match (&self.code, token.folded_code()) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(wanted), Some(found)) if token.any_case => fold(wanted) == found,
+            (Some(wanted), Some(found)) if token.any_case || self.any_case => {
+                fold(wanted) == fold(&found)
+            }
             (Some(wanted), Some(found)) => *wanted == found,
         };
         system_fits && code_fits
@@ -472,6 +497,8 @@ fn text_accepts(how: TextMatch, wanted: &str, found: &str) -> bool {
     match how {
         TextMatch::Exact => found == wanted,
         TextMatch::Starts => fold(found).starts_with(wanted),
+        TextMatch::Ends => fold(found).ends_with(wanted),
+        TextMatch::Equals => fold(found) == wanted,
         TextMatch::Contains => fold(found).contains(wanted),
         // Every word asked for sounds like some word that is there.
         TextMatch::Sounds => {

@@ -14,6 +14,7 @@ use proviso_core::time::At;
 use super::control::Controls;
 use super::error::SearchError;
 use super::everything::Within;
+use super::filter::{FILTER, Tree};
 use super::form::{escape, pairs, split_unescaped};
 use super::lookup::{Found, Lookup, LookupKind, hierarchical};
 use super::param::{Param, ParamType};
@@ -114,6 +115,12 @@ pub(super) enum FilterKind {
     Within(Vec<usize>),
     /// `:not-in`: there is a value, and none is in what any of the lookups found.
     Outside(Vec<usize>),
+    /// `ni` of a filter expression: no value is in what any of the lookups found.
+    NotWithin(Vec<usize>),
+    /// `ne` of a filter expression: there is a value for which no alternative holds.
+    SomeOther(Vec<Test>),
+    /// `_filter`
+    Tree(Tree),
     /// The parameter leads to an answer of the join.
     Chain(usize),
     /// The resource itself is an answer of the join.
@@ -237,7 +244,14 @@ impl Query {
         value: &str,
         depth: usize,
     ) -> Result<Self, SearchError> {
-        let mut query = Self {
+        let mut query = Self::empty(context, resource_type);
+        query.add_filter(context, name, value, depth)?;
+        Ok(query)
+    }
+
+    /// A query for all of one type.
+    pub(super) fn empty(context: &Context<'_>, resource_type: ResourceType) -> Self {
+        Self {
             scope: SearchScope::Type(resource_type),
             types: Vec::from([resource_type]),
             filters: Vec::new(),
@@ -247,9 +261,7 @@ impl Query {
             compartment: Vec::new(),
             own_base: context.own_base.to_owned(),
             within: None,
-        };
-        query.add_filter(context, name, value, depth)?;
-        Ok(query)
+        }
     }
 
     fn add_filter(
@@ -263,8 +275,14 @@ impl Query {
             self.has(context, name, rest, value, depth)?
         } else if name == LIST {
             self.list(context, value)?
+        } else if name == FILTER {
+            let kind = FilterKind::Tree(Tree::parse(self, context, value)?);
+            Filter { name: FILTER.to_owned(), params: Vec::new(), kind }
         } else if let Some((head, tail)) = name.split_once('.') {
-            self.chain(context, name, (head, tail), value, depth)?
+            // FHIR R4 search.html#chaining: `subject:Patient.name=…`.
+            self.chained(name, head, depth, &|resource_type, depth| {
+                Self::inner(context, resource_type, tail, value, depth)
+            })?
         } else {
             self.plain(context, name, value)?
         };
@@ -273,7 +291,11 @@ impl Query {
     }
 
     /// The parameter for each type, all of the same kind.
-    fn params(&self, name: &str, code: &str) -> Result<Vec<(ResourceType, Param)>, SearchError> {
+    pub(super) fn params(
+        &self,
+        name: &str,
+        code: &str,
+    ) -> Result<Vec<(ResourceType, Param)>, SearchError> {
         if UNSUPPORTED.contains(&code) {
             return Err(SearchError::Unsupported { parameter: code.to_owned() });
         }
@@ -358,14 +380,14 @@ impl Query {
         Ok(Filter { name: name.to_owned(), params, kind })
     }
 
-    /// FHIR R4 search.html#chaining: `subject:Patient.name=…`.
-    fn chain(
+    /// A filter by what a reference leads to: `head` is the reference parameter, with a type if one
+    /// is asked for, and `inner` the query behind it.
+    pub(super) fn chained(
         &mut self,
-        context: &Context<'_>,
         name: &str,
-        (head, tail): (&str, &str),
-        value: &str,
+        head: &str,
         depth: usize,
+        inner: &dyn Fn(ResourceType, usize) -> Result<Self, SearchError>,
     ) -> Result<Filter, SearchError> {
         let depth = depth
             .checked_sub(1)
@@ -392,7 +414,7 @@ impl Query {
         let mut failure = None;
         for target in targets {
             // Without a type in the chain, each target type that has the last parameter counts.
-            match Self::inner(context, target, tail, value, depth) {
+            match inner(target, depth) {
                 Ok(query) => queries.push(query),
                 Err(error) => {
                     let unknown = matches!(
@@ -505,6 +527,12 @@ impl Query {
             let Some(id) = own.and_then(|id| ResourceId::from_str(&id).ok()) else { return false };
             return joined.keys.get(join).is_some_and(|set| set.contains(&(resource_type, id)));
         }
+        if let FilterKind::Tree(tree) = &filter.kind {
+            let test = |one: &Filter| {
+                one.is_answered(joined).then(|| self.holds(one, resource_type, resource, joined))
+            };
+            return tree.holds(&test) == Some(true);
+        }
         let Some((_, param)) = filter.params.iter().find(|(t, _)| *t == resource_type) else {
             return false;
         };
@@ -523,10 +551,16 @@ impl Query {
                 !found.is_empty()
                     && joined.answers(lookups).is_some_and(|sets| !is_within(&sets, &found))
             }
+            FilterKind::NotWithin(lookups) => {
+                joined.answers(lookups).is_some_and(|sets| !is_within(&sets, &found))
+            }
+            FilterKind::SomeOther(tests) => {
+                found.iter().any(|value| !tests.iter().any(|test| test.accepts(param, value)))
+            }
             FilterKind::Chain(join) => joined.keys.get(*join).is_some_and(|set| {
                 found.iter().filter_map(local_key).any(|target| set.contains(&target))
             }),
-            FilterKind::Has(_) => false,
+            FilterKind::Has(_) | FilterKind::Tree(_) => false,
         }
     }
 
@@ -561,7 +595,7 @@ impl Query {
     }
 
     fn collect_reads(&self, reads: &mut BTreeSet<(ResourceType, String)>) {
-        for filter in &self.filters {
+        for filter in self.filters.iter().flat_map(Filter::parts) {
             reads.extend(filter.params.iter().map(|(t, param)| (*t, param.code.to_owned())));
         }
         for (resource_type, params) in &self.compartment {
@@ -599,6 +633,28 @@ impl Query {
 
 fn is_within(sets: &[&Found], values: &[SearchValue<'_>]) -> bool {
     values.iter().any(|value| sets.iter().any(|set| set.has(value)))
+}
+
+impl Filter {
+    /// Itself, or the tests that it is made of.
+    fn parts(&self) -> Vec<&Self> {
+        if let FilterKind::Tree(tree) = &self.kind { tree.tests() } else { Vec::from([self]) }
+    }
+
+    /// Whether all that it needs to have answered beforehand is.
+    fn is_answered(&self, joined: &Joined) -> bool {
+        match &self.kind {
+            FilterKind::Chain(join) | FilterKind::Has(join) => joined.keys.get(*join).is_some(),
+            FilterKind::Within(lookups)
+            | FilterKind::Outside(lookups)
+            | FilterKind::NotWithin(lookups) => joined.answers(lookups).is_some(),
+            FilterKind::Missing(_)
+            | FilterKind::Any(_)
+            | FilterKind::NoneOf(_)
+            | FilterKind::SomeOther(_) => true,
+            FilterKind::Tree(tree) => tree.tests().iter().all(|test| test.is_answered(joined)),
+        }
+    }
 }
 
 impl Join {
@@ -640,8 +696,7 @@ pub(super) fn local_key(value: &SearchValue<'_>) -> Option<ResourceKey> {
 
 /// Parameters that R4 defines and this server refuses: full text and named queries would need an
 /// index of their own per view, and contained resources are never answers of their own.
-const UNSUPPORTED: [&str; 6] =
-    ["_text", "_content", "_filter", "_query", "_contained", "_containedType"];
+const UNSUPPORTED: [&str; 5] = ["_text", "_content", "_query", "_contained", "_containedType"];
 
 /// The parameter that finds what a List names; R4 has no definition of it as a resource.
 pub const LIST: &str = "_list";
@@ -703,8 +758,9 @@ fn compartment_params(scope: &SearchScope) -> Result<Vec<(ResourceType, Vec<Para
 /// Fails closed: a filter that cannot be read as a plain parameter matches nothing.
 pub fn matches_scope_filter(resource: Node<'_>, param: &str, value: &str) -> bool {
     let Some(resource_type) = resource.resource_type() else { return false };
-    // SMART 2.2: modifiers, chains and includes have no place in a scope.
-    if param.contains([':', '.']) {
+    // SMART 2.2: modifiers, chains and includes have no place in a scope. TRUST: and nothing that
+    // could turn what is not known into a match.
+    if param.contains([':', '.']) || param == FILTER {
         return false;
     }
     let context = Context { own_base: "", at: At::from_micros(0) };

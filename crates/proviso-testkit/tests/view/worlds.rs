@@ -373,6 +373,11 @@ fn parameter(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
             "patient:missing=false",
             "combo-code={code}",
             "derived-from:Observation.value-quantity=gt4",
+            "_filter=code+eq+{code}+or+value-quantity+gt+5",
+            "_filter=not+(code+eq+{code})+and+date+po+{date}",
+            "_filter=not+(subject.gender+eq+male+or+has-member+pr+true)",
+            "_filter=encounter.status+eq+finished+and+not+(focus+re+{some})",
+            "subject:Patient._filter=not+(name+co+bird)",
         ],
         "Condition" => &[
             "code=E11.9",
@@ -385,6 +390,7 @@ fn parameter(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
             "category=problem-list-item",
             "_has:MedicationRequest:patient:status=active",
             "encounter:missing=true",
+            "_filter=code+ne+B20+and+evidence-detail.code+eq+{code}",
         ],
         "Encounter" => &[
             "status=finished",
@@ -436,6 +442,9 @@ fn parameter(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
             "family:exact=Ash",
             "identifier=urn:mrn|B-1",
             "birthdate=lt1960",
+            "_filter=name+ew+bird+or+not+(birthdate+ge+1960)",
+            "_filter=general-practitioner.name+sw+pat+and+identifier+pr+true",
+            "_has:Observation:patient:_filter=not+(code+eq+{code})",
             "general-practitioner.name=Patel",
             "link=Patient/b",
             "_has:Group:member:type=person",
@@ -457,6 +466,8 @@ fn parameter(draw: &mut Draw, kind: &str, any: &[&String]) -> String {
         "_security=http://terminology.hl7.org/CodeSystem/v3-ActCode|HIV",
         "_security:not=HIV",
         "patient.birthdate=1955-05-05",
+        "_filter=_lastUpdated+gt+2020+and+not+(_id+eq+{id})",
+        "_filter=not+(patient.birthdate+eq+1955-05-05)",
     ];
     let template = if draw.one_in(3) { draw.pick(all) } else { draw.pick(own) };
     let id = some.split_once('/').map_or("x", |(_, id)| id).to_owned();

@@ -46,7 +46,6 @@ fn what_is_unknown_or_unsupported_is_refused_by_name() {
         ("name:not=x", "the modifier `not` does not apply to the search parameter `name`"),
         ("link:below=1", "the search parameter `link:below` is not supported by this server"),
         ("_text=x", "the search parameter `_text` is not supported by this server"),
-        ("_filter=x", "the search parameter `_filter` is not supported by this server"),
         ("_list=$current-problems", "the value of `_list` is not an id"),
         ("_list=1,", "the value of `_list` is not an id"),
         ("_list=List/1", "the value of `_list` is not an id"),

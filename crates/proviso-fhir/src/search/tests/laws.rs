@@ -84,7 +84,7 @@ fn reference() -> impl Strategy<Value = Value> {
     pick(&TARGETS).prop_map(|text| json!({ "reference": text }))
 }
 
-fn observation() -> impl Strategy<Value = Value> {
+pub(super) fn observation() -> impl Strategy<Value = Value> {
     let identity = (select(&["o1", "o2"][..]), select(&["final", "amended"][..]));
     let codes = (concept(), vec(concept(), 0..3), vec(concept(), 0..3));
     let rest = (option::of(effective()), option::of(quantity()), option::of(reference()));
@@ -108,7 +108,7 @@ fn observation() -> impl Strategy<Value = Value> {
     )
 }
 
-fn patient() -> impl Strategy<Value = Value> {
+pub(super) fn patient() -> impl Strategy<Value = Value> {
     let name = (option::of(pick(&NAMES)), vec(pick(&NAMES), 0..3)).prop_map(|(family, given)| {
         let given = (!given.is_empty()).then(|| given.into());
         object([("family", family.map(Value::from)), ("given", given)].into())
@@ -263,7 +263,7 @@ fn patient_filter() -> impl Strategy<Value = (String, String)> {
     ]
 }
 
-fn encoded(filters: &[(String, String)]) -> String {
+pub(super) fn encoded(filters: &[(String, String)]) -> String {
     let escape = |text: &str| {
         text.bytes()
             .map(|b| {

@@ -1,6 +1,7 @@
 //! Tests of search as a whole; the parts have theirs beside them.
 
 mod catalogue;
+mod filter;
 mod grammar;
 mod laws;
 mod lookups;
