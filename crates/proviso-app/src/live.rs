@@ -177,6 +177,10 @@ fn change_of(op: &Op, filed: &FiledSettings) -> Option<Change> {
         | Op::PutSetting { .. }
         | Op::AppendAudit(_)
         | Op::KeepAnswer(_)
+        // Followed by `subscriptions::Subscriptions`.
+        | Op::PutSubscription { .. }
+        | Op::PutSubscriptionProgress { .. }
+        | Op::DeleteSubscription { .. }
         | Op::PurgeExpired { .. } => None,
     }
 }

@@ -4,7 +4,7 @@ use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::consent::ConsentVersion;
 use proviso_core::emergency::Emergency;
 use proviso_core::emergency::review::Review;
-use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
+use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, ResourceId, SessionId};
 use proviso_core::org::lifecycle::{PoliciesInForce, PolicySetRecord};
 use proviso_core::oversight::AccessReview;
 use proviso_core::resource_type::ResourceType;
@@ -20,6 +20,7 @@ use crate::kept::KeptAnswer;
 use crate::log::SealedAudit;
 use crate::policy::StoredPolicySet;
 use crate::record::{Expect, RecordLabels, RecordVersion};
+use crate::subscription::{StoredSubscription, SubscriptionProgress};
 
 /// Whether a row must be there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,6 +216,25 @@ pub enum Op {
     /// Keeps what was done for a request under a key of its own; the key must be new, or what is kept
     /// under it be over.
     KeepAnswer(KeptAnswer),
+    /// Makes a subscription or replaces it.
+    PutSubscription {
+        /// The subscription.
+        subscription: StoredSubscription,
+        /// Whether it must be there.
+        expect: Presence,
+    },
+    /// Notes how far a subscription is, which must be there.
+    PutSubscriptionProgress {
+        /// Which one.
+        id: ResourceId,
+        /// How far.
+        progress: SubscriptionProgress,
+    },
+    /// Ends a subscription, which must be there.
+    DeleteSubscription {
+        /// Which one.
+        id: ResourceId,
+    },
     /// Forgets sessions, launch tickets, requests, codes of ended grants, assertions and kept answers
     /// that ended before an instant. Nothing that could still be used or must be noticed is touched.
     PurgeExpired {
@@ -262,6 +282,9 @@ impl Op {
             | Self::RetireKey { .. }
             | Self::AppendAudit(_)
             | Self::KeepAnswer(_)
+            | Self::PutSubscription { .. }
+            | Self::PutSubscriptionProgress { .. }
+            | Self::DeleteSubscription { .. }
             | Self::PurgeExpired { .. } => false,
         }
     }

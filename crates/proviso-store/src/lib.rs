@@ -14,6 +14,7 @@ pub mod policy;
 pub mod record;
 mod sqlite;
 mod store;
+pub mod subscription;
 
 pub use batch::{Batch, CommitError, ExpectSetting, Op, Precondition, Presence, Receipt};
 pub use choice::{ConsentPage, ConsentScan, Objection, ScanPlace, StoredConsent};
@@ -35,3 +36,4 @@ pub use sqlite::{
     store_health, stored_label_counts,
 };
 pub use store::Store;
+pub use subscription::{StoredSubscription, SubscriptionProgress, SubscriptionStatus};

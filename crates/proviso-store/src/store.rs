@@ -30,6 +30,7 @@ use crate::options::OpenOptions;
 use crate::policy::StoredPolicySet;
 use crate::record::{CandidateQuery, HistoryQuery, LabelCounts, StoredRecord};
 use crate::sqlite::SqliteStore;
+use crate::subscription::StoredSubscription;
 
 /// Durable storage. Clones share it.
 #[derive(Debug, Clone)]
@@ -296,6 +297,13 @@ impl Store {
             .map(|kept| kept.done.clone()))
     }
 
+    /// Every subscription, by id.
+    pub async fn subscriptions(&self) -> Result<Vec<StoredSubscription>, ReadError> {
+        scan!(self, [], |db| db.subscriptions(), |state| {
+            state.subscriptions.values().cloned().collect()
+        })
+    }
+
     // -- Emergencies
 
     /// The latest version of an emergency access.
@@ -426,6 +434,20 @@ impl Store {
     /// Versions, newest first.
     pub async fn history(&self, query: HistoryQuery) -> Result<Vec<StoredRecord>, ReadError> {
         scan!(self, [], |db| db.history(&query), |state| state.history(&query))
+    }
+
+    /// Versions of a type after a sequence number, in its order.
+    pub async fn changes(
+        &self,
+        resource_type: ResourceType,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        scan!(self, [], |db| db.changes(resource_type, after, limit), |state| state.changes(
+            resource_type,
+            after,
+            limit
+        ))
     }
 
     /// The current, not deleted versions that fit every clause, ordered by id.

@@ -17,7 +17,7 @@ use proviso_store::{
 };
 use world::{
     access_review, account, at, audit, client, code, consent, emergency, end, finding, grant, kept,
-    policy_set, refresh_token, reviewed, session, stores, ticket, version_id,
+    policy_set, refresh_token, reviewed, session, stores, subscription, ticket, version_id,
 };
 
 /// A handful of names, so that operations meet one another.
@@ -193,6 +193,20 @@ fn kept_answers() -> impl Strategy<Value = Op> {
     (0_u8..3, 0_i64..4).prop_map(|(key, when)| Op::KeepAnswer(kept(key, when, when + 1)))
 }
 
+fn subscriptions() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        (name(), 0_u64..4, any::<bool>()).prop_map(|(name, reached, known)| Op::PutSubscription {
+            subscription: subscription(name, reached),
+            expect: if known { Presence::Present } else { Presence::Absent },
+        }),
+        (name(), 0_u64..4).prop_map(|(name, reached)| Op::PutSubscriptionProgress {
+            id: name.parse().unwrap(),
+            progress: subscription(name, reached).progress,
+        }),
+        name().prop_map(|name| Op::DeleteSubscription { id: name.parse().unwrap() }),
+    ]
+}
+
 fn emergencies() -> impl Strategy<Value = Op> {
     let declared = || (name(), name()).prop_map(|(name, by)| emergency(name, by));
     let verdict = prop::sample::select(Verdict::ALL);
@@ -221,6 +235,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         2 => emergencies(),
         2 => kept_answers(),
+        2 => subscriptions(),
         2 => (0_u64..8, labels()).prop_map(|(seq, labels)| Op::PutLabels { seq, labels }),
         2 => policies(),
         2 => people(),
@@ -293,6 +308,8 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         store.access_reviews_before(None, 9),
         store.access_reviews_before(Some(&"aud_b".parse().unwrap()), 1),
         store.access_review_versions(&"aud_a".parse().unwrap()),
+        store.subscriptions(),
+        store.changes(ResourceType::PATIENT, 1, 2),
         store.kept_answer(&[1; 32], at(0)),
         store.kept_answer(&[1; 32], at(2)),
         store.emergency(&"emg_a".parse().unwrap()),

@@ -13,12 +13,12 @@ use proviso_oauth::record::{KeyUse, OpaqueBytes, SealedKey, TokenHash, UsedAsser
 use proviso_store::{
     AuditQuery, Batch, CandidateQuery, Clause, CommitError, ConsentScan, Expect, ExpectSetting,
     Faults, HistoryQuery, Objection, Op, OpenOptions, Precondition, Presence, RangeKey, Receipt,
-    RecordMethod, ScanPlace, Store,
+    RecordMethod, ScanPlace, Store, StoredSubscription, SubscriptionProgress,
 };
 use proviso_tlog::TileId;
 use world::{
     account, at, audit, client, code, consent, end, grant, kept, observation, options, record,
-    refresh_token, session, stores, ticket, version_id,
+    refresh_token, session, stores, subscription, ticket, version_id,
 };
 
 async fn commit(store: &Store, ops: impl Into<Vec<Op>>) -> Receipt {
@@ -140,6 +140,62 @@ async fn a_key_stands_for_one_request_until_it_is_over() {
         commit(&store, [Op::PurgeExpired { before: at(11) }]).await;
         assert_eq!(found(2, 0).await, None);
         assert!(found(1, 19).await.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_is_made_moved_on_and_ended() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let put =
+            |own: StoredSubscription, expect| Op::PutSubscription { subscription: own, expect };
+        let one = subscription("one", 3);
+        commit(&store, [put(one.clone(), Presence::Absent)]).await;
+        refuse(&store, [put(one.clone(), Presence::Absent)], 0, Precondition::Exists).await;
+        let two = subscription("two", 5);
+        refuse(&store, [put(two.clone(), Presence::Present)], 0, Precondition::Missing).await;
+        commit(&store, [put(two.clone(), Presence::Absent)]).await;
+        assert_eq!(store.subscriptions().await.unwrap(), vec![one.clone(), two.clone()]);
+        let id = one.id.clone();
+        let progress = SubscriptionProgress { reached: 9, failures: 1, ..one.progress.clone() };
+        let on = |id: &str| Op::PutSubscriptionProgress {
+            id: id.parse().unwrap(),
+            progress: progress.clone(),
+        };
+        commit(&store, [on("one")]).await;
+        refuse(&store, [on("three")], 0, Precondition::Missing).await;
+        assert_eq!(store.subscriptions().await.unwrap()[0].progress, progress);
+        let end = || Op::DeleteSubscription { id: id.clone() };
+        commit(&store, [end()]).await;
+        refuse(&store, [end()], 0, Precondition::Missing).await;
+        refuse(&store, [on("one")], 0, Precondition::Missing).await;
+        assert_eq!(store.subscriptions().await.unwrap(), vec![two]);
+    }
+}
+
+#[tokio::test]
+async fn changes_of_a_type_are_read_in_the_order_in_which_they_were_written() {
+    let (_folder, stores) = stores();
+    for store in stores {
+        let absent = || Expect::Absent;
+        commit(
+            &store,
+            [
+                put(record(ResourceType::PATIENT, "a", 1), absent()),
+                put(record(ResourceType::OBSERVATION, "o", 1), absent()),
+            ],
+        )
+        .await;
+        commit(&store, [put(record(ResourceType::PATIENT, "b", 1), absent())]).await;
+        let ids = async |after, limit| {
+            let found = store.changes(ResourceType::PATIENT, after, limit).await.unwrap();
+            found.iter().map(|own| (own.seq, own.id.to_string())).collect::<Vec<_>>()
+        };
+        let (a, b) = ((1, "a".to_owned()), (3, "b".to_owned()));
+        assert_eq!(ids(0, 9).await, vec![a.clone(), b.clone()]);
+        assert_eq!(ids(0, 1).await, vec![a]);
+        assert_eq!(ids(1, 9).await, vec![b]);
+        assert_eq!(ids(3, 9).await, vec![]);
     }
 }
 

@@ -106,6 +106,17 @@ impl State {
             Op::PutLabels { seq, labels } => self.put_labels(seq, labels)?,
             Op::AppendAudit(entry) => receipt.audit_indexes.push(self.append_audit(entry)?),
             Op::KeepAnswer(kept) => self.keep_answer(kept)?,
+            Op::PutSubscription { subscription, expect } => {
+                require_presence(self.subscriptions.contains_key(&subscription.id), expect)?;
+                self.subscriptions.insert(subscription.id.clone(), subscription);
+            }
+            Op::PutSubscriptionProgress { id, progress } => {
+                let own = self.subscriptions.get_mut(&id).ok_or(Precondition::Missing)?;
+                own.progress = progress;
+            }
+            Op::DeleteSubscription { id } => {
+                self.subscriptions.remove(&id).ok_or(Precondition::Missing)?;
+            }
             Op::PurgeExpired { before } => self.purge(before),
         }
         Ok(())

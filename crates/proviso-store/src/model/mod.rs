@@ -34,6 +34,7 @@ use crate::log::{SharedSigner, StoredAudit, StoredCheckpoint};
 use crate::options::OpenOptions;
 use crate::policy::StoredPolicySet;
 use crate::record::RecordVersion;
+use crate::subscription::StoredSubscription;
 
 /// A record version and the sequence number at which it stopped being the current one.
 #[derive(Debug, Clone)]
@@ -64,6 +65,7 @@ pub(crate) struct State {
     pub(crate) emergencies: BTreeMap<EmergencyId, Vec<Emergency>>,
     pub(crate) reviews: BTreeMap<EmergencyId, Vec<Review>>,
     pub(crate) kept: BTreeMap<[u8; 32], KeptAnswer>,
+    pub(crate) subscriptions: BTreeMap<ResourceId, StoredSubscription>,
     pub(crate) access_reviews: BTreeMap<AuditEntryId, Vec<AccessReview>>,
     pub(crate) keys: BTreeMap<String, SealedKey>,
     pub(crate) settings: BTreeMap<String, String>,

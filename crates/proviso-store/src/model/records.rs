@@ -193,6 +193,21 @@ impl State {
             .map(|(seq, record)| record.stored(seq))
     }
 
+    pub(crate) fn changes(
+        &self,
+        resource_type: ResourceType,
+        after: u64,
+        limit: usize,
+    ) -> Vec<StoredRecord> {
+        let from = usize::try_from(after).unwrap_or(usize::MAX);
+        (after.saturating_add(1)..)
+            .zip(self.records.iter().skip(from))
+            .filter(|(_, record)| record.version.resource_type == resource_type)
+            .take(limit)
+            .map(|(seq, record)| record.stored(seq))
+            .collect()
+    }
+
     pub(crate) fn history(&self, query: &HistoryQuery) -> Vec<StoredRecord> {
         let all = (1..=self.latest_seq()).rev();
         all.filter(|seq| query.before_seq.is_none_or(|before| *seq < before))

@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[(&str, &str)] = &[
     ("0006_consents_on_file", include_str!("../../migrations/0006_consents_on_file.sql")),
     ("0007_access_reviews", include_str!("../../migrations/0007_access_reviews.sql")),
     ("0008_kept_answers", include_str!("../../migrations/0008_kept_answers.sql")),
+    ("0009_subscriptions", include_str!("../../migrations/0009_subscriptions.sql")),
 ];
 
 pub(super) fn migrate(db: &mut Connection) -> Result<(), OpenError> {

@@ -19,6 +19,7 @@ use crate::choice::{ConsentPage, ConsentScan, Objection, ScanPlace, StoredConsen
 use crate::error::{Inconsistency, ReadError};
 use crate::kept::KeptRequest;
 use crate::policy::StoredPolicySet;
+use crate::subscription::StoredSubscription;
 
 impl From<rusqlite::Error> for ReadError {
     fn from(why: rusqlite::Error) -> Self {
@@ -265,6 +266,24 @@ impl Reads<'_> {
              WHERE tenant = ?1 AND key = ?2 AND until_at > ?3",
             (self.tenant, key.as_slice(), at.as_micros()),
         )
+    }
+
+    pub(crate) fn subscriptions(&self) -> Result<Vec<StoredSubscription>, ReadError> {
+        // A scan: they are few, and read at the start.
+        let rows = self.rows(
+            "SELECT id, grant_id, body, progress FROM subscription WHERE tenant = ?1 ORDER BY id",
+            [self.tenant],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?;
+        let read = |(id, grant, body, progress): (String, String, Vec<u8>, String)| {
+            Ok(StoredSubscription {
+                grant: grant.parse().map_err(|_| bad("subscription", "grant_id", &id))?,
+                progress: from_json("subscription", &id, &progress)?,
+                id: id.parse().map_err(|_| bad("subscription", "id", &id))?,
+                body,
+            })
+        };
+        rows.into_iter().map(read).collect()
     }
 
     pub(crate) fn consent_versions(&self, id: &ConsentId) -> Result<Vec<StoredConsent>, ReadError> {

@@ -95,7 +95,26 @@ pub(super) const ON_FILE: &str =
        AND v.tenant = ?1 AND v.id > ?2 AND v.to_seq = 9223372036854775807 AND v.method <> 3
      ORDER BY v.id LIMIT ?3";
 
+/// Index: record_version_type, from where the last look ended.
+pub(super) const CHANGES: &str =
+    "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body, v.labels
+     FROM record_version v LEFT JOIN record_body b ON b.seq = v.seq
+     WHERE v.tenant = ?1 AND v.type = ?2 AND v.seq > ?3
+     ORDER BY v.seq LIMIT ?4";
+
 impl Reads<'_> {
+    pub(crate) fn changes(
+        &self,
+        resource_type: ResourceType,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredRecord>, ReadError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let params = (self.tenant, type_code(resource_type), int(after), limit);
+        let rows = self.rows(CHANGES, params, RawRecord::read)?;
+        rows.into_iter().map(RawRecord::check).collect()
+    }
+
     pub(crate) fn consents_on_file(
         &self,
         after: Option<&ResourceId>,

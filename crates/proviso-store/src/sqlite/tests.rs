@@ -10,7 +10,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::migrate::MIGRATIONS;
 use super::read::Reads;
 use super::read_access_reviews::{REVIEWS_BEFORE, REVIEWS_WAITING};
-use super::read_records::{ON_FILE, RECORD, RECORD_VERSION, STALE_LABELS};
+use super::read_records::{CHANGES, ON_FILE, RECORD, RECORD_VERSION, STALE_LABELS};
 use super::{connection, migrate};
 use crate::batch::{Batch, Op};
 use crate::error::OpenError;
@@ -35,6 +35,7 @@ const EARLIER: &[&str] = &[
     include_str!("../../tests/fixtures/schema_0006.sql"),
     include_str!("../../tests/fixtures/schema_0007.sql"),
     include_str!("../../tests/fixtures/schema_0008.sql"),
+    include_str!("../../tests/fixtures/schema_0009.sql"),
 ];
 
 #[tokio::test]
@@ -66,6 +67,8 @@ async fn a_database_of_every_earlier_version_opens_with_its_rows() {
         assert_eq!(store.reviews().await.unwrap().len(), usize::from(number >= 5));
         let kept = store.kept_answer(&[5; 32], At::from_secs(1_800_000_000)).await.unwrap();
         assert_eq!(kept.is_some(), number >= 8, "fixture {number}");
+        let subscriptions = store.subscriptions().await.unwrap();
+        assert_eq!(subscriptions.len(), usize::from(number >= 9), "fixture {number}");
     }
 }
 
@@ -94,9 +97,9 @@ fn an_applied_migration_is_never_edited_and_a_newer_schema_is_refused() {
     set("UPDATE schema_version SET digest = 'other' WHERE number = 1");
     let refused = Store::open_sqlite(&path, options()).unwrap_err();
     assert!(matches!(refused, OpenError::MigrationChanged { number: 1 }), "{refused:?}");
-    set("INSERT INTO schema_version (number, name, digest) VALUES (9, 'future', '')");
+    set("INSERT INTO schema_version (number, name, digest) VALUES (10, 'future', '')");
     let refused = Store::open_sqlite(&path, options()).unwrap_err();
-    assert!(matches!(refused, OpenError::NewerSchema { found: 9, .. }), "{refused:?}");
+    assert!(matches!(refused, OpenError::NewerSchema { found: 10, .. }), "{refused:?}");
 }
 
 #[test]
@@ -303,6 +306,9 @@ async fn hot_queries_use_their_indexes() {
         assert!(!steps.contains("TEMP") && !steps.contains("record_version_type"), "{name}");
         writeln!(seen, "## {name}\n{steps}\n").unwrap();
     }
+    let steps = plan(&db, CHANGES, vec![Value::Null; 4]);
+    assert!(!steps.contains("TEMP") && steps.contains("record_version_type"), "{steps}");
+    writeln!(seen, "## changes of a type\n{steps}\n").unwrap();
     // Read every line before accepting a change: SCAN of a table is a defect here, and so is a
     // temporary B-tree in the plans that go in order.
     let committed = include_str!("../../tests/fixtures/plans.txt");

@@ -29,6 +29,7 @@ use proviso_oauth::record::{
 use proviso_store::{
     CheckpointSigner, KeptAnswer, KeptChange, KeptKind, KeptRequest, OpenOptions, RangeKey,
     RecordMethod, RecordVersion, SealedAudit, SharedSigner, SignerError, Store, StoredPolicySet,
+    StoredSubscription, SubscriptionProgress, SubscriptionStatus,
 };
 use proviso_tlog::{Checkpoint, SignedNote};
 use tempfile::TempDir;
@@ -292,6 +293,21 @@ pub fn finding(verdict: Verdict, by: &str) -> Finding {
 pub fn reviewed(name: &str, verdict: Verdict, by: &str) -> Review {
     let emergency = emergency(name, "nobody");
     Review::open(&emergency).decide(&emergency, finding(verdict, by)).unwrap()
+}
+
+/// A subscription that is in force.
+pub fn subscription(name: &str, reached: u64) -> StoredSubscription {
+    StoredSubscription {
+        id: name.parse().unwrap(),
+        grant: "grt_a".parse().unwrap(),
+        body: vec![1, 2, 3],
+        progress: SubscriptionProgress {
+            status: SubscriptionStatus::Active,
+            reached,
+            failures: 0,
+            next_try: None,
+        },
+    }
 }
 
 /// What was done under a key, and until when it is kept.

@@ -102,6 +102,13 @@ impl Tx<'_> {
                 Ok(())
             }
             Op::KeepAnswer(kept) => self.keep_answer(kept),
+            Op::PutSubscription { subscription, expect } => {
+                self.put_subscription(subscription, *expect)
+            }
+            Op::PutSubscriptionProgress { id, progress } => {
+                self.put_subscription_progress(id, progress)
+            }
+            Op::DeleteSubscription { id } => self.delete_subscription(id),
             Op::PurgeExpired { before } => self.purge(*before),
         }
     }

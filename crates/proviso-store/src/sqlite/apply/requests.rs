@@ -1,5 +1,6 @@
 //! Apps, launch tickets, authorization requests, codes, assertions.
 
+use proviso_core::id::ResourceId;
 use proviso_core::time::At;
 use proviso_oauth::record::{
     AuthorizationCode, AuthorizationRequest, Client, LaunchTicket, TokenHash, UsedAssertion,
@@ -10,6 +11,7 @@ use super::super::tx::{OpError, Tx, require};
 use super::require_presence;
 use crate::batch::{Precondition, Presence};
 use crate::kept::KeptAnswer;
+use crate::subscription::{StoredSubscription, SubscriptionProgress};
 
 impl Tx<'_> {
     pub(super) fn put_client(&self, client: &Client, expect: Presence) -> Result<(), OpError> {
@@ -151,6 +153,54 @@ impl Tx<'_> {
              SET until_at = excluded.until_at, body = excluded.body",
             (self.tenant, kept.key.as_slice(), kept.until.as_micros(), to_json(&kept.done)?),
         )
+    }
+
+    pub(super) fn put_subscription(
+        &self,
+        own: &StoredSubscription,
+        expect: Presence,
+    ) -> Result<(), OpError> {
+        // Index: the primary key.
+        let known = self.exists(
+            "SELECT 1 FROM subscription WHERE tenant = ?1 AND id = ?2",
+            (self.tenant, own.id.as_str()),
+        )?;
+        require_presence(known, expect)?;
+        self.run_one(
+            "INSERT INTO subscription (tenant, id, grant_id, body, progress)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (tenant, id) DO UPDATE SET grant_id = excluded.grant_id,
+                 body = excluded.body, progress = excluded.progress",
+            (
+                self.tenant,
+                own.id.as_str(),
+                own.grant.as_str(),
+                own.body.as_slice(),
+                to_json(&own.progress)?,
+            ),
+        )
+    }
+
+    pub(super) fn put_subscription_progress(
+        &self,
+        id: &ResourceId,
+        progress: &SubscriptionProgress,
+    ) -> Result<(), OpError> {
+        // Index: the primary key.
+        let changed = self.run(
+            "UPDATE subscription SET progress = ?3 WHERE tenant = ?1 AND id = ?2",
+            (self.tenant, id.as_str(), to_json(progress)?),
+        )?;
+        require(changed == 1, Precondition::Missing)
+    }
+
+    pub(super) fn delete_subscription(&self, id: &ResourceId) -> Result<(), OpError> {
+        // Index: the primary key.
+        let gone = self.run(
+            "DELETE FROM subscription WHERE tenant = ?1 AND id = ?2",
+            (self.tenant, id.as_str()),
+        )?;
+        require(gone == 1, Precondition::Missing)
     }
 
     pub(super) fn use_assertion(&self, used: &UsedAssertion) -> Result<(), OpError> {

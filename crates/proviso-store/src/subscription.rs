@@ -1,0 +1,44 @@
+//! FHIR Subscriptions: what they ask for, sealed, and how far they are.
+
+use proviso_core::id::{GrantId, ResourceId};
+use proviso_core::time::At;
+use serde::{Deserialize, Serialize};
+
+/// A subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSubscription {
+    /// Its id.
+    pub id: ResourceId,
+    /// The grant that it was made with and ends with.
+    pub grant: GrantId,
+    /// What it asks for, sealed.
+    pub body: Vec<u8>,
+    /// How far it is.
+    pub progress: SubscriptionProgress,
+}
+
+/// How far a subscription is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionProgress {
+    /// What it does.
+    pub status: SubscriptionStatus,
+    /// The newest version of a record that was looked at for it.
+    pub reached: u64,
+    /// Deliveries that failed one after the other.
+    pub failures: u32,
+    /// Before this instant nothing is tried again.
+    pub next_try: Option<At>,
+}
+
+/// What a subscription does (FHIR R4 `valueset-subscription-status.html`, without `requested`: it
+/// begins when it is made).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SubscriptionStatus {
+    /// It is in force.
+    Active,
+    /// It failed too often and was given up.
+    Error,
+    /// It was switched off, or its time is over.
+    Off,
+}
