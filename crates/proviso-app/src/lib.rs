@@ -39,6 +39,7 @@ pub mod settings;
 pub mod sign_in;
 pub mod simulate;
 pub mod staff;
+pub mod subscriptions;
 mod throttle;
 pub mod token;
 pub mod userinfo;
@@ -76,6 +77,7 @@ pub struct App {
     pub(crate) accounts: tokio::sync::Mutex<()>,
     pub(crate) live: Arc<Live>,
     pub(crate) policies: policy::Policies,
+    pub(crate) subscriptions: Arc<subscriptions::Subscriptions>,
     pub(crate) settings: Settings,
     pub(crate) visits: visits::VisitsPort,
     pub(crate) evaluations: evaluation::EvaluationsPort,

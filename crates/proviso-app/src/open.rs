@@ -15,6 +15,7 @@ use crate::live::Live;
 use crate::policy::{LoadPoliciesError, Policies};
 use crate::ports::{Clock, Entropy, EntropyError};
 use crate::settings::Settings;
+use crate::subscriptions::{LoadSubscriptionsError, Subscriptions};
 use crate::via::Via;
 use crate::visits::VisitsPort;
 
@@ -39,6 +40,9 @@ pub enum OpenAppError {
     /// The policies in force cannot be loaded; nothing could be decided.
     #[error("the policies in force cannot be loaded")]
     Policies(#[from] LoadPoliciesError),
+    /// The subscriptions cannot be had; somebody would wait to be told in vain.
+    #[error("the subscriptions cannot be loaded")]
+    Subscriptions(#[from] LoadSubscriptionsError),
     /// The random source failed.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -72,6 +76,7 @@ impl App {
         let audit = Sealer::new(&keys)?;
         let live = Live::load(&store, &keys, &settings.filed, clock.now()).await?;
         let policies = Policies::load(&store).await?;
+        let subscriptions = Subscriptions::load(&store, &keys).await?;
         let auth = AuthMemory::new();
         let around = Arc::default();
         let visits = VisitsPort::default();
@@ -90,6 +95,7 @@ impl App {
             accounts: tokio::sync::Mutex::new(()),
             live,
             policies,
+            subscriptions,
             settings,
             visits,
             evaluations,

@@ -153,17 +153,22 @@ async fn settle_one(
     mut outcome: Outcome,
 ) -> Settled {
     // The turn of a conditional change ends when this is dropped, after the commit.
-    let Some(mut prepared) = outcome.prepared.take() else {
+    let mut prepared = outcome.prepared.take();
+    let op = outcome.op.take();
+    if prepared.is_none() && op.is_none() {
         return Settled::of(of, outcome, false);
-    };
+    }
     // P2: nothing is changed under a choice that was stopped or narrowed while we read.
     if !stands(gateway, of.1.as_ref(), [&outcome.line.trail]) {
         return Settled::of(of, withdrawn(&outcome), false);
     }
-    let mut ops = prepared.take_ops();
-    if let Some(key) = &outcome.keep {
-        let made = kept::change_of(0, &prepared).into_iter().collect();
-        ops.push(key.keep(outcome.line.trail.at, made));
+    let mut ops: Vec<Op> = op.into_iter().collect();
+    if let Some(prepared) = &mut prepared {
+        ops.extend(prepared.take_ops());
+        if let Some(key) = &outcome.keep {
+            let made = kept::change_of(0, prepared).into_iter().collect();
+            ops.push(key.keep(outcome.line.trail.at, made));
+        }
     }
     match commit(gateway, ops, &[&outcome.line]).await {
         Ok(()) => {

@@ -23,6 +23,7 @@ use crate::kept::{Kept, RequestKey};
 use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
+use crate::subscriptions::{self, SubscriptionAsk};
 use crate::trail::Trail;
 
 mod bundle;
@@ -104,6 +105,8 @@ pub(crate) enum Asked {
     Validate {
         doc: Doc,
     },
+    /// About the caller's own subscriptions.
+    Subscription(SubscriptionAsk),
 }
 
 /// Which resource is to be changed.
@@ -137,13 +140,19 @@ impl Asked {
             | Self::File { .. }
             | Self::Refile { .. }
             | Self::Revoke { .. }
-            | Self::Validate { .. } => None,
+            | Self::Validate { .. }
+            | Self::Subscription(_) => None,
         }
     }
 
     /// Whether it is for the registry of consents, which keeps them by rules of its own.
     pub(crate) const fn is_for_registry(&self) -> bool {
         matches!(self, Self::File { .. } | Self::Refile { .. } | Self::Revoke { .. })
+    }
+
+    /// Whether it is about what this server keeps by rules of its own: consents, subscriptions.
+    pub(crate) const fn is_by_own_rules(&self) -> bool {
+        self.is_for_registry() || matches!(self, Self::Subscription(_))
     }
 
     /// What the decision takes it for: filing is a create, revoking an update, an operation that
@@ -163,7 +172,8 @@ impl Asked {
             | Self::Update { .. }
             | Self::Patch { .. }
             | Self::Delete { .. }
-            | Self::Validate { .. } => stated,
+            | Self::Validate { .. }
+            | Self::Subscription(_) => stated,
         }
     }
 }
@@ -255,7 +265,7 @@ pub fn classify(
 
 /// The body, in the one form that belongs to the request.
 #[derive(Debug)]
-enum Body {
+pub(crate) enum Body {
     None,
     Json(Doc),
     Form(String),
@@ -431,6 +441,13 @@ fn asked(
     only_offered_conditions(&line, headers)?;
     let own = query.to_owned();
     let if_match = weak_version(headers.if_match.as_deref())?;
+    let kind = line.target.resource_type();
+    if kind == Some(ResourceType::SUBSCRIPTION)
+        && !matches!(line.interaction, Interaction::Operation(_))
+    {
+        let asked = subscriptions::asked(&line, query, body, if_match)?;
+        return Ok((ResourceType::SUBSCRIPTION, asked));
+    }
     let asked = match (line.interaction, line.target, body) {
         (Interaction::Read, Target::Instance(kind, id), _) => {
             only_format(query)?;
@@ -565,7 +582,7 @@ fn union(mut query: String, body: Body) -> Result<String, Refusal> {
     Ok(query)
 }
 
-fn check_type(doc: &Doc, kind: ResourceType) -> Result<(), Refusal> {
+pub(crate) fn check_type(doc: &Doc, kind: ResourceType) -> Result<(), Refusal> {
     if doc.resource_type() == Some(kind) {
         Ok(())
     } else {
@@ -575,7 +592,7 @@ fn check_type(doc: &Doc, kind: ResourceType) -> Result<(), Refusal> {
 
 /// A read has no parameters but the form of its answer; whatever else came is refused, because
 /// ignoring it would answer another question than the one asked.
-fn only_format(raw: &str) -> Result<(), Refusal> {
+pub(crate) fn only_format(raw: &str) -> Result<(), Refusal> {
     let pairs = query::pairs(raw).ok_or(Problem::SearchRefused)?;
     match pairs.iter().find(|(name, _)| name != "_format" && name != "_pretty") {
         None => Ok(()),
@@ -614,7 +631,8 @@ fn asked_query(asked: &Asked) -> Option<&str> {
         | Asked::File { .. }
         | Asked::Refile { .. }
         | Asked::Revoke { .. }
-        | Asked::Validate { .. } => None,
+        | Asked::Validate { .. }
+        | Asked::Subscription(_) => None,
     }
 }
 
@@ -641,7 +659,8 @@ fn kinds_asked(resource_type: ResourceType, asked: &Asked) -> CategorySet {
         | Asked::File { .. }
         | Asked::Refile { .. }
         | Asked::Revoke { .. }
-        | Asked::Validate { .. } => Vec::new(),
+        | Asked::Validate { .. }
+        | Asked::Subscription(_) => Vec::new(),
     };
     let tokens = pairs
         .iter()

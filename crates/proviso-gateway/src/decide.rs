@@ -23,6 +23,7 @@ use crate::gateway::Gateway;
 use crate::kept::Kept;
 use crate::problem::{Problem, Refusal};
 use crate::stop::Stopped;
+use crate::subscriptions::{self, SubscriptionAsk};
 use crate::trail::Trail;
 use crate::upstream::files::Files;
 use crate::view::View;
@@ -136,7 +137,8 @@ pub async fn decide(gateway: &Gateway, classified: Classified) -> Result<Permitt
         | Asked::Everything { .. }
         | Asked::DocRef { .. }
         | Asked::LastN { .. }
-        | Asked::Validate { .. } => Ok(()),
+        | Asked::Validate { .. }
+        | Asked::Subscription(_) => Ok(()),
     };
     match judged {
         Ok(()) => Ok(permitted),
@@ -153,8 +155,8 @@ pub async fn decide_together(
     let Together { entries, doc, bundle, kept } = together;
     let (mut changes, mut reads) = (Vec::new(), Vec::new());
     for (index, classified) in entries.into_iter().enumerate() {
-        // The registry keeps consents by rules of its own, one by one.
-        if classified.asked.is_for_registry() {
+        // The registry keeps consents by rules of its own, one by one, and so are subscriptions.
+        if classified.asked.is_by_own_rules() {
             let refusal =
                 Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
             return Err(Stopped::new(refusal, classified.trail).in_entry(index));
@@ -187,6 +189,24 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
         }
     };
     trail.planned(&view);
+    if let Asked::Subscription(ask) = &asked {
+        if let Err(refusal) = may_subscribe(&caller, &view, ask, &mut trail) {
+            return Err(Stopped::new(refusal, trail));
+        }
+        let conditions = Conditions::default();
+        let parts = Parts {
+            caller,
+            view,
+            trail,
+            interaction,
+            resource_type,
+            conditions,
+            kept,
+            warnings: Vec::new(),
+            files: Files::default(),
+        };
+        return Ok(Permitted { parts, asked, permit: Permit(()) });
+    }
     if is_write(&interaction) && is_server_owned(resource_type) && !asked.is_for_registry() {
         let refusal =
             Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
@@ -246,6 +266,29 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
         files,
     };
     Ok(Permitted { parts, asked, permit: Permit(()) })
+}
+
+/// A subscription is a search that goes on, and shows what it finds: whoever may do both needs no more
+/// for it.
+fn may_subscribe(
+    caller: &Caller,
+    view: &View,
+    ask: &SubscriptionAsk,
+    trail: &mut Trail,
+) -> Result<(), Refusal> {
+    let Some(doc) = ask.doc() else { return Ok(()) };
+    // What cannot be read is told in detail where it is carried out.
+    let Some(kind) = subscriptions::kind_of(doc) else { return Ok(()) };
+    for interaction in [Interaction::Search, Interaction::Read] {
+        if !view.plan().offers(&interaction, kind) {
+            trail.not_offered(&interaction, kind);
+            let needed = needed_scope(caller, &interaction, kind);
+            return Err(Refusal::from(Problem::ScopeInsufficient)
+                .because(&[ReasonCode::ScopeMissing])
+                .needing(needed));
+        }
+    }
+    Ok(())
 }
 
 /// The same for the page on which staff choose a visit: the plan is made from a person's role, no

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 use proviso_app::caller::Caller;
-use proviso_app::records::{Prepared, PreparedTransaction};
+use proviso_app::records::{Op, Prepared, PreparedTransaction};
 use proviso_core::account::ActorKind;
 use proviso_core::audit::AuditOutcome;
 use proviso_core::id::RequestId;
@@ -50,6 +50,16 @@ impl Filtered {
     pub(crate) fn into_parts(self) -> (RequestId, Option<Caller>, Shape) {
         (self.request, self.caller, self.shape)
     }
+
+    /// The body of a single answer that is none of a refusal.
+    pub(crate) fn body(&self) -> Option<&[u8]> {
+        match &self.shape {
+            Shape::Single(outcome) => {
+                outcome.answer.status.is_success().then_some(outcome.answer.body.as_slice())
+            }
+            Shape::Together { .. } => None,
+        }
+    }
 }
 
 /// One answer, or those of the changes of a transaction.
@@ -73,6 +83,8 @@ pub(crate) struct Outcome {
     pub(crate) answer: Answer,
     pub(crate) line: Line,
     pub(crate) prepared: Option<Prepared>,
+    /// What is to be made that is no record.
+    pub(crate) op: Option<Op>,
     /// The key under which what is done is to be kept.
     pub(crate) keep: Option<RequestKey>,
 }
@@ -95,7 +107,7 @@ impl Line {
 impl Outcome {
     fn new(answer: Answer, trail: Trail, outcome: AuditOutcome) -> Self {
         let line = Line { status: answer.status, trail, outcome };
-        Self { answer, line, prepared: None, keep: None }
+        Self { answer, line, prepared: None, op: None, keep: None }
     }
 
     /// The same interaction, refused after all.
@@ -135,7 +147,7 @@ pub fn filter_together(
 
 fn judge(gateway: &Gateway, forwarded: Forwarded) -> Result<Outcome, Stopped> {
     let (mut parts, found) = forwarded.into_parts();
-    let mut prepared = None;
+    let (mut prepared, mut op) = (None, None);
     let result = match found {
         Found::One(reading) => one(&mut parts, reading),
         Found::Page(page) => self::page(gateway, &mut parts, page),
@@ -143,6 +155,15 @@ fn judge(gateway: &Gateway, forwarded: Forwarded) -> Result<Outcome, Stopped> {
         Found::Written(written) => self::written(&mut parts, *written, &mut prepared),
         Found::NothingToDelete => Ok(Answer::new(StatusCode::NO_CONTENT, Vec::new())),
         Found::Validated(faults) => Ok(validated(&parts, &faults)),
+        Found::Subscription(done) => {
+            op = done.op;
+            Ok(Answer {
+                version: done.version.map(|version| version.to_string()),
+                last_modified: done.at,
+                location: done.location,
+                ..Answer::new(done.status, done.body)
+            })
+        }
     };
     let result = result.and_then(|answer| {
         // Without a body nothing is disclosed, and a notice would tell what the record is about.
@@ -154,7 +175,7 @@ fn judge(gateway: &Gateway, forwarded: Forwarded) -> Result<Outcome, Stopped> {
     match result.and_then(|answer| within_budget(gateway, &caller, &trail).map(|()| answer)) {
         Ok(answer) => {
             let outcome = Outcome::new(answer, trail, AuditOutcome::Success);
-            Ok(Outcome { prepared, keep: kept.first(), ..outcome })
+            Ok(Outcome { prepared, op, keep: kept.first(), ..outcome })
         }
         Err(refusal) => Err(Stopped::new(refusal, trail)),
     }

@@ -20,6 +20,7 @@ use crate::kept;
 use crate::problem::{Problem, Refusal};
 use crate::query;
 use crate::stop::Stopped;
+use crate::subscriptions::{self, SubscriptionAnswer};
 use crate::upstream::scan::{Scanned, Search};
 use crate::upstream::{History, Reading, Stored};
 use crate::view::Withheld;
@@ -58,6 +59,7 @@ pub(crate) enum Found {
     NothingToDelete,
     /// What `$validate` found.
     Validated(Vec<Fault>),
+    Subscription(Box<SubscriptionAnswer>),
 }
 
 /// A page of a search or of `$everything`.
@@ -220,6 +222,9 @@ async fn carry(
         }
         Asked::Revoke { id, patient, documents } => {
             filing::revoke(gateway, parts, permit, (&id, &patient), &documents).await?
+        }
+        Asked::Subscription(ask) => {
+            Found::Subscription(Box::new(subscriptions::carry(gateway, parts, ask).await?))
         }
         Asked::Validate { doc } => Found::Validated(proviso_fhir::validate::validate(doc.root())),
     })

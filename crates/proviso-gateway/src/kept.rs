@@ -136,7 +136,7 @@ pub(crate) async fn recall(
         Work::Single(single) if !is_write(&single.interaction) => return Ok(work),
         Work::Single(single) => {
             let Classified { kept, trail, asked, .. } = &mut **single;
-            (kept, trail, !asked.is_for_registry() && !matches!(asked, Asked::Validate { .. }))
+            (kept, trail, !asked.is_by_own_rules() && !matches!(asked, Asked::Validate { .. }))
         }
         // Each entry of a batch is on its own.
         Work::Batch { .. } => {

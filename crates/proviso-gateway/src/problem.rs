@@ -82,6 +82,12 @@ problems! {
     /// A choice that a person made here is not changed by a registry.
     ChoiceMadeHere = "choice-made-here", FORBIDDEN, BusinessRule,
         "this choice was made in the portal, and is changed and stopped there";
+    /// A subscription that could not be carried out as it is written.
+    SubscriptionRefused = "subscription-refused", UNPROCESSABLE_ENTITY, NotSupported,
+        "this part of the subscription is not offered here";
+    /// More subscriptions than one connection may have, or all of them.
+    SubscriptionsTooMany = "subscriptions-too-many", UNPROCESSABLE_ENTITY, TooCostly,
+        "there are as many subscriptions as there may be; end one first";
     /// Not there, or not for this caller; the answer is the same.
     NotFound = "not-found", NOT_FOUND, NotFound,
         "there is no such resource";

@@ -14,6 +14,7 @@ use proviso_core::time::At;
 use crate::audit::Audited;
 use crate::file::FileHead;
 use crate::gateway::Gateway;
+use crate::notice::Notice;
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -50,8 +51,7 @@ pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
         headers.insert(RETRY_AFTER, HeaderValue::from(secs));
     }
     if let Some(notice) = &answer.notice {
-        put(&mut headers, NOTICE, PART2_STATEMENT);
-        put(&mut headers, NOTICE_CONSENT, &notice.scope);
+        accompany(&mut headers, notice);
     }
     if let Some(origin) = allowed_origin {
         put(&mut headers, ACCESS_CONTROL_ALLOW_ORIGIN, &origin);
@@ -74,6 +74,12 @@ pub fn respond(gateway: &Gateway, audited: Audited) -> Response<Body> {
     *response.status_mut() = answer.status;
     *response.headers_mut() = headers;
     response
+}
+
+/// What must accompany the records of a message.
+pub(crate) fn accompany(headers: &mut HeaderMap, notice: &Notice) {
+    put(headers, NOTICE, PART2_STATEMENT);
+    put(headers, NOTICE_CONSENT, &notice.scope);
 }
 
 /// A file in its own form: a browser saves it, shows nothing of it in place, and runs nothing.

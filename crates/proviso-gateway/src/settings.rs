@@ -16,6 +16,18 @@ pub struct GatewaySettings {
     pub limits: Limits,
     /// How often one may ask.
     pub rates: Rates,
+    /// Where apps may be told of what they subscribed to.
+    pub receivers: Reach,
+}
+
+/// Where connections of our own making may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reach {
+    /// To addresses of the public internet.
+    #[default]
+    Public,
+    /// To any address, those of the operator's own network too.
+    Any,
 }
 
 impl GatewaySettings {
@@ -26,6 +38,7 @@ impl GatewaySettings {
             upstream: UpstreamSettings::Embedded,
             limits: Limits::default(),
             rates: Rates::default(),
+            receivers: Reach::default(),
         }
     }
 

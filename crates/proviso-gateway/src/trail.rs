@@ -188,6 +188,11 @@ impl Trail {
         trail
     }
 
+    /// The trail of what an app is told by a subscription of its own.
+    pub(crate) fn of_notification(caller: &Caller, request: RequestId, at: At) -> Self {
+        Self { caller: Some(caller.clone()), action: Some("notify"), ..Self::new(request, at) }
+    }
+
     fn new(request: RequestId, at: At) -> Self {
         Self {
             request,
@@ -281,6 +286,13 @@ impl Trail {
             record.deny(denial);
         }
         self.record = Some(record);
+    }
+
+    /// Notes what a request is about that is no record.
+    pub(crate) fn about(&mut self, kind: ResourceType, id: &ResourceId) {
+        if !self.resources.iter().any(|own| own.0 == kind && own.1 == *id) {
+            self.resources.push((kind, id.clone()));
+        }
     }
 
     /// Notes that the plan offers nothing of this kind.

@@ -609,6 +609,15 @@ activity-access-delete = { $outcome ->
    *[error] { $who } tried to delete { $kinds }. Something failed here, and nothing was deleted.
 }
 activity-access-delete-some = { $who } deleted { $kinds }.
+activity-subscription = { $outcome ->
+    [success] { $action ->
+        [create] { $who } asked to be told at once of new records that it may see.
+        [update] { $who } changed what it is told of at once.
+        [delete] { $who } is no longer told of new records at once.
+       *[other] { $who } looked at what it is told of at once.
+    }
+   *[other] { $who } asked to be told of new records at once. That was refused.
+}
 activity-kinds-several = several kinds of record
 activity-kinds-unknown = records
 activity-access-stopped = We stopped { $who }.

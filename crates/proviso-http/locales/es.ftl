@@ -608,6 +608,15 @@ activity-access-delete = { $outcome ->
    *[error] { $who } intentó borrar { $kinds }. Algo falló aquí y no se borró nada.
 }
 activity-access-delete-some = { $who } borró { $kinds }.
+activity-subscription = { $outcome ->
+    [success] { $action ->
+        [create] { $who } pidió que se le avise enseguida de los datos nuevos que puede ver.
+        [update] { $who } cambió de qué se le avisa enseguida.
+        [delete] A { $who } ya no se le avisa enseguida de datos nuevos.
+       *[other] { $who } miró de qué se le avisa enseguida.
+    }
+   *[other] { $who } pidió que se le avise enseguida de datos nuevos. Se le negó.
+}
 activity-kinds-several = varios tipos de datos
 activity-kinds-unknown = datos
 activity-access-stopped = Paramos a { $who }.

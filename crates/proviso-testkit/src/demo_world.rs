@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use proviso::commands::serve::planes;
+use proviso::commands::serve::{Planes, planes};
 use proviso::demo;
 use proviso::listener::Listener;
 use proviso_app::App;
@@ -90,8 +90,9 @@ impl DemoWorld {
         let bar = proviso::console::progress("", 0);
         demo::seed(&app, folder.path(), 0, &bar, &never).await?;
         let gateway = GatewaySettings { rates, ..GatewaySettings::embedded(origin.clone()) };
-        let router = planes(&app, gateway, Demonstration::Served)?;
+        let Planes { router, gateway } = planes(&app, gateway, Demonstration::Served)?;
         let (stop, stopped) = watch::channel(false);
+        tokio::spawn(gateway.tell(stopped.clone()));
         let listener = listener.with_bodies_within(BODY_WITHIN);
         tokio::spawn(listener.serve(router, stopped));
         Ok(Self { app, clock, faults, origin, folder, _stop: stop })

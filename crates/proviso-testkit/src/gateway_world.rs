@@ -62,6 +62,7 @@ pub struct World {
     /// Makes its storage fail.
     pub faults: Faults,
     router: axum::Router,
+    gateway: Arc<Gateway>,
 }
 
 /// One app's access to one patient's records.
@@ -136,8 +137,8 @@ impl World {
         let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
         let router = axum::Router::new()
             .nest("/api/v1/consents", consents)
-            .nest_service("/fhir/r4", proviso_gateway::router(gateway));
-        Ok(Self { app, clock, faults, router })
+            .nest_service("/fhir/r4", proviso_gateway::router(Arc::clone(&gateway)));
+        Ok(Self { app, clock, faults, router, gateway })
     }
 
     /// A world on the embedded store.
@@ -432,6 +433,22 @@ impl World {
         Ok(self.app.keys().sign_access_token(&claims)?)
     }
 
+    /// The patient changes what an app may see.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn share_otherwise(&self, access: &Access, terms: &Terms) -> anyhow::Result<()> {
+        let consent = access.consent.as_ref().context("no consent")?;
+        let Recipient::App(client) = &consent.version().recipient else {
+            return Err(anyhow!("shared with no app"));
+        };
+        let by = &access.account;
+        let changed = consent_terms(terms, by, client, &scopes(terms.scopes)?)?;
+        let (id, via) = (&consent.version().consent, Via::default());
+        self.app.amend_consent(by, id, consent.id(), changed, None, &via).await?;
+        Ok(())
+    }
+
     /// The patient stops sharing.
     ///
     /// # Errors
@@ -441,6 +458,24 @@ impl World {
         self.app
             .revoke_consent(&access.account, &consent.version().consent, None, &Via::default())
             .await?;
+        Ok(())
+    }
+
+    /// Tells apps of what they subscribed to; says how many notifications were sent.
+    pub async fn tell(&self) -> usize {
+        self.gateway.tell_all().await
+    }
+
+    /// Lets an app be told at the origin of an address.
+    ///
+    /// # Errors
+    /// When the app is not known or cannot be stored.
+    pub async fn redirect_to(&self, client: &str, uri: &str) -> anyhow::Result<()> {
+        let id: ClientId = client.parse()?;
+        let known = self.app.live().client(&id).context("no app")?;
+        let client = Client { redirect_uris: vec![uri.to_owned()], ..Client::clone(&known) };
+        let op = Op::PutClient { client, expect: Presence::Present };
+        self.app.commit(Batch::new().with(op), self.entry(AuditKind::ClientRegistration)?).await?;
         Ok(())
     }
 

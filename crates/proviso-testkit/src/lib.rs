@@ -11,5 +11,6 @@ pub mod grpc;
 pub mod http_client;
 pub mod leaks;
 pub mod process;
+pub mod receiver;
 pub mod signing;
 pub mod smart_app;

@@ -116,7 +116,7 @@ impl App {
             batch.push(Op::AppendAudit(self.audit.seal(entry, &*self.entropy)?));
         }
         // Whatever the batch changes is in force in memory before this returns.
-        Ok(self.live.commit(&self.store, batch).await?)
+        self.subscriptions.commit(&self.live, &self.store, batch).await
     }
 }
 

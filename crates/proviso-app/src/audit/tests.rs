@@ -48,6 +48,7 @@ async fn open(folder: &TempDir, faults: Faults) -> App {
         accounts: tokio::sync::Mutex::new(()),
         live: Live::load(&store, &keys, &settings.filed, At::from_secs(0)).await.unwrap(),
         policies: crate::policy::Policies::load(&store).await.unwrap(),
+        subscriptions: crate::subscriptions::Subscriptions::load(&store, &keys).await.unwrap(),
         clock: Arc::new(ManualClock::starting_at(AT)),
         entropy: Arc::new(entropy),
         store,

@@ -10,6 +10,7 @@ use crate::category::{Category, CategorySet, SensitiveSet};
 use crate::category_rules::{categories_of_type, is_directory};
 use crate::id::PatientId;
 use crate::interaction::Interaction;
+use crate::resource_type::ResourceType;
 
 /// An entry as one reader may know it. Counts and kinds are to be read from here; what the reader
 /// may not know has been taken out of the entry.
@@ -151,7 +152,8 @@ fn may_be_told(entry: &AuditEntry, share: &ProxyShare, patient: &PatientId) -> b
     }
     // Refused before any record was looked for, or about no patient's record at all.
     let looked = entry.policy_version.is_some();
-    if !looked || entry.resource_type.is_some_and(is_directory) {
+    let of_no_patient = |own| is_directory(own) || own == ResourceType::SUBSCRIPTION;
+    if !looked || entry.resource_type.is_some_and(of_no_patient) {
         return true;
     }
     let something = share.released > 0 || !share.categories.is_empty();

@@ -7,6 +7,7 @@ use proviso_core::category_rules::is_directory;
 use proviso_core::id::{AccountId, ClientId};
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
+use proviso_core::resource_type::ResourceType;
 
 use crate::frame::Fact;
 use crate::text::Texts;
@@ -207,6 +208,10 @@ pub(crate) fn sentence(t: Texts, told: &Told, names: &Names) -> String {
         AuditKind::Access if unnamed && entry.outcome == AuditOutcome::Denied => {
             t.with("activity-access-stopped", &values)
         }
+        AuditKind::Access if entry.resource_type == Some(ResourceType::SUBSCRIPTION) => t.with(
+            "activity-subscription",
+            &[("who", &actor), ("outcome", outcome), ("action", &entry.action)],
+        ),
         AuditKind::Access => {
             let key = access_key(entry);
             match (entry.outcome, told.amount()) {

@@ -30,9 +30,9 @@ pub async fn run(arguments: &DecideArgs) -> anyhow::Result<Ending> {
                 None => GatewaySettings::embedded(installation.settings.public_url.clone()),
             };
             // The router is not served; it holds the data plane that decides.
-            let router = planes(&app, settings, Demonstration::Off)?;
+            let planes = planes(&app, settings, Demonstration::Off)?;
             let told = question::decide(&app, &asked).await;
-            drop(router);
+            drop(planes);
             told?
         }
         Err(taken) => {

@@ -8,7 +8,7 @@ use proviso_gateway::{GatewaySettings, HttpUpstreamSettings, UpstreamSettings};
 use proviso_http::Demonstration;
 
 use super::Ending;
-use super::serve::{planes, stop_on_signal};
+use super::serve::{Planes, planes, stop_on_signal};
 use crate::cli::DemoArgs;
 use crate::console::{bold, line, progress};
 use crate::control;
@@ -51,11 +51,13 @@ pub async fn run(arguments: &DemoArgs) -> anyhow::Result<Ending> {
         let url = url.trim_end_matches('/');
         gateway.upstream = UpstreamSettings::Http(HttpUpstreamSettings::at(url));
     }
-    let router = planes(&app, gateway, Demonstration::Served)?;
+    let Planes { router, gateway } = planes(&app, gateway, Demonstration::Served)?;
     greet(&origin, arguments);
     housekeeping::start(Arc::clone(&app), stop.clone());
+    let telling = tokio::spawn(gateway.tell(stop.clone()));
     let orders = control::start(Arc::clone(&app), &arguments.data, stop.clone())?;
     listener.serve(router, stop).await;
+    telling.await.context("notifications")?;
     orders.await.context("control socket")?;
     housekeeping::write_snapshot(&app).await;
     line("stopped; the same command finds everything again");

@@ -12,7 +12,9 @@ use proviso_app::evaluation::Evaluations;
 use proviso_app::simulate::Simulations;
 use proviso_app::visits::Visits;
 use proviso_core::secret::Secret;
-use proviso_gateway::{Gateway, GatewaySettings, HttpUpstreamSettings, Rates, UpstreamSettings};
+use proviso_gateway::{
+    Gateway, GatewaySettings, HttpUpstreamSettings, Rates, Reach, UpstreamSettings,
+};
 use proviso_http::{Demonstration, HttpState};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -43,7 +45,7 @@ pub async fn run(file: &Path) -> anyhow::Result<Ending> {
     let admin = Listener::bind(config.admin_listen, None).await?;
     let app = installation.open(&lock).await?;
     let gateway = gateway_settings(&config)?;
-    let router = planes(&app, gateway, Demonstration::Off)?;
+    let Planes { router, gateway } = planes(&app, gateway, Demonstration::Off)?;
     let stop = stop_on_signal()?;
     tracing::info!(
         listen = %listener.address()?,
@@ -51,15 +53,26 @@ pub async fn run(file: &Path) -> anyhow::Result<Ending> {
         "serving"
     );
     housekeeping::start(Arc::clone(&app), stop.clone());
+    let telling = tokio::spawn(gateway.tell(stop.clone()));
     let orders = control::start(Arc::clone(&app), &installation.data_dir, stop.clone())?;
     let health =
         tokio::spawn(admin.serve(proviso_http::health_router(Arc::clone(&app)), stop.clone()));
     listener.serve(router, stop).await;
+    telling.await.context("notifications")?;
     health.await.context("health listener")?;
     orders.await.context("control socket")?;
     housekeeping::write_snapshot(&app).await;
     tracing::info!("stopped");
     Ok(Ending::Done)
+}
+
+/// Both planes of one server, and the data plane by itself.
+#[derive(Debug)]
+pub struct Planes {
+    /// What is served.
+    pub router: Router,
+    /// What tells apps of changes.
+    pub gateway: Arc<Gateway>,
 }
 
 /// Both planes of one server.
@@ -70,7 +83,7 @@ pub fn planes(
     app: &Arc<App>,
     gateway: GatewaySettings,
     demonstration: Demonstration,
-) -> anyhow::Result<Router> {
+) -> anyhow::Result<Planes> {
     let gateway = Arc::new(Gateway::new(Arc::clone(app), gateway)?);
     let visits: Arc<dyn Visits> = gateway.clone();
     app.ask_visits_of(Arc::downgrade(&visits));
@@ -81,15 +94,19 @@ pub fn planes(
     let control = proviso_http::router(HttpState::new(Arc::clone(app), demonstration));
     let asked = proviso_gateway::forward_auth_router(Arc::clone(&gateway));
     let consents = proviso_gateway::consents_router(Arc::clone(&gateway));
-    Ok(control
+    let router = control
         .merge(asked)
         .nest("/api/v1/consents", consents)
-        .nest_service("/fhir/r4", proviso_gateway::router(gateway)))
+        .nest_service("/fhir/r4", proviso_gateway::router(Arc::clone(&gateway)));
+    Ok(Planes { router, gateway })
 }
 
 pub(super) fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySettings> {
     let mut settings = GatewaySettings::embedded(config.settings.public_url.clone());
     settings.rates = rates(&config.rates);
+    if config.private_receivers {
+        settings.receivers = Reach::Any;
+    }
     settings.limits.not_found_beat = Duration::from_millis(config.rates.not_found_millis.into());
     if let Some(upstream) = &config.upstream {
         settings.upstream = UpstreamSettings::Http(http_upstream(upstream)?);

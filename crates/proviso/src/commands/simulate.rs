@@ -168,9 +168,9 @@ async fn ask(named: &cli::Installation, question: Value) -> anyhow::Result<Simul
                 None => GatewaySettings::embedded(installation.settings.public_url.clone()),
             };
             // The router is not served; it holds the data plane that has the records.
-            let router = planes(&app, settings, Demonstration::Off)?;
+            let planes = planes(&app, settings, Demonstration::Off)?;
             let whole = every_page(question, async |page| simulate(&app, &page).await).await;
-            drop(router);
+            drop(planes);
             return whole;
         }
         Err(taken) => taken,

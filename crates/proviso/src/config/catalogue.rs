@@ -302,6 +302,15 @@ pub const KEYS: &[Key] = &[
          are refused and an alert is logged.",
     ),
     key(
+        "subscriptions.private_receivers",
+        Kind::Flag,
+        Default::Flag(false),
+        "",
+        "Whether apps may be told of changes at addresses of private networks, such as those of the \
+         organisation's own. An app is told only at origins that are registered with it; without \
+         this, only at addresses of the public internet.",
+    ),
+    key(
         "labels.rules_file",
         Kind::File,
         Default::Absent,

@@ -151,6 +151,8 @@ pub struct Config {
     pub keys: KeyProvider,
     /// How often one may ask.
     pub rates: RateConfig,
+    /// Whether apps may be told of changes at addresses of private networks.
+    pub private_receivers: bool,
     /// The organisation's own label rules.
     pub label_rules_file: Option<PathBuf>,
     /// The organisation's own redaction rules.
@@ -244,6 +246,7 @@ impl Config {
             upstream: upstream(&values, base)?,
             keys: KeyProvider::File(master),
             rates: rates(&values)?,
+            private_receivers: values.flag("subscriptions.private_receivers"),
             label_rules_file: values.path("labels.rules_file", base),
             redaction_rules_file: values.path("redaction.rules_file", base),
             log_format: if values.text("log.format").as_deref() == Some("json") {

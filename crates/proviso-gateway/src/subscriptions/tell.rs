@@ -1,0 +1,324 @@
+//! Telling apps: for each change, the search of the subscription is made again for that one record,
+//! through the verbs of a request.
+//!
+//! A record that its app may not see is not told of by a connection either: one is opened only for
+//! what would be told, and what is sent is decided once more when it is open.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proviso_app::caller::Caller;
+use proviso_app::subscriptions::{
+    Changed, Held, Subscription, SubscriptionProgress, SubscriptionStatus,
+};
+use proviso_core::id::{RequestId, ResourceId};
+use proviso_core::interaction::Interaction;
+use proviso_core::time::At;
+use proviso_fhir::json::{Doc, Node};
+use proviso_fhir::search::{Context, Joined, Query, SearchScope};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use super::line::{Line, LineError, Notification};
+use super::wanted::{is_loopback, may_be_told_at};
+use crate::audit::{audit, settle};
+use crate::classify::{Asked, Classified, Conditions};
+use crate::decide::decide;
+use crate::filter::{Filtered, filter, refuse};
+use crate::forward::forward;
+use crate::gateway::Gateway;
+use crate::kept::Kept;
+use crate::query;
+use crate::settings::Reach;
+use crate::trail::Trail;
+use crate::upstream::Upstream;
+
+/// LIMIT: changes that are looked at in one step.
+const STEP: usize = 64;
+/// LIMIT: subscriptions that are told at the same time.
+const AT_ONCE: usize = 16;
+/// After so many deliveries that failed one after the other a subscription is given up.
+const FAILURES_MAX: u32 = 12;
+/// Waits after failures: 5 s, doubled each time, at most an hour.
+const WAIT_MIN_SECS: i64 = 5;
+const WAIT_MAX_SECS: i64 = 3600;
+/// How often it is looked whether a wait is over.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What came of one change.
+enum Told {
+    /// Nothing that is to be told.
+    Nothing,
+    Sent,
+    Failed(LineError),
+    /// Not now: the log cannot be written, or something else inside failed.
+    Later,
+}
+
+impl Gateway {
+    /// Tells apps of what they asked to be told of, until the server stops.
+    pub async fn tell(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        if !matches!(self.upstream, Upstream::Embedded(_)) {
+            return;
+        }
+        let mut news = self.app.subscription_news();
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut at_work = JoinSet::new();
+        // For each subscription, with which news it was looked at last, and whether it is now.
+        let mut looked: BTreeMap<ResourceId, (u64, bool)> = BTreeMap::new();
+        // Waits end by the clock, which is looked at now and then only: what cannot be noted would
+        // else be tried without end.
+        let mut ticked = true;
+        loop {
+            let newest = *news.borrow_and_update();
+            let all = self.app.subscriptions();
+            looked.retain(|id, (_, busy)| *busy || all.iter().any(|held| held.asked.id == *id));
+            for held in &all {
+                let id = &held.asked.id;
+                let (seen, busy) = looked.get(id).copied().unwrap_or((u64::MAX, false));
+                let due = seen != newest || (ticked && is_due(held, self.app.now()));
+                if due && !busy && at_work.len() < AT_ONCE {
+                    looked.insert(id.clone(), (newest, true));
+                    let (gateway, id) = (Arc::clone(&self), id.clone());
+                    at_work.spawn(async move {
+                        gateway.tell_of(&id).await;
+                        id
+                    });
+                }
+            }
+            ticked = false;
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() { return },
+                Some(ended) = at_work.join_next() => {
+                    if let Ok(id) = ended && let Some((_, busy)) = looked.get_mut(&id) {
+                        *busy = false;
+                    }
+                }
+                _ = ticks.tick() => ticked = true,
+                changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
+            }
+        }
+    }
+
+    /// Looks at every subscription once, one after the other; says how many notifications were sent.
+    pub async fn tell_all(&self) -> usize {
+        let mut sent = 0;
+        for held in self.app.subscriptions() {
+            sent += self.tell_of(&held.asked.id).await;
+        }
+        sent
+    }
+
+    /// Tells of everything that has changed since the last time; says how many were sent.
+    async fn tell_of(&self, id: &ResourceId) -> usize {
+        let mut sent = 0;
+        while let Some(step) = self.tell_some(id).await {
+            sent += step;
+        }
+        sent
+    }
+
+    /// One step; `None` where there is nothing more to do now.
+    async fn tell_some(&self, id: &ResourceId) -> Option<usize> {
+        let Held { asked, progress } = self.app.subscription(id)?;
+        let now = self.app.now();
+        let waits = progress.next_try.is_some_and(|next| now < next);
+        if progress.status != SubscriptionStatus::Active || waits {
+            return None;
+        }
+        if asked.end.is_some_and(|end| end <= now) {
+            let status = SubscriptionStatus::Off;
+            self.note(id, SubscriptionProgress { status, ..progress }).await;
+            return None;
+        }
+        let told = self.app.told_by(&asked, now).await;
+        if told.ok()?.is_none() {
+            if let Err(error) = self.app.forget_subscription(id).await {
+                tracing::warn!(%error, "a subscription that has ended was not forgotten");
+            }
+            return None;
+        }
+        let changes = self.app.changes(asked.kind, progress.reached, STEP).await;
+        let changes = changes.ok().filter(|changes| !changes.is_empty())?;
+        let mut sent = 0;
+        for change in &changes {
+            // A subscription that was changed or ended meanwhile goes on as it is now.
+            let same = self.app.subscription(id).is_some_and(|held| held.asked == asked);
+            if !same {
+                return Some(sent);
+            }
+            match self.tell_of_change(&asked, change).await {
+                Told::Nothing => self.app.pass_over(id, change.seq),
+                Told::Sent => {
+                    sent += 1;
+                    let reached = change.seq;
+                    let next = SubscriptionProgress {
+                        reached,
+                        failures: 0,
+                        next_try: None,
+                        status: SubscriptionStatus::Active,
+                    };
+                    self.note(id, next).await;
+                }
+                Told::Failed(error) => {
+                    tracing::info!(subscription = %id, %error, "a notification was not taken");
+                    self.note(id, after_failure(self.app.subscription(id)?.progress, now)).await;
+                    return None;
+                }
+                Told::Later => {
+                    let progress = self.app.subscription(id)?.progress;
+                    let next_try = Some(now.plus_secs(WAIT_MIN_SECS));
+                    self.note(id, SubscriptionProgress { next_try, ..progress }).await;
+                    return None;
+                }
+            }
+        }
+        Some(sent)
+    }
+
+    async fn note(&self, id: &ResourceId, progress: SubscriptionProgress) {
+        // What was told and not noted is told again: at least once, never not at all.
+        if let Err(error) = self.app.move_subscription(id, progress).await {
+            tracing::warn!(%error, "how far a subscription is was not noted");
+        }
+    }
+
+    async fn tell_of_change(&self, own: &Subscription, change: &Changed) -> Told {
+        let Some(body) = &change.body else { return Told::Nothing };
+        let now = self.app.now();
+        let caller = match self.app.told_by(own, now).await {
+            Ok(Some(caller)) => caller,
+            Ok(None) => return Told::Nothing,
+            Err(_) => return Told::Later,
+        };
+        if !self.could_match(own, &caller, body, now) {
+            return Told::Nothing;
+        }
+        // Whether it would be told at all; nothing of this leaves.
+        match self.found(own, &caller, &change.id, now).await {
+            None => return Told::Later,
+            Some(filtered) if record_in(&filtered, &change.id).is_none() => return Told::Nothing,
+            Some(_) => {}
+        }
+        // The app may have been registered anew since.
+        let client = self.app.live().client(&own.client);
+        if !client.is_some_and(|client| may_be_told_at(self, &client, &own.endpoint)) {
+            return Told::Failed(LineError::Address);
+        }
+        let line = match Line::open(&own.endpoint, self.reach(&own.endpoint)).await {
+            Ok(line) => line,
+            Err(error) => return Told::Failed(error),
+        };
+        let now = self.app.now();
+        let Ok(Some(caller)) = self.app.told_by(own, now).await else { return Told::Later };
+        let Some(filtered) = self.found(own, &caller, &change.id, now).await else {
+            return Told::Later;
+        };
+        let Some(record) = record_in(&filtered, &change.id) else { return Told::Nothing };
+        let audited = audit(self, settle(self, filtered).await, None).await;
+        let (answer, _, _) = audited.into_parts();
+        if answer.status.is_server_error() {
+            return Told::Later;
+        }
+        if !answer.status.is_success() {
+            return Told::Nothing;
+        }
+        let record = own.with_record.then(|| (own.kind, change.id.clone(), record));
+        let notice = answer.notice.filter(|_| own.with_record);
+        match line.send(Notification { headers: &own.headers, notice, record }).await {
+            Ok(()) => Told::Sent,
+            Err(error) => Told::Failed(error),
+        }
+    }
+
+    fn reach(&self, endpoint: &str) -> Reach {
+        let is_here = is_loopback(endpoint) && is_loopback(&self.settings.public_url);
+        if is_here { Reach::Any } else { self.settings.receivers }
+    }
+
+    /// Whether a record could be a match, by what is stored: most changes are none, and need no
+    /// decision. Where records are shown in part, or other records count, that does not tell.
+    fn could_match(&self, own: &Subscription, caller: &Caller, body: &[u8], at: At) -> bool {
+        let context = Context { own_base: &self.base, at };
+        let scope = SearchScope::Type(own.kind);
+        let Ok(query) = Query::parse(&context, scope, &[&own.criteria]) else { return false };
+        let Ok(plan) = self.app.plan_access(caller, at) else { return false };
+        if !query.joins.is_empty()
+            || !query.lookups.is_empty()
+            || !self.app.redactions_for(&plan).is_empty()
+        {
+            return true;
+        }
+        let Ok(doc) = Doc::parse(body.to_vec()) else { return false };
+        query.matches(doc.root(), &Joined::default())
+    }
+
+    /// The search of a subscription for one record, as its app would make it now; `None` where it
+    /// cannot be made.
+    async fn found(
+        &self,
+        own: &Subscription,
+        caller: &Caller,
+        id: &ResourceId,
+        at: At,
+    ) -> Option<Filtered> {
+        let entropy = self.app.entropy().for_id().ok()?;
+        let mut asked = own.criteria.clone();
+        if !asked.is_empty() {
+            asked.push('&');
+        }
+        asked.push_str("_id=");
+        query::encode(id.as_str(), &mut asked);
+        let mut trail = Trail::of_notification(caller, RequestId::generate(at, entropy), at);
+        trail.interaction = Some(Interaction::Search);
+        trail.resource_type = Some(own.kind);
+        trail.query_shape = query::shape(&asked);
+        let classified = Classified {
+            caller: caller.clone(),
+            trail,
+            interaction: Interaction::Search,
+            resource_type: own.kind,
+            asked: Asked::Search { compartment: None, query: asked },
+            conditions: Conditions::default(),
+            kept: Kept::default(),
+        };
+        let walked = async {
+            let permitted = decide(self, classified).await?;
+            filter(self, forward(self, permitted).await?)
+        };
+        Some(Box::pin(walked).await.unwrap_or_else(refuse))
+    }
+}
+
+/// The record that was looked for, as it would leave.
+fn record_in(filtered: &Filtered, id: &ResourceId) -> Option<Vec<u8>> {
+    let doc = Doc::parse(filtered.body()?.to_vec()).ok()?;
+    let entries = doc.root().get("entry")?;
+    entries.items().find_map(|entry| {
+        let is_match = entry.string_at(&["search", "mode"]).as_deref() == Some("match");
+        let resource = entry.get("resource").filter(|_| is_match)?;
+        let own = resource.get("id").and_then(Node::as_str)?;
+        (own == id.as_str()).then(|| resource.raw().to_vec())
+    })
+}
+
+fn is_due(held: &Held, now: At) -> bool {
+    let progress = &held.progress;
+    progress.status == SubscriptionStatus::Active
+        && (progress.next_try.is_some_and(|next| next <= now)
+            || held.asked.end.is_some_and(|end| end <= now))
+}
+
+fn after_failure(progress: SubscriptionProgress, now: At) -> SubscriptionProgress {
+    let failures = progress.failures.saturating_add(1);
+    if failures >= FAILURES_MAX {
+        let status = SubscriptionStatus::Error;
+        return SubscriptionProgress { status, failures, next_try: None, ..progress };
+    }
+    let doubled = WAIT_MIN_SECS.checked_shl(failures - 1).unwrap_or(WAIT_MAX_SECS);
+    let next_try = Some(now.plus_secs(doubled.clamp(WAIT_MIN_SECS, WAIT_MAX_SECS)));
+    SubscriptionProgress { failures, next_try, ..progress }
+}

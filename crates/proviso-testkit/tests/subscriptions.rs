@@ -1,0 +1,513 @@
+//! FHIR Subscriptions: an app is told of what it may see, by what is in force at that moment, and by
+//! nothing else (leaks 129, 130).
+
+use http::{Method, StatusCode};
+use proviso_core::audit::AuditEntry;
+use proviso_core::category::{Category, CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
+use proviso_gateway::GatewaySettings;
+use proviso_testkit::fhir_server::FhirServer;
+use proviso_testkit::gateway_cases::{LAB, observation};
+use proviso_testkit::gateway_world::{Access, ORIGIN, Reply, Terms, World, request};
+use proviso_testkit::receiver::{Got, Receiver};
+use serde_json::{Value, json};
+
+const HIV: &str = r#","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HIV"}]}"#;
+const JSON: (&str, &str) = ("content-type", "application/fhir+json");
+
+fn terms() -> Terms {
+    Terms {
+        patient: "a",
+        categories: Category::ALL.iter().copied().collect::<CategorySet>(),
+        sensitive: SensitiveSet::EMPTY,
+        scopes: "patient/Observation.rs patient/Condition.rs patient/Patient.r",
+    }
+}
+
+fn lab(id: &str, patient: &str, more: &str) -> String {
+    observation(id, patient, LAB, "4548-4", "7.20", "2026-01-01", more)
+}
+
+struct Scene {
+    world: World,
+    receiver: Receiver,
+    access: Access,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        Self::with(&terms()).await
+    }
+
+    async fn with(terms: &Terms) -> Self {
+        let world = World::embedded().await.unwrap();
+        let people = [
+            json!({"resourceType": "Patient", "id": "a"}).to_string(),
+            json!({"resourceType": "Patient", "id": "b"}).to_string(),
+            json!({"resourceType": "Practitioner", "id": "p"}).to_string(),
+            lab("before", "a", ""),
+        ];
+        world.load(&people).await.unwrap();
+        let receiver = Receiver::start().await.unwrap();
+        let access = world.share("glucose-coach", terms).await.unwrap();
+        world.redirect_to("glucose-coach", &format!("{}/cb", receiver.origin)).await.unwrap();
+        Self { world, receiver, access }
+    }
+
+    fn wanted(&self, criteria: &str) -> Value {
+        json!({
+            "resourceType": "Subscription", "status": "requested", "reason": "to know at once",
+            "criteria": criteria,
+            "channel": {
+                "type": "rest-hook", "endpoint": format!("{}/hook", self.receiver.origin),
+                "payload": "application/fhir+json", "header": ["Authorization: Bearer theirs"],
+            },
+        })
+    }
+
+    async fn send(&self, method: Method, path: &str, body: &Value) -> Reply {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let headers = if body.is_empty() { &[][..] } else { &[JSON][..] };
+        let sent = request(method, &self.access.token, path, headers, body).unwrap();
+        self.world.send(sent).await.unwrap()
+    }
+
+    async fn subscribe(&self, criteria: &str) -> String {
+        let reply = self.send(Method::POST, "Subscription", &self.wanted(criteria)).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.text());
+        reply.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Writes a record and tells whoever is to be told; what came.
+    async fn after(&self, record: String) -> Vec<Got> {
+        self.world.load(&[record]).await.unwrap();
+        self.world.tell().await;
+        self.receiver.take()
+    }
+
+    async fn read(&self, id: &str) -> Value {
+        self.send(Method::GET, &format!("Subscription/{id}"), &Value::Null).await.json()
+    }
+
+    async fn notified(&self) -> Vec<AuditEntry> {
+        let entries = self.world.accesses().await.unwrap();
+        entries.into_iter().filter(|entry| entry.action == "notify").collect()
+    }
+}
+
+// Covers: FHIR R4 subscription.html; design P3
+#[tokio::test]
+async fn an_app_is_told_of_a_new_record_and_the_log_knows_before() {
+    let scene = Scene::new().await;
+    let id = scene.subscribe("Observation?code=4548-4").await;
+    let got = scene.after(lab("new", "a", "")).await;
+    let [one] = got.as_slice() else { panic!("{got:?}") };
+    assert_eq!((one.method.as_str(), one.path.as_str()), ("PUT", "/hook/Observation/new"));
+    assert_eq!(one.headers["authorization"], "Bearer theirs");
+    assert_eq!(one.headers["content-type"], "application/fhir+json; fhirVersion=4.0");
+    let record: Value = serde_json::from_str(&one.body).unwrap();
+    assert_eq!(record["id"], "new");
+    let read = scene.world.get(&scene.access.token, "Observation/new").await.unwrap();
+    assert_eq!(record, read.json(), "it is what a read shows");
+
+    let entries = scene.notified().await;
+    let [entry] = entries.as_slice() else { panic!("{entries:?}") };
+    assert_eq!(entry.released, 1);
+    assert_eq!(entry.client.as_ref().unwrap().as_str(), "glucose-coach");
+    assert_eq!(entry.patients, ["a".parse().unwrap()]);
+    assert!(entry.consent.is_some() && entry.token.is_some() && entry.record.is_some());
+
+    // What does not match, what was there before, and what is told already is not told.
+    assert!(
+        scene
+            .after(observation("other", "a", LAB, "2345-7", "1", "2026-01-01", ""))
+            .await
+            .is_empty()
+    );
+    assert_eq!(scene.world.tell().await, 0);
+    // A change is told like a new record; a deletion is not (subscription.html).
+    let changed = observation("new", "a", LAB, "4548-4", "8", "2026-01-01", "");
+    assert_eq!(scene.after(changed).await.len(), 1);
+    scene.world.remove("Observation", "new").await.unwrap();
+    assert_eq!(scene.world.tell().await, 0);
+    assert_eq!(scene.read(&id).await["status"], "active");
+}
+
+#[tokio::test]
+async fn without_a_payload_only_the_fact_is_told() {
+    let scene = Scene::new().await;
+    let mut wanted = scene.wanted("Observation?");
+    wanted["channel"].as_object_mut().unwrap().remove("payload");
+    assert_eq!(scene.send(Method::POST, "Subscription", &wanted).await.status, 201);
+    let got = scene.after(lab("new", "a", "")).await;
+    let [one] = got.as_slice() else { panic!("{got:?}") };
+    assert_eq!((one.method.as_str(), one.path.as_str(), one.body.as_str()), ("POST", "/hook", ""));
+    assert_eq!(scene.notified().await.len(), 1);
+}
+
+/// Neither a message nor a connection tells that something was written that the app may not see.
+// Covers: leaks.md 129, 130; design P1
+#[tokio::test]
+async fn what_is_hidden_is_not_told_of_in_any_way() {
+    let scene = Scene::new().await;
+    scene.subscribe("Observation?").await;
+    scene.subscribe("Observation?_filter=not%20(code%20eq%20x)").await;
+    scene.subscribe("Observation?subject:Patient._id=b").await;
+    for record in [
+        lab("hiv", "a", HIV),
+        lab("of-b", "b", ""),
+        lab("hiv-of-b", "b", HIV),
+        json!({"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/a"}})
+            .to_string(),
+    ] {
+        assert!(scene.after(record.clone()).await.is_empty(), "{record}");
+    }
+    assert_eq!(scene.receiver.connections(), 0);
+    assert!(scene.notified().await.is_empty(), "what is not told is no access");
+    // A record that turns out to be sensitive is told no more.
+    assert_eq!(scene.after(lab("turns", "a", "")).await.len(), 2);
+    assert!(scene.after(lab("turns", "a", HIV)).await.is_empty());
+}
+
+// Covers: leaks.md 129; design P2
+#[tokio::test]
+async fn who_stopped_sharing_is_told_of_no_more_from_that_moment_on() {
+    let scene = Scene::new().await;
+    let id = scene.subscribe("Observation?").await;
+    assert_eq!(scene.after(lab("one", "a", "")).await.len(), 1);
+    // Written before it is stopped, not told yet: not told any more.
+    scene.world.load(&[lab("two", "a", "")]).await.unwrap();
+    scene.world.stop_sharing(&scene.access).await.unwrap();
+    assert_eq!(scene.world.tell().await, 0);
+    assert_eq!((scene.receiver.take().len(), scene.receiver.connections()), (0, 1));
+    // It is gone with its grant, on disk too.
+    assert!(scene.world.app.subscription(&id.parse().unwrap()).is_none());
+    assert!(scene.world.app.store().subscriptions().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_narrower_choice_narrows_what_is_told() {
+    let scene =
+        Scene::with(&Terms { sensitive: [SensitiveKind::Hiv].into_iter().collect(), ..terms() })
+            .await;
+    scene.subscribe("Observation?").await;
+    assert_eq!(scene.after(lab("hiv", "a", HIV)).await.len(), 1);
+    scene.world.share_otherwise(&scene.access, &terms()).await.unwrap();
+    assert!(scene.after(lab("hiv-2", "a", HIV)).await.is_empty());
+    assert_eq!(scene.after(lab("plain", "a", "")).await.len(), 1);
+}
+
+// Covers: leaks.md 129
+#[tokio::test]
+async fn a_subscription_is_its_apps_own_and_no_other_grant_knows_of_it() {
+    let scene = Scene::new().await;
+    let id = scene.subscribe("Observation?code=4548-4").await;
+    let other = scene.world.share("bill-helper", &Terms { patient: "b", ..terms() }).await.unwrap();
+    let mut replies = Vec::new();
+    for id in [id.as_str(), "never-was"] {
+        let path = format!("Subscription/{id}");
+        let read = scene.world.get(&other.token, &path).await.unwrap();
+        let mut body = scene.wanted("Observation?");
+        body["id"] = id.into();
+        let put = request(Method::PUT, &other.token, &path, &[JSON], body.to_string()).unwrap();
+        let put = scene.world.send(put).await.unwrap();
+        let gone = request(Method::DELETE, &other.token, &path, &[], "").unwrap();
+        let gone = scene.world.send(gone).await.unwrap();
+        for reply in [&read, &put, &gone] {
+            assert_eq!(reply.status, StatusCode::NOT_FOUND, "{}", reply.text());
+        }
+        replies.push([read.fingerprint(), put.fingerprint(), gone.fingerprint()]);
+    }
+    assert_eq!(replies[0], replies[1], "one of another app is as one that never was");
+    let list = scene.world.get(&other.token, "Subscription").await.unwrap().json();
+    assert_eq!((list["total"].clone(), list["entry"].clone()), (json!(0), Value::Null));
+    assert_eq!(scene.read(&id).await["status"], "active");
+}
+
+#[tokio::test]
+async fn it_is_read_listed_changed_switched_off_and_ended() {
+    let scene = Scene::new().await;
+    let id = scene.subscribe("Observation?code=4548-4").await;
+    let path = format!("Subscription/{id}");
+    let read = scene.send(Method::GET, &path, &Value::Null).await;
+    assert_eq!(read.headers["etag"], "W/\"1\"");
+    assert_eq!(read.json()["meta"]["versionId"], "1");
+    let list = scene.send(Method::GET, "Subscription", &Value::Null).await.json();
+    assert_eq!(
+        (list["total"].clone(), list["entry"][0]["resource"]["id"].clone()),
+        (json!(1), json!(id))
+    );
+
+    let mut off = scene.wanted("Observation?code=4548-4");
+    off["id"] = id.clone().into();
+    off["status"] = "off".into();
+    let headers = [JSON, ("if-match", "W/\"7\"")];
+    let stale =
+        request(Method::PUT, &scene.access.token, &path, &headers, off.to_string()).unwrap();
+    assert_eq!(scene.world.send(stale).await.unwrap().status, StatusCode::PRECONDITION_FAILED);
+    let reply = scene.send(Method::PUT, &path, &off).await;
+    assert_eq!((reply.status, reply.json()["status"].clone()), (StatusCode::OK, json!("off")));
+    assert!(scene.after(lab("while-off", "a", "")).await.is_empty());
+    off["status"] = "requested".into();
+    let reply = scene.send(Method::PUT, &path, &off).await;
+    assert_eq!(
+        (reply.headers["etag"].to_str().unwrap(), reply.json()["status"].clone()),
+        ("W/\"3\"", json!("active"))
+    );
+    assert_eq!(
+        scene.after(lab("on", "a", "")).await.len(),
+        1,
+        "nothing of the time while it was off"
+    );
+
+    assert_eq!(
+        scene.send(Method::DELETE, &path, &Value::Null).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert!(scene.after(lab("ended", "a", "")).await.is_empty());
+    assert_eq!(scene.send(Method::GET, &path, &Value::Null).await.status, StatusCode::NOT_FOUND);
+    for (method, path) in [
+        (Method::GET, format!("{path}/_history")),
+        (Method::GET, "Subscription?status=active".to_owned()),
+        (Method::PUT, "Subscription?status=active".to_owned()),
+        (Method::DELETE, "Subscription?status=active".to_owned()),
+    ] {
+        let body = if method == Method::PUT { off.clone() } else { Value::Null };
+        let reply = scene.send(method.clone(), &path, &body).await;
+        assert!(reply.status.is_client_error(), "{method} {path}: {}", reply.text());
+    }
+}
+
+/// Both sides of its end: an instant before, and at it.
+#[tokio::test]
+async fn it_ends_at_the_instant_that_it_names() {
+    let scene = Scene::new().await;
+    let end = scene.world.app.now().plus_secs(100);
+    let mut wanted = scene.wanted("Observation?");
+    wanted["end"] = end.to_rfc3339().into();
+    let reply = scene.send(Method::POST, "Subscription", &wanted).await;
+    let id = reply.json()["id"].as_str().unwrap().to_owned();
+    scene.world.clock.advance_secs(99);
+    assert_eq!(scene.after(lab("in-time", "a", "")).await.len(), 1);
+    scene.world.clock.advance_secs(1);
+    assert!(scene.after(lab("late", "a", "")).await.is_empty());
+    assert_eq!(scene.read(&id).await["status"], "off");
+}
+
+/// Who may not act while the person is away is told as long as a token lets it ask, and no longer.
+// Covers: design §5
+#[tokio::test]
+async fn an_app_that_cannot_renew_its_token_is_told_until_that_ends() {
+    let scene = Scene::new().await;
+    let id = scene.subscribe("Observation?").await;
+    let service = scene.world.service("nightly", "system/*.rs").await.unwrap();
+    scene.world.redirect_to("nightly", &format!("{}/cb", scene.receiver.origin)).await.unwrap();
+    let mut wanted = scene.wanted("Observation?");
+    wanted["channel"]["endpoint"] = format!("{}/service", scene.receiver.origin).into();
+    let sent =
+        request(Method::POST, &service, "Subscription", &[JSON], wanted.to_string()).unwrap();
+    assert_eq!(scene.world.send(sent).await.unwrap().status, StatusCode::CREATED);
+    let paths = |got: Vec<Got>| {
+        let mut paths: Vec<String> = got.into_iter().map(|one| one.path).collect();
+        paths.sort();
+        paths
+    };
+    scene.world.clock.advance_secs(24 * 3600 - 1);
+    let got = scene.after(lab("in-time", "a", "")).await;
+    assert_eq!(paths(got), ["/hook/Observation/in-time", "/service/Observation/in-time"]);
+    scene.world.clock.advance_secs(1);
+    // A service asks for a token whenever it likes.
+    assert_eq!(paths(scene.after(lab("late", "a", "")).await), ["/service/Observation/late"]);
+    assert!(scene.world.app.subscription(&id.parse().unwrap()).is_none());
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_is_tried_again_later_and_given_up_in_the_end() {
+    let scene = Scene::new().await;
+    let id = scene.subscribe("Observation?").await;
+    scene.receiver.answer(StatusCode::BAD_GATEWAY);
+    assert_eq!(scene.after(lab("one", "a", "")).await.len(), 1);
+    scene.world.load(&[lab("two", "a", "")]).await.unwrap();
+    assert_eq!(scene.world.tell().await, 0, "it waits");
+    assert!(scene.receiver.take().is_empty());
+    scene.world.clock.advance_secs(4);
+    scene.world.tell().await;
+    assert!(scene.receiver.take().is_empty(), "an instant before");
+    scene.world.clock.advance_secs(1);
+    scene.receiver.answer(StatusCode::OK);
+    assert_eq!(
+        scene.world.tell().await,
+        2,
+        "nothing is lost, in the order in which it was written"
+    );
+    let paths: Vec<String> = scene.receiver.take().into_iter().map(|got| got.path).collect();
+    assert_eq!(paths, ["/hook/Observation/one", "/hook/Observation/two"]);
+
+    scene.receiver.answer(StatusCode::FOUND);
+    scene.world.load(&[lab("three", "a", "")]).await.unwrap();
+    for _ in 0..12 {
+        scene.world.tell().await;
+        scene.world.clock.advance_secs(3600);
+    }
+    assert_eq!(scene.receiver.take().len(), 12);
+    let read = scene.read(&id).await;
+    assert_eq!((read["status"].clone(), read["error"].is_string()), (json!("error"), true));
+    scene.receiver.answer(StatusCode::OK);
+    assert_eq!(scene.world.tell().await, 0);
+    // Its app begins it again.
+    let mut again = scene.wanted("Observation?");
+    again["id"] = id.clone().into();
+    let reply = scene.send(Method::PUT, &format!("Subscription/{id}"), &again).await.json();
+    assert_eq!((reply["status"].clone(), reply["error"].clone()), (json!("active"), Value::Null));
+    assert_eq!(scene.after(lab("four", "a", "")).await.len(), 1);
+}
+
+// Covers: design P3
+#[tokio::test]
+async fn nothing_is_told_while_the_log_cannot_be_written() {
+    let scene = Scene::new().await;
+    scene.subscribe("Observation?").await;
+    scene.world.load(&[lab("one", "a", "")]).await.unwrap();
+    scene.world.faults.fail_commits(true);
+    assert_eq!(scene.world.tell().await, 0);
+    assert!(scene.receiver.take().is_empty());
+    scene.world.faults.fail_commits(false);
+    scene.world.clock.advance_secs(5);
+    scene.world.tell().await;
+    assert_eq!(scene.receiver.take().len(), 1);
+}
+
+/// What could not be carried out as it is written is refused with its place; nothing is kept of it.
+#[tokio::test]
+async fn what_cannot_be_carried_out_is_refused_with_its_place() {
+    let scene = Scene::new().await;
+    let set = |place: &[&str], value: Value| {
+        let mut wanted = scene.wanted("Observation?code=4548-4");
+        let mut at = &mut wanted;
+        for name in place {
+            at = &mut at[*name];
+        }
+        *at = value;
+        wanted
+    };
+    let hook = |path: &str| format!("{}{path}", scene.receiver.origin);
+    for (wanted, status, code) in [
+        (set(&["status"], json!("error")), 422, "subscription-refused"),
+        (set(&["reason"], Value::Null), 422, "resource-invalid"),
+        (set(&["criteria"], json!("Observation")), 422, "subscription-refused"),
+        (set(&["criteria"], json!("Nonsense?a=b")), 422, "subscription-refused"),
+        (set(&["criteria"], json!("Observation?nonsense=b")), 400, "search-refused"),
+        (set(&["criteria"], json!("Observation?_count=5")), 422, "subscription-refused"),
+        (
+            set(&["criteria"], json!("Observation?_include=Observation:subject")),
+            422,
+            "subscription-refused",
+        ),
+        (set(&["criteria"], json!("Binary?")), 403, "scope-insufficient"),
+        (set(&["criteria"], json!("Procedure?")), 403, "scope-insufficient"),
+        (set(&["criteria"], json!("Patient?")), 403, "scope-insufficient"),
+        (set(&["channel", "type"], json!("email")), 422, "subscription-refused"),
+        (set(&["channel", "type"], json!("websocket")), 422, "subscription-refused"),
+        (set(&["channel", "payload"], json!("application/fhir+xml")), 422, "subscription-refused"),
+        (
+            set(&["channel", "endpoint"], json!("https://elsewhere.example/hook")),
+            422,
+            "subscription-refused",
+        ),
+        (
+            set(&["channel", "endpoint"], json!(hook("@elsewhere.example/"))),
+            422,
+            "subscription-refused",
+        ),
+        (set(&["channel", "endpoint"], json!(hook("/hook#part"))), 422, "subscription-refused"),
+        (
+            set(&["channel", "endpoint"], json!(hook("/").replace("http:", "ftp:"))),
+            422,
+            "subscription-refused",
+        ),
+        (set(&["channel", "header"], json!(["Host: elsewhere"])), 422, "subscription-refused"),
+        (set(&["channel", "header"], json!(["no colon"])), 422, "subscription-refused"),
+        (set(&["channel", "header"], json!(vec!["A: b"; 11])), 422, "subscription-refused"),
+        (set(&["end"], json!("2020-01-01T00:00:00Z")), 422, "subscription-refused"),
+        (
+            set(&["modifierExtension"], json!([{"url": "http://x", "valueBoolean": true}])),
+            422,
+            "subscription-refused",
+        ),
+    ] {
+        let reply = scene.send(Method::POST, "Subscription", &wanted).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.code().as_str()),
+            (status, code),
+            "{wanted}: {}",
+            reply.text()
+        );
+    }
+    assert!(scene.world.app.subscriptions().is_empty());
+    for _ in 0..20 {
+        scene.subscribe("Observation?code=4548-4").await;
+    }
+    let wanted = scene.wanted("Observation?code=4548-4");
+    let reply = scene.send(Method::POST, "Subscription", &wanted).await;
+    assert_eq!(reply.code(), "subscriptions-too-many", "{}", reply.text());
+}
+
+/// An app whose registration no longer names the place is not told there any more.
+#[tokio::test]
+async fn an_app_is_told_only_where_it_is_registered_now() {
+    let scene = Scene::new().await;
+    scene.subscribe("Observation?").await;
+    assert_eq!(scene.after(lab("one", "a", "")).await.len(), 1);
+    scene.world.redirect_to("glucose-coach", "https://elsewhere.example/cb").await.unwrap();
+    assert!(scene.after(lab("two", "a", "")).await.is_empty());
+    assert_eq!(scene.receiver.connections(), 1);
+}
+
+// Covers: design §7; leaks.md 25
+#[tokio::test]
+async fn what_is_shown_in_part_is_told_in_part_and_asked_for_by_what_is_shown() {
+    let world = World::embedded().await.unwrap();
+    let receiver = Receiver::start().await.unwrap();
+    let token = world.service_for("study", PurposeOfUse::Research, "system/*.rs").await.unwrap();
+    world.redirect_to("study", &format!("{}/cb", receiver.origin)).await.unwrap();
+    let wanted = |criteria: &str| {
+        json!({
+            "resourceType": "Subscription", "status": "requested", "reason": "a study",
+            "criteria": criteria,
+            "channel": {"type": "rest-hook", "endpoint": format!("{}/hook", receiver.origin),
+                        "payload": "application/fhir+json"},
+        })
+    };
+    let subscribe = async |criteria: &str| {
+        let body = wanted(criteria).to_string();
+        let sent = request(Method::POST, &token, "Subscription", &[JSON], body).unwrap();
+        world.send(sent).await.unwrap()
+    };
+    let hidden = subscribe("Patient?name=Bluebird").await;
+    assert_eq!((hidden.status.as_u16(), hidden.code().as_str()), (400, "search-refused"));
+    assert_eq!(subscribe("Patient?").await.status, StatusCode::CREATED);
+    let patient = json!({"resourceType": "Patient", "id": "z", "gender": "male", "name": [{"family": "Bluebird"}]});
+    world.load(&[patient.to_string()]).await.unwrap();
+    world.tell().await;
+    let got = receiver.take();
+    let [one] = got.as_slice() else { panic!("{got:?}") };
+    assert!(!one.body.contains("Bluebird"), "{}", one.body);
+    let read: Value = world.get(&token, "Patient/z").await.unwrap().json();
+    assert_eq!(serde_json::from_str::<Value>(&one.body).unwrap(), read);
+}
+
+#[tokio::test]
+async fn in_front_of_a_server_by_url_there_are_none_and_the_statement_says_so() {
+    let server = FhirServer::start().await.unwrap();
+    let settings = GatewaySettings::in_front_of(
+        ORIGIN,
+        proviso_gateway::HttpUpstreamSettings::at(server.base.clone()),
+    );
+    let world = World::new(settings).await.unwrap();
+    let access = world.share("glucose-coach", &terms()).await.unwrap();
+    let reply = world.get(&access.token, "Subscription").await.unwrap();
+    assert_eq!(reply.code(), "not-offered", "{}", reply.text());
+    let statement = world.get(&access.token, "metadata").await.unwrap().text();
+    assert!(!statement.contains("\"Subscription\""));
+    let own = World::embedded().await.unwrap();
+    assert!(own.get("none", "metadata").await.unwrap().text().contains("\"Subscription\""));
+}
