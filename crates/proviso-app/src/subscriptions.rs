@@ -68,8 +68,38 @@ pub struct Subscription {
     pub headers: Vec<(String, String)>,
     /// Whether they carry the record.
     pub with_record: bool,
+    /// What is told where it was asked for by topic.
+    pub topic: Option<Topic>,
     /// From this instant on there are none.
     pub end: Option<At>,
+}
+
+/// What is asked for by topic (HL7 Subscriptions R5 Backport).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topic {
+    /// How much of a record comes along.
+    pub content: Content,
+    /// After so many seconds without an event it is told that there was none.
+    pub heartbeat_secs: Option<u32>,
+}
+
+impl Topic {
+    /// Whether a notification says which record it is about.
+    pub const fn names_the_record(&self) -> bool {
+        !matches!(self.content, Content::Empty)
+    }
+}
+
+/// How much of a record comes along (`backport-content-value-set`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Content {
+    /// That there was an event.
+    Empty,
+    /// Which record.
+    IdOnly,
+    /// The record.
+    FullResource,
 }
 
 /// Headers may hold secrets of the receiver, criteria name patients.
@@ -186,21 +216,19 @@ impl Subscriptions {
     }
 
     fn changes(&self, batch: &Batch) -> Result<Vec<Change>, SealError> {
-        let change = |op: &Op| {
-            Ok(Some(match op {
-                Op::PutSubscription { subscription: own, .. } => {
-                    let asked = Arc::new(self.seal.open(&own.id, &own.body)?);
-                    let held = Held { asked, progress: own.progress.clone() };
-                    Change::Put(own.id.clone(), Box::new(held))
-                }
-                Op::PutSubscriptionProgress { id, progress } => {
-                    Change::Moved(id.clone(), progress.clone())
-                }
-                Op::DeleteSubscription { id } => Change::Gone(id.clone()),
-                _ => return Ok(None),
-            }))
-        };
-        batch.ops.iter().filter_map(|op| change(op).transpose()).collect()
+        let mut changes = Vec::new();
+        for op in &batch.ops {
+            if let Op::PutSubscription { subscription: own, .. } = op {
+                let asked = Arc::new(self.seal.open(&own.id, &own.body)?);
+                let held = Held { asked, progress: own.progress.clone() };
+                changes.push(Change::Put(own.id.clone(), Box::new(held)));
+            } else if let Op::PutSubscriptionProgress { id, progress } = op {
+                changes.push(Change::Moved(id.clone(), progress.clone()));
+            } else if let Op::DeleteSubscription { id } = op {
+                changes.push(Change::Gone(id.clone()));
+            }
+        }
+        Ok(changes)
     }
 
     fn apply(&self, changes: Vec<Change>) {

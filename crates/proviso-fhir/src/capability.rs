@@ -74,6 +74,8 @@ pub struct SupportedType {
     pub reverse_includes: Vec<String>,
     /// Operations on this type or its resources.
     pub operations: Vec<SupportedOperation>,
+    /// Topics of subscriptions, by their canonical URLs (HL7 Subscriptions R5 Backport).
+    pub topics: Vec<String>,
 }
 
 /// Where the authorization server is.
@@ -163,8 +165,14 @@ impl SupportedOperation {
     }
 }
 
+const TOPIC: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/capabilitystatement-subscriptiontopic-canonical";
+
 impl SupportedType {
     fn write(&self, out: &mut ObjectWriter<'_>) {
+        list(out, "extension", &self.topics, |topic, out| {
+            out.string("url", TOPIC);
+            out.string("valueCanonical", topic);
+        });
         out.string("type", self.resource_type.as_str());
         list(out, "interaction", &self.interactions, |code, out| out.string("code", code));
         out.string("versioning", "versioned-update");
@@ -290,6 +298,7 @@ mod tests {
                 search_params: spec::search_params_for(resource_type).iter().collect(),
                 includes: vec!["Patient:organization".to_owned()],
                 reverse_includes: Vec::new(),
+                topics: Vec::new(),
                 operations: vec![SupportedOperation {
                     name: "everything",
                     definition: "http://hl7.org/fhir/OperationDefinition/Patient-everything",

@@ -162,7 +162,7 @@ async fn settle_one(
     if !stands(gateway, of.1.as_ref(), [&outcome.line.trail]) {
         return Settled::of(of, withdrawn(&outcome), false);
     }
-    let mut ops: Vec<Op> = op.into_iter().collect();
+    let mut ops: Vec<Op> = op.into_iter().map(|op| *op).collect();
     if let Some(prepared) = &mut prepared {
         ops.extend(prepared.take_ops());
         if let Some(key) = &outcome.keep {

@@ -13,6 +13,7 @@ use proviso_oauth::server::ServerUrls;
 use crate::decide::is_server_owned;
 use crate::settings::GatewaySettings;
 use crate::settings::UpstreamSettings;
+use crate::subscriptions::topic_url;
 
 /// 2026-11-22: the statement changes with a release, not by itself.
 const RELEASED: At = At::from_secs(1_795_305_600);
@@ -24,7 +25,7 @@ pub(crate) fn statement(settings: &GatewaySettings, base: &str) -> Vec<u8> {
     let embedded = matches!(settings.upstream, UpstreamSettings::Embedded);
     let mut types: Vec<_> =
         offered.iter().map(|kind| supported(*kind, &offered, settings)).collect();
-    types.extend(embedded.then(subscriptions));
+    types.extend(embedded.then(|| subscriptions(base)));
     types.sort_by_key(|one| one.resource_type);
     Supported {
         software_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -57,7 +58,7 @@ fn is_offered(kind: ResourceType) -> bool {
 }
 
 /// What changes in a server by URL, nobody here hears of.
-fn subscriptions() -> SupportedType {
+fn subscriptions(base: &str) -> SupportedType {
     SupportedType {
         resource_type: ResourceType::SUBSCRIPTION,
         interactions: vec!["read", "search-type", "create", "update", "delete"],
@@ -69,7 +70,8 @@ fn subscriptions() -> SupportedType {
         search_params: Vec::new(),
         includes: Vec::new(),
         reverse_includes: Vec::new(),
-        operations: vec![VALIDATE],
+        operations: vec![SupportedOperation { name: "status", definition: STATUS }, VALIDATE],
+        topics: vec![topic_url(base)],
     }
 }
 
@@ -157,6 +159,7 @@ fn supported(
             })
             .collect(),
         operations,
+        topics: Vec::new(),
     }
 }
 
@@ -164,6 +167,7 @@ const VALIDATE: SupportedOperation = SupportedOperation {
     name: "validate",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
 };
+const STATUS: &str = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status";
 const DOCREF: &str = "http://hl7.org/fhir/us/core/OperationDefinition/docref";
 const FILE_CONSENT: &str =
     "http://hl7.org/fhir/us/consent-management/OperationDefinition/file-consent";

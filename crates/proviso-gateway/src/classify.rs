@@ -538,6 +538,10 @@ fn operation(
             only_format(&query)?;
             (kind, Asked::Validate { doc: validate::resource_of(doc, kind)? })
         }
+        ("status", Target::Instance(kind @ ResourceType::SUBSCRIPTION, id), Body::None) => {
+            only_format(&query)?;
+            (kind, Asked::Subscription(SubscriptionAsk::Status(id)))
+        }
         ("fileConsent", Target::Type(kind @ ResourceType::CONSENT), Body::Json(doc)) => {
             only_format(&query)?;
             (kind, filing::to_file(&doc)?)

@@ -189,67 +189,12 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
         }
     };
     trail.planned(&view);
-    if let Asked::Subscription(ask) = &asked {
-        if let Err(refusal) = may_subscribe(&caller, &view, ask, &mut trail) {
-            return Err(Stopped::new(refusal, trail));
-        }
-        let conditions = Conditions::default();
-        let parts = Parts {
-            caller,
-            view,
-            trail,
-            interaction,
-            resource_type,
-            conditions,
-            kept,
-            warnings: Vec::new(),
-            files: Files::default(),
-        };
-        return Ok(Permitted { parts, asked, permit: Permit(()) });
-    }
-    if is_write(&interaction) && is_server_owned(resource_type) && !asked.is_for_registry() {
-        let refusal =
-            Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
-        return Err(Stopped::new(refusal, trail));
-    }
-    if resource_type == ResourceType::CONSENT && view.plan().way != Way::Service {
-        trail.not_offered(&interaction, resource_type);
-        // No scope would be enough, so none is named.
-        let writes = is_write(&interaction);
-        let problem = if writes { Problem::ServerOwned } else { Problem::AccessRefused };
-        let refusal = Refusal::from(problem).because(&[ReasonCode::InteractionNotOffered]);
-        return Err(Stopped::new(refusal, trail));
-    }
-    if !view.plan().offers(&interaction, resource_type) {
-        trail.not_offered(&interaction, resource_type);
-        let needed = needed_scope(&caller, &interaction, resource_type);
-        let refusal = Refusal::from(Problem::ScopeInsufficient)
-            .because(&[ReasonCode::ScopeMissing])
-            .needing(needed);
-        return Err(Stopped::new(refusal, trail));
-    }
-    if needs_whole(&interaction) && view.sees_in_part(resource_type) {
-        trail.not_offered(&interaction, resource_type);
-        let refusal =
-            Refusal::from(Problem::SeenInPart).because(&[ReasonCode::InteractionNotOffered]);
-        return Err(Stopped::new(refusal, trail));
-    }
-    // Criteria are a search: whoever may only write must not learn by them what is there.
-    if asked.criteria().is_some() && !view.plan().offers(&Interaction::Search, resource_type) {
-        trail.not_offered(&Interaction::Search, resource_type);
-        let needed = needed_scope(&caller, &Interaction::Search, resource_type);
-        let refusal = Refusal::from(Problem::ScopeInsufficient)
-            .because(&[ReasonCode::ScopeMissing])
-            .needing(needed);
-        return Err(Stopped::new(refusal, trail));
-    }
-    // The answer to a patch tells what it was applied to: whoever may not read has no use for it.
-    if interaction == Interaction::Patch && !view.plan().offers(&Interaction::Read, resource_type) {
-        trail.not_offered(&Interaction::Read, resource_type);
-        let needed = needed_scope(&caller, &Interaction::Read, resource_type);
-        let refusal = Refusal::from(Problem::ScopeInsufficient)
-            .because(&[ReasonCode::ScopeMissing])
-            .needing(needed);
+    let may = if let Asked::Subscription(ask) = &asked {
+        may_subscribe(&caller, &view, ask, &mut trail)
+    } else {
+        may_ask(&caller, &view, (&interaction, resource_type), &asked, &mut trail)
+    };
+    if let Err(refusal) = may {
         return Err(Stopped::new(refusal, trail));
     }
     let warnings = Vec::new();
@@ -268,6 +213,63 @@ async fn admit(gateway: &Gateway, classified: Classified) -> Result<Permitted, S
     Ok(Permitted { parts, asked, permit: Permit(()) })
 }
 
+/// Whether a request may be made at all: its type is offered to this caller, and whatever its answer
+/// would tell.
+fn may_ask(
+    caller: &Caller,
+    view: &View,
+    (interaction, resource_type): (&Interaction, ResourceType),
+    asked: &Asked,
+    trail: &mut Trail,
+) -> Result<(), Refusal> {
+    if is_write(interaction) && is_server_owned(resource_type) && !asked.is_for_registry() {
+        let refusal =
+            Refusal::from(Problem::ServerOwned).because(&[ReasonCode::InteractionNotOffered]);
+        return Err(refusal);
+    }
+    if resource_type == ResourceType::CONSENT && view.plan().way != Way::Service {
+        trail.not_offered(interaction, resource_type);
+        // No scope would be enough, so none is named.
+        let writes = is_write(interaction);
+        let problem = if writes { Problem::ServerOwned } else { Problem::AccessRefused };
+        let refusal = Refusal::from(problem).because(&[ReasonCode::InteractionNotOffered]);
+        return Err(refusal);
+    }
+    check_offered(caller, view, (interaction, resource_type), trail)?;
+    if needs_whole(interaction) && view.sees_in_part(resource_type) {
+        trail.not_offered(interaction, resource_type);
+        let refusal =
+            Refusal::from(Problem::SeenInPart).because(&[ReasonCode::InteractionNotOffered]);
+        return Err(refusal);
+    }
+    // Criteria are a search: whoever may only write must not learn by them what is there.
+    if asked.criteria().is_some() {
+        check_offered(caller, view, (&Interaction::Search, resource_type), trail)?;
+    }
+    // The answer to a patch tells what it was applied to: whoever may not read has no use for it.
+    if *interaction == Interaction::Patch {
+        check_offered(caller, view, (&Interaction::Read, resource_type), trail)?;
+    }
+    Ok(())
+}
+
+/// Refuses what the plan offers nothing of, and names the scope that would be needed.
+fn check_offered(
+    caller: &Caller,
+    view: &View,
+    (interaction, kind): (&Interaction, ResourceType),
+    trail: &mut Trail,
+) -> Result<(), Refusal> {
+    if view.plan().offers(interaction, kind) {
+        return Ok(());
+    }
+    trail.not_offered(interaction, kind);
+    let needed = needed_scope(caller, interaction, kind);
+    Err(Refusal::from(Problem::ScopeInsufficient)
+        .because(&[ReasonCode::ScopeMissing])
+        .needing(needed))
+}
+
 /// A subscription is a search that goes on, and shows what it finds: whoever may do both needs no more
 /// for it.
 fn may_subscribe(
@@ -279,16 +281,8 @@ fn may_subscribe(
     let Some(doc) = ask.doc() else { return Ok(()) };
     // What cannot be read is told in detail where it is carried out.
     let Some(kind) = subscriptions::kind_of(doc) else { return Ok(()) };
-    for interaction in [Interaction::Search, Interaction::Read] {
-        if !view.plan().offers(&interaction, kind) {
-            trail.not_offered(&interaction, kind);
-            let needed = needed_scope(caller, &interaction, kind);
-            return Err(Refusal::from(Problem::ScopeInsufficient)
-                .because(&[ReasonCode::ScopeMissing])
-                .needing(needed));
-        }
-    }
-    Ok(())
+    check_offered(caller, view, (&Interaction::Search, kind), trail)?;
+    check_offered(caller, view, (&Interaction::Read, kind), trail)
 }
 
 /// The same for the page on which staff choose a visit: the plan is made from a person's role, no

@@ -51,6 +51,14 @@ impl Filtered {
         (self.request, self.caller, self.shape)
     }
 
+    /// The status of a single answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        match &self.shape {
+            Shape::Single(outcome) => outcome.answer.status,
+            Shape::Together { .. } => StatusCode::OK,
+        }
+    }
+
     /// The body of a single answer that is none of a refusal.
     pub(crate) fn body(&self) -> Option<&[u8]> {
         match &self.shape {
@@ -84,7 +92,7 @@ pub(crate) struct Outcome {
     pub(crate) line: Line,
     pub(crate) prepared: Option<Prepared>,
     /// What is to be made that is no record.
-    pub(crate) op: Option<Op>,
+    pub(crate) op: Option<Box<Op>>,
     /// The key under which what is done is to be kept.
     pub(crate) keep: Option<RequestKey>,
 }
@@ -156,7 +164,7 @@ fn judge(gateway: &Gateway, forwarded: Forwarded) -> Result<Outcome, Stopped> {
         Found::NothingToDelete => Ok(Answer::new(StatusCode::NO_CONTENT, Vec::new())),
         Found::Validated(faults) => Ok(validated(&parts, &faults)),
         Found::Subscription(done) => {
-            op = done.op;
+            op = done.op.map(Box::new);
             Ok(Answer {
                 version: done.version.map(|version| version.to_string()),
                 last_modified: done.at,

@@ -28,13 +28,20 @@ pub struct SubscriptionProgress {
     pub failures: u32,
     /// Before this instant nothing is tried again.
     pub next_try: Option<At>,
+    /// How many events were told.
+    #[serde(default)]
+    pub events: u64,
+    /// When something was sent last.
+    #[serde(default)]
+    pub sent_at: Option<At>,
 }
 
-/// What a subscription does (FHIR R4 `valueset-subscription-status.html`, without `requested`: it
-/// begins when it is made).
+/// What a subscription does (FHIR R4 `valueset-subscription-status.html`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SubscriptionStatus {
+    /// Its receiver has not answered yet.
+    Requested,
     /// It is in force.
     Active,
     /// It failed too often and was given up.

@@ -511,3 +511,208 @@ async fn in_front_of_a_server_by_url_there_are_none_and_the_statement_says_so() 
     let own = World::embedded().await.unwrap();
     assert!(own.get("none", "metadata").await.unwrap().text().contains("\"Subscription\""));
 }
+
+const BACKPORT: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition";
+
+impl Scene {
+    fn by_topic(&self, filter: &str, content: &str, heartbeat: Option<u32>) -> Value {
+        let mut wanted = self.wanted(&format!("{ORIGIN}/fhir/r4/SubscriptionTopic/record-change"));
+        wanted["_criteria"] = json!({"extension": [
+            {"url": format!("{BACKPORT}/backport-filter-criteria"), "valueString": filter}]});
+        wanted["channel"]["_payload"] = json!({"extension": [
+            {"url": format!("{BACKPORT}/backport-payload-content"), "valueCode": content}]});
+        if let Some(secs) = heartbeat {
+            wanted["channel"]["extension"] = json!([
+                {"url": format!("{BACKPORT}/backport-heartbeat-period"), "valueUnsignedInt": secs}]);
+        }
+        wanted
+    }
+
+    async fn post(&self, wanted: &Value) -> Reply {
+        self.send(Method::POST, "Subscription", wanted).await
+    }
+}
+
+/// The Bundles that came, each with what its status says.
+fn told(got: &[Got]) -> Vec<(Value, Vec<(String, Value)>)> {
+    let read = |one: &Got| {
+        assert_eq!((one.method.as_str(), one.path.as_str()), ("POST", "/hook"));
+        let bundle: Value = serde_json::from_str(&one.body).unwrap();
+        assert_eq!(bundle["type"], "history");
+        let status = bundle["entry"][0]["resource"]["parameter"].as_array().unwrap().clone();
+        let value = |own: &Value| {
+            let key = own.as_object().unwrap().keys().find(|key| *key != "name").unwrap().clone();
+            (own["name"].as_str().unwrap().to_owned(), own[key.as_str()].clone())
+        };
+        (bundle, status.iter().map(value).collect())
+    };
+    got.iter().map(read).collect()
+}
+
+fn of<'a>(status: &'a [(String, Value)], name: &str) -> &'a Value {
+    status.iter().find(|(own, _)| own == name).map_or(&Value::Null, |(_, value)| value)
+}
+
+// Covers: HL7 Subscriptions R5 Backport 1.1.0; design P1, P3
+#[tokio::test]
+async fn by_topic_the_receiver_is_asked_first_and_then_told_in_bundles() {
+    let scene = Scene::new().await;
+    let wanted = scene.by_topic("Observation?code=4548-4", "full-resource", None);
+    let reply = scene.post(&wanted).await;
+    assert_eq!(
+        (reply.status, reply.json()["status"].clone()),
+        (StatusCode::CREATED, json!("requested"))
+    );
+    let id = reply.json()["id"].as_str().unwrap().to_owned();
+    scene.world.tell().await;
+    let got = scene.receiver.take();
+    let [(_, status)] = told(&got).try_into().unwrap();
+    assert_eq!(
+        (of(&status, "type"), of(&status, "status")),
+        (&json!("handshake"), &json!("requested"))
+    );
+    assert_eq!(of(&status, "events-since-subscription-start"), "0");
+    assert_eq!(scene.read(&id).await["status"], "active");
+
+    let got = scene.after(lab("new", "a", "")).await;
+    assert_eq!(got[0].headers["content-type"], "application/fhir+json; fhirVersion=4.0");
+    let [(bundle, status)] = told(&got).try_into().unwrap();
+    assert_eq!(of(&status, "type"), "event-notification");
+    assert_eq!(of(&status, "events-since-subscription-start"), "1");
+    let own = format!("{ORIGIN}/fhir/r4/Subscription/{id}");
+    assert_eq!(of(&status, "subscription")["reference"], own);
+    let read = scene.world.get(&scene.access.token, "Observation/new").await.unwrap();
+    assert_eq!(bundle["entry"][1]["resource"], read.json());
+    assert_eq!(scene.notified().await.len(), 1);
+    for hidden in [lab("hiv", "a", HIV), lab("of-b", "b", "")] {
+        assert!(scene.after(hidden).await.is_empty());
+    }
+    // What is hidden counts nowhere.
+    let got = scene.after(lab("newer", "a", "")).await;
+    let [(_, status)] = told(&got).try_into().unwrap();
+    assert_eq!(of(&status, "events-since-subscription-start"), "2");
+    let path = format!("Subscription/{id}/$status");
+    let asked = scene.send(Method::GET, &path, &Value::Null).await.json();
+    let parameters = &asked["entry"][0]["resource"]["parameter"];
+    assert!(parameters.to_string().contains(r#""valueString":"2""#), "{parameters}");
+    assert!(parameters.to_string().contains("query-status"));
+    let other = scene.world.share("bill-helper", &Terms { patient: "b", ..terms() }).await.unwrap();
+    assert_eq!(scene.world.get(&other.token, &path).await.unwrap().status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn by_topic_no_more_is_told_than_was_asked_for() {
+    let scene = Scene::new().await;
+    for content in ["empty", "id-only"] {
+        assert_eq!(scene.post(&scene.by_topic("Observation?", content, None)).await.status, 201);
+    }
+    scene.world.tell().await;
+    scene.receiver.take();
+    let got = scene.after(lab("new", "a", "")).await;
+    assert_eq!(got.len(), 2);
+    let mut focuses = 0;
+    for (bundle, status) in told(&got) {
+        assert_eq!(bundle["entry"].as_array().unwrap().len(), 1, "no record");
+        let event = of(&status, "notification-event").to_string();
+        focuses += usize::from(event.contains("/fhir/r4/Observation/new"));
+        assert!(!bundle.to_string().contains("7.20"));
+    }
+    assert_eq!(focuses, 1);
+}
+
+#[tokio::test]
+async fn a_receiver_that_does_not_answer_the_handshake_is_told_nothing() {
+    let scene = Scene::new().await;
+    scene.receiver.answer(StatusCode::NOT_FOUND);
+    let wanted = scene.by_topic("Observation?", "full-resource", None);
+    let id = scene.post(&wanted).await.json()["id"].as_str().unwrap().to_owned();
+    for _ in 0..12 {
+        let got = scene.after(lab("new", "a", "")).await;
+        assert!(told(&got).iter().all(|(_, status)| of(status, "type") == "handshake"));
+        assert_eq!(got.len(), 1);
+        scene.world.clock.advance_secs(3600);
+    }
+    assert_eq!(scene.read(&id).await["status"], "error");
+    assert!(scene.after(lab("newer", "a", "")).await.is_empty());
+    assert!(scene.notified().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_heartbeat_says_that_there_was_nothing_when_its_time_is_over() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.post(&scene.by_topic("Observation?", "empty", Some(60))).await.status, 201);
+    scene.world.tell().await;
+    assert_eq!(scene.receiver.take().len(), 1, "the handshake");
+    scene.world.clock.advance_secs(59);
+    scene.world.tell().await;
+    assert!(scene.receiver.take().is_empty(), "an instant before");
+    scene.world.clock.advance_secs(1);
+    scene.world.tell().await;
+    let [(bundle, status)] = told(&scene.receiver.take()).try_into().unwrap();
+    assert_eq!(of(&status, "type"), "heartbeat");
+    assert_eq!(bundle["entry"].as_array().unwrap().len(), 1);
+    assert!(scene.notified().await.is_empty(), "nothing is disclosed by it");
+    scene.world.stop_sharing(&scene.access).await.unwrap();
+    scene.world.clock.advance_secs(60);
+    scene.world.tell().await;
+    assert!(scene.receiver.take().is_empty(), "it ends with everything else");
+}
+
+#[tokio::test]
+async fn what_is_asked_for_by_topic_and_not_offered_is_refused_with_its_place() {
+    let scene = Scene::new().await;
+    let good = || scene.by_topic("Observation?", "empty", Some(60));
+    let set = |change: &dyn Fn(&mut Value)| {
+        let mut wanted = good();
+        change(&mut wanted);
+        wanted
+    };
+    let elsewhere = json!("http://elsewhere.example/SubscriptionTopic/x");
+    for (wanted, place) in [
+        (set(&|own| own["criteria"] = elsewhere.clone()), "Subscription.criteria"),
+        (set(&|own| own["criteria"] = json!("Observation?")), "Subscription.criteria"),
+        (set(&|own| own["_criteria"] = Value::Null), "Subscription.criteria"),
+        (
+            set(&|own| own["_criteria"]["extension"][0]["url"] = json!("http://x")),
+            "Subscription.criteria",
+        ),
+        (
+            set(&|own| own["_criteria"]["extension"][0]["valueString"] = json!("patient=a")),
+            "Subscription.criteria",
+        ),
+        (set(&|own| own["channel"]["_payload"] = Value::Null), "Subscription.channel.payload"),
+        (
+            set(&|own| own["channel"]["_payload"]["extension"][0]["valueCode"] = json!("all")),
+            "Subscription.channel.payload",
+        ),
+        (
+            set(&|own| drop(own["channel"].as_object_mut().unwrap().remove("payload"))),
+            "Subscription.channel.payload",
+        ),
+        (
+            set(&|own| own["channel"]["extension"][0]["valueUnsignedInt"] = json!(59)),
+            "Subscription.channel.extension",
+        ),
+        (
+            set(&|own| own["channel"]["extension"][0]["url"] = json!("http://x")),
+            "Subscription.channel.extension",
+        ),
+    ] {
+        let wanted = without_nulls(wanted);
+        let reply = scene.post(&wanted).await;
+        assert_eq!(reply.code(), "subscription-refused", "{wanted}: {}", reply.text());
+        assert_eq!(reply.json()["issue"][0]["expression"][0], place, "{wanted}");
+    }
+    assert_eq!(scene.post(&good()).await.status, StatusCode::CREATED);
+}
+
+fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(_, own)| !own.is_null())
+            .map(|(key, own)| (key, without_nulls(own)))
+            .collect(),
+        other => other,
+    }
+}

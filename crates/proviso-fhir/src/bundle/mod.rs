@@ -102,6 +102,8 @@ pub struct Bundle {
     pub bundle_type: BundleType,
     /// When it was put together.
     pub timestamp: Option<At>,
+    /// The profile that it claims.
+    pub profile: Option<&'static str>,
     /// Security labels of the Bundle as a whole: system and code.
     pub security: Vec<(&'static str, &'static str)>,
     /// How many matches there are in all, if that is known and may be said.
@@ -118,6 +120,7 @@ impl Bundle {
         Self {
             bundle_type,
             timestamp: None,
+            profile: None,
             security: Vec::new(),
             total: None,
             links: Vec::new(),
@@ -129,8 +132,14 @@ impl Bundle {
     pub fn to_bytes(&self) -> Vec<u8> {
         write::object(|bundle| {
             bundle.string("resourceType", "Bundle");
-            if !self.security.is_empty() {
+            if !self.security.is_empty() || self.profile.is_some() {
                 bundle.object("meta", |meta| {
+                    if let Some(profile) = self.profile {
+                        meta.array("profile", |all| all.string(profile));
+                    }
+                    if self.security.is_empty() {
+                        return;
+                    }
                     meta.array("security", |labels| {
                         for (system, code) in &self.security {
                             labels.object(|label| {

@@ -128,21 +128,19 @@ impl<'t> Reader<'t> {
             self.skip_space();
             if self.takes_word("and") {
                 let next = self.operand(query, context, nesting)?;
-                tree = match tree {
-                    Tree::All(mut parts) => {
-                        parts.push(next);
-                        Tree::All(parts)
-                    }
-                    other => Tree::All(Vec::from([other, next])),
+                tree = if let Tree::All(mut parts) = tree {
+                    parts.push(next);
+                    Tree::All(parts)
+                } else {
+                    Tree::All(Vec::from([tree, next]))
                 };
             } else if self.takes_word("or") {
                 let next = self.operand(query, context, nesting)?;
-                tree = match tree {
-                    Tree::Any(mut parts) => {
-                        parts.push(next);
-                        Tree::Any(parts)
-                    }
-                    other => Tree::Any(Vec::from([other, next])),
+                tree = if let Tree::Any(mut parts) = tree {
+                    parts.push(next);
+                    Tree::Any(parts)
+                } else {
+                    Tree::Any(Vec::from([tree, next]))
                 };
             } else {
                 return Ok(tree);
@@ -205,7 +203,7 @@ impl<'t> Reader<'t> {
         let mut escaped = true;
         let end = self.rest.char_indices().find_map(|(at, c)| {
             let closes = c == '"' && !escaped;
-            escaped = (at == 0) | (c == '\\' && !escaped);
+            escaped = at == 0 || (c == '\\' && !escaped);
             (closes && at > 0).then_some(at + 1)
         })?;
         let (string, rest) = self.rest.split_at_checked(end)?;
@@ -310,11 +308,11 @@ impl Query {
         asked: &Asked<'_>,
         depth: usize,
     ) -> Result<Filter, SearchError> {
-        let name = || format!("{FILTER}={}", asked.path);
+        let name = asked.name();
         if let Some((head, tail)) = asked.path.split_once('.') {
-            return self.chained(&name(), head, depth, &|resource_type, depth| {
-                let rest =
-                    Asked { path: tail, operator: asked.operator, value: asked.value.clone() };
+            return self.chained(&name, head, depth, &|resource_type, depth| {
+                let (operator, value) = (asked.operator, asked.value.clone());
+                let rest = Asked { path: tail, operator, value };
                 let mut inner = Self::empty(context, resource_type);
                 let filter = inner.tested(context, &rest, depth)?;
                 inner.filters.push(filter);
@@ -323,123 +321,186 @@ impl Query {
         }
         let params = self.params(asked.path, asked.path)?;
         let Some((_, param)) = params.first() else {
-            return Ok(Filter { name: name(), params, kind: FilterKind::Any(Vec::new()) });
+            return Ok(Filter { name, params, kind: FilterKind::Any(Vec::new()) });
         };
-        let bad = |expected| SearchError::BadValue { parameter: name(), expected };
-        let test = |modifier, text: &str| {
-            Test::parse(param, modifier, text, context.own_base, context.at).map_err(bad)
-        };
-        let value = with_long_system(param, &asked.value);
-        let kind = match (param.kind, asked.operator) {
-            (ParamType::Composite | ParamType::Special, _) => return Err(unsupported(asked)),
-            (_, Operator::Present) => match &*value {
-                "true" => FilterKind::Missing(false),
-                "false" => FilterKind::Missing(true),
-                _ => return Err(bad("`true` or `false`")),
+        let one = One { context, param, asked, value: with_long_system(param, &asked.value) };
+        let kind = match param.kind {
+            ParamType::Composite | ParamType::Special => None,
+            _ if matches!(asked.operator, Operator::Present) => Some(one.presence()?),
+            ParamType::String => one.of_text(),
+            ParamType::Number | ParamType::Quantity | ParamType::Date => one.of_order()?,
+            ParamType::Token => match one.of_token()? {
+                None => self.looked_up(&one)?,
+                found => found,
             },
-            (ParamType::String, operator) => {
-                let how = match operator {
-                    Operator::Compare(Prefix::Eq) | Operator::NotEqual => TextMatch::Equals,
-                    Operator::Contains => TextMatch::Contains,
-                    Operator::StartsWith => TextMatch::Starts,
-                    Operator::EndsWith => TextMatch::Ends,
-                    _ => return Err(unsupported(asked)),
-                };
-                let text = fold(&value);
-                if text.is_empty() || param.is_phonetic() {
-                    return Err(unsupported(asked));
-                }
-                one(operator, Test::Text { how, text })
-            }
-            (ParamType::Number | ParamType::Quantity | ParamType::Date, Operator::Compare(how)) => {
-                FilterKind::Any(Vec::from([test(Modifier::Plain, &prefixed(how, &value))?]))
-            }
-            (ParamType::Number | ParamType::Quantity | ParamType::Date, Operator::NotEqual) => {
-                one(Operator::NotEqual, test(Modifier::Plain, &prefixed(Prefix::Eq, &value))?)
-            }
-            (ParamType::Date, Operator::Overlaps) => {
-                match test(Modifier::Plain, &prefixed(Prefix::Eq, &value))? {
-                    // Of two periods as they are written; `ap` would widen the one asked for.
-                    Test::Date { interval, .. } => {
-                        let overlaps = Test::Date { prefix: Prefix::Ap, interval };
-                        FilterKind::Any(Vec::from([overlaps]))
-                    }
-                    _ => return Err(unsupported(asked)),
-                }
-            }
-            (ParamType::Token, operator @ (Operator::Compare(Prefix::Eq) | Operator::NotEqual)) => {
-                match test(Modifier::Plain, &value)? {
-                    // Ids are told apart by case (FHIR R4 datatypes.html#id); other values are not.
-                    Test::Token(token) if param.code == "_id" => one(operator, Test::Token(token)),
-                    Test::Token(token) => one(operator, Test::Token(token.in_any_case())),
-                    _ => return Err(unsupported(asked)),
-                }
-            }
-            (ParamType::Token, operator) => {
-                let modifier = match operator {
-                    Operator::In | Operator::NotIn => Modifier::In,
-                    Operator::Subsumes => Modifier::Below,
-                    Operator::SubsumedBy => Modifier::Above,
-                    _ => return Err(unsupported(asked)),
-                };
-                let text =
-                    if modifier == Modifier::In { escape(&value) } else { value.into_owned() };
-                let kinds = LookupKind::parse(param, modifier, &text, context.own_base);
-                let first = self.lookups.len();
-                let kinds = kinds.map_err(bad)?.into_iter();
-                self.lookups.extend(kinds.map(|kind| Lookup { name: name(), kind }));
-                let own = (first..self.lookups.len()).collect();
-                if matches!(operator, Operator::NotIn) {
-                    FilterKind::NotWithin(own)
-                } else {
-                    FilterKind::Within(own)
-                }
-            }
-            (
-                ParamType::Reference | ParamType::Uri,
-                operator @ (Operator::Compare(Prefix::Eq) | Operator::NotEqual),
-            ) => one(operator, test(Modifier::Plain, &escape(&value))?),
-            (ParamType::Reference, Operator::PointsTo) => {
-                FilterKind::Any(Vec::from([test(Modifier::Plain, &escape(&value))?]))
-            }
-            (
-                ParamType::Number
-                | ParamType::Quantity
-                | ParamType::Date
-                | ParamType::Reference
-                | ParamType::Uri,
-                _,
-            ) => return Err(unsupported(asked)),
+            ParamType::Reference | ParamType::Uri => one.of_address()?,
         };
-        Ok(Filter { name: name(), params, kind })
+        let kind = kind.ok_or_else(|| SearchError::Unsupported { parameter: name.clone() })?;
+        Ok(Filter { name, params, kind })
+    }
+
+    /// A test by what is over or under a code, or in a value set.
+    fn looked_up(&mut self, one: &One<'_>) -> Result<Option<FilterKind>, SearchError> {
+        let (modifier, text) = match one.asked.operator {
+            Operator::In | Operator::NotIn => (Modifier::In, escape(&one.value)),
+            Operator::Subsumes => (Modifier::Below, one.value.clone().into_owned()),
+            Operator::SubsumedBy => (Modifier::Above, one.value.clone().into_owned()),
+            Operator::Compare(_)
+            | Operator::NotEqual
+            | Operator::Contains
+            | Operator::StartsWith
+            | Operator::EndsWith
+            | Operator::Present
+            | Operator::Overlaps
+            | Operator::PointsTo => return Ok(None),
+        };
+        let kinds = LookupKind::parse(one.param, modifier, &text, one.context.own_base);
+        let kinds = kinds.map_err(|expected| one.bad(expected))?.into_iter();
+        let first = self.lookups.len();
+        self.lookups.extend(kinds.map(|kind| Lookup { name: one.asked.name(), kind }));
+        let own = (first..self.lookups.len()).collect();
+        Ok(Some(if matches!(one.asked.operator, Operator::NotIn) {
+            FilterKind::NotWithin(own)
+        } else {
+            FilterKind::Within(own)
+        }))
     }
 }
 
-fn unsupported(asked: &Asked<'_>) -> SearchError {
-    SearchError::Unsupported { parameter: format!("{FILTER}={}", asked.path) }
-}
-
-/// Some value is as the test says, or some value is not.
-fn one(operator: Operator, test: Test) -> FilterKind {
-    let tests = Vec::from([test]);
-    if matches!(operator, Operator::NotEqual) {
-        FilterKind::SomeOther(tests)
-    } else {
-        FilterKind::Any(tests)
+impl Asked<'_> {
+    fn name(&self) -> String {
+        format!("{FILTER}={}", self.path)
     }
 }
 
-/// A number, quantity or date with its comparison as a search writes it.
-fn prefixed(how: Prefix, value: &str) -> String {
-    format!("{}{value}", how.code())
+/// One test with the parameter that it is about.
+struct One<'a> {
+    context: &'a Context<'a>,
+    param: &'a Param,
+    asked: &'a Asked<'a>,
+    value: Cow<'a, str>,
+}
+
+/// Each gives nothing where the operator does not apply to the type of the parameter.
+impl One<'_> {
+    fn bad(&self, expected: &'static str) -> SearchError {
+        SearchError::BadValue { parameter: self.asked.name(), expected }
+    }
+
+    fn parse(&self, text: &str) -> Result<Test, SearchError> {
+        let Context { own_base, at } = *self.context;
+        let parsed = Test::parse(self.param, Modifier::Plain, text, own_base, at);
+        parsed.map_err(|expected| self.bad(expected))
+    }
+
+    /// A number, quantity or date with its comparison, as a search writes it.
+    fn compared(&self, how: Prefix) -> Result<Test, SearchError> {
+        self.parse(&format!("{}{}", how.code(), self.value))
+    }
+
+    /// Some value is as the test says, or some value is not.
+    fn kind(&self, test: Test) -> FilterKind {
+        let tests = Vec::from([test]);
+        if matches!(self.asked.operator, Operator::NotEqual) {
+            FilterKind::SomeOther(tests)
+        } else {
+            FilterKind::Any(tests)
+        }
+    }
+
+    fn presence(&self) -> Result<FilterKind, SearchError> {
+        match &*self.value {
+            "true" => Ok(FilterKind::Missing(false)),
+            "false" => Ok(FilterKind::Missing(true)),
+            _ => Err(self.bad("`true` or `false`")),
+        }
+    }
+
+    fn of_text(&self) -> Option<FilterKind> {
+        let how = match self.asked.operator {
+            Operator::Compare(Prefix::Eq) | Operator::NotEqual => TextMatch::Equals,
+            Operator::Contains => TextMatch::Contains,
+            Operator::StartsWith => TextMatch::Starts,
+            Operator::EndsWith => TextMatch::Ends,
+            Operator::Compare(_)
+            | Operator::Present
+            | Operator::Overlaps
+            | Operator::Subsumes
+            | Operator::SubsumedBy
+            | Operator::In
+            | Operator::NotIn
+            | Operator::PointsTo => return None,
+        };
+        let text = fold(&self.value);
+        let is_heard = self.param.is_phonetic();
+        (!text.is_empty() && !is_heard).then(|| self.kind(Test::Text { how, text }))
+    }
+
+    fn of_order(&self) -> Result<Option<FilterKind>, SearchError> {
+        Ok(match self.asked.operator {
+            Operator::Compare(how) => Some(self.kind(self.compared(how)?)),
+            Operator::NotEqual => Some(self.kind(self.compared(Prefix::Eq)?)),
+            // Of two periods as they are written; `ap` would widen the one asked for.
+            Operator::Overlaps => match self.compared(Prefix::Eq)? {
+                Test::Date { interval, .. } => {
+                    Some(self.kind(Test::Date { prefix: Prefix::Ap, interval }))
+                }
+                Test::Number(_)
+                | Test::Text { .. }
+                | Test::Token(_)
+                | Test::TokenText(_)
+                | Test::OfType { .. }
+                | Test::Reference(_)
+                | Test::Identifier(_)
+                | Test::Quantity { .. }
+                | Test::Uri { .. }
+                | Test::Composite(_)
+                | Test::Near(_) => None,
+            },
+            Operator::Contains
+            | Operator::StartsWith
+            | Operator::EndsWith
+            | Operator::Present
+            | Operator::Subsumes
+            | Operator::SubsumedBy
+            | Operator::In
+            | Operator::NotIn
+            | Operator::PointsTo => None,
+        })
+    }
+
+    fn is_equality(&self) -> bool {
+        matches!(self.asked.operator, Operator::Compare(Prefix::Eq) | Operator::NotEqual)
+    }
+
+    fn of_token(&self) -> Result<Option<FilterKind>, SearchError> {
+        if !self.is_equality() {
+            return Ok(None);
+        }
+        let Test::Token(token) = self.parse(&self.value)? else { return Ok(None) };
+        // Ids are told apart by case (FHIR R4 datatypes.html#id); other values are not.
+        let token = if self.param.code == "_id" { token } else { token.in_any_case() };
+        Ok(Some(self.kind(Test::Token(token))))
+    }
+
+    fn of_address(&self) -> Result<Option<FilterKind>, SearchError> {
+        let points = matches!(self.asked.operator, Operator::PointsTo)
+            && self.param.kind == ParamType::Reference;
+        if !points && !self.is_equality() {
+            return Ok(None);
+        }
+        Ok(Some(self.kind(self.parse(&escape(&self.value))?)))
+    }
 }
 
 /// Tokens and quantities: the URL of a code system in the place of its short name.
 fn with_long_system<'v>(param: &Param, value: &'v str) -> Cow<'v, str> {
-    let at = match param.kind {
-        ParamType::Token => 0,
-        ParamType::Quantity => 1,
-        _ => return Cow::Borrowed(value),
+    let at = if param.kind == ParamType::Token {
+        0
+    } else if param.kind == ParamType::Quantity {
+        1
+    } else {
+        return Cow::Borrowed(value);
     };
     let parts = split_unescaped(value, '|');
     let short = parts.get(at).filter(|_| parts.len() > at + 1);

@@ -57,8 +57,17 @@ pub(super) struct Notification<'a> {
     pub(super) headers: &'a [(String, String)],
     /// What must accompany the record.
     pub(super) notice: Option<Notice>,
-    /// The record as its app sees it, if it wants it.
-    pub(super) record: Option<(ResourceType, ResourceId, Vec<u8>)>,
+    pub(super) content: Message,
+}
+
+/// What of it.
+pub(super) enum Message {
+    /// Nothing but that there is something.
+    Ping,
+    /// The record as its app sees it.
+    Record(ResourceType, ResourceId, Vec<u8>),
+    /// A Bundle, by topic.
+    Bundle(Vec<u8>),
 }
 
 impl Line {
@@ -109,13 +118,14 @@ impl Line {
     }
 
     /// FHIR R4 subscription.html: a POST without a body, or the record as an update below the
-    /// address.
+    /// address. By topic, a POST of a Bundle.
     fn request(&self, notification: Notification<'_>) -> Result<Request<Full<Bytes>>, LineError> {
         let path = self.endpoint.path_and_query().map_or("/", |own| own.as_str());
         let authority = self.endpoint.authority().ok_or(LineError::Address)?;
-        let (method, path, body) = match notification.record {
-            None => (Method::POST, path.to_owned(), Vec::new()),
-            Some((kind, id, body)) => {
+        let (method, path, body) = match notification.content {
+            Message::Ping => (Method::POST, path.to_owned(), Vec::new()),
+            Message::Bundle(body) => (Method::POST, path.to_owned(), body),
+            Message::Record(kind, id, body) => {
                 let (below, query) = path.split_once('?').unwrap_or((path, ""));
                 let below = below.trim_end_matches('/');
                 let tail = if query.is_empty() { String::new() } else { format!("?{query}") };
@@ -188,14 +198,14 @@ fn is_public_v4(own: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(own: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = own.segments();
-    let low = u32::from(g) << 16 | u32::from(h);
     // Addresses that stand for others of version 4: mapped, translated (RFC 6052).
-    let is_mapped = (a, b, c, d, e) == (0, 0, 0, 0, 0) && f == 0xffff;
-    let is_translated = (a, b, c, d, e, f) == (0x64, 0xff9b, 0, 0, 0, 0);
+    let [prefix @ .., high, low] = own.segments();
+    let is_mapped = prefix == [0, 0, 0, 0, 0, 0xffff];
+    let is_translated = prefix == [0x64, 0xff9b, 0, 0, 0, 0];
     if is_mapped || is_translated {
-        return is_public_v4(Ipv4Addr::from(low));
+        return is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)));
     }
+    let [a, b, ..] = own.segments();
     // 2000::/3 is what has been given out; of it, not: documentation, tunnels, assignments of
     // protocols, 6to4.
     let given = a & 0xe000 == 0x2000;

@@ -8,6 +8,7 @@
 //! Source: FHIR R4 (4.0.1) `subscription.html`.
 
 mod line;
+mod message;
 mod tell;
 mod wanted;
 
@@ -26,6 +27,8 @@ use proviso_fhir::json::edit::Edit;
 use proviso_fhir::json::write::{object, string_text};
 use proviso_fhir::json::{Doc, Node};
 
+pub(crate) use self::message::topic_url;
+use self::message::{status_bundle, status_code};
 use self::wanted::Wanted;
 use crate::classify::{Asked, Body, check_type, only_format};
 use crate::decide::Parts;
@@ -44,6 +47,8 @@ pub(crate) enum SubscriptionAsk {
         if_match: Option<String>,
     },
     Read(ResourceId),
+    /// How far one is.
+    Status(ResourceId),
     List,
     End {
         id: ResourceId,
@@ -103,7 +108,7 @@ impl SubscriptionAsk {
     pub(crate) const fn doc(&self) -> Option<&Doc> {
         match self {
             Self::Make(doc) | Self::Replace { doc, .. } => Some(doc),
-            Self::Read(_) | Self::List | Self::End { .. } => None,
+            Self::Read(_) | Self::Status(_) | Self::List | Self::End { .. } => None,
         }
     }
 }
@@ -128,6 +133,11 @@ pub(crate) async fn carry(
             let held = own(gateway, parts, &id)?;
             Ok(SubscriptionAnswer::of(&held.asked, &held.progress, StatusCode::OK, None))
         }
+        SubscriptionAsk::Status(id) => {
+            let held = own(gateway, parts, &id)?;
+            let body = status_bundle(&gateway.base, &held.asked, &held.progress);
+            Ok(SubscriptionAnswer::plain(StatusCode::OK, body))
+        }
         SubscriptionAsk::Make(doc) => {
             let wanted = Wanted::of(gateway, parts, &doc)?;
             let of_grant = gateway.app.subscriptions_of(&parts.caller.grant).len();
@@ -137,27 +147,21 @@ pub(crate) async fn carry(
             let entropy = gateway.app.entropy().for_id().map_err(|_| Problem::Unavailable)?;
             let id: ResourceId = hex(&entropy).parse().map_err(|_| Problem::Unavailable)?;
             parts.trail.about(ResourceType::SUBSCRIPTION, &id);
-            let new = wanted.into_subscription(parts, id, 1)?;
-            put(gateway, new, wanted_status(&doc), StatusCode::CREATED).await
+            let new = wanted.into_subscription(parts, id, 1);
+            put(gateway, new, &doc, StatusCode::CREATED).await
         }
         SubscriptionAsk::Replace { id, doc, if_match } => {
             let held = own(gateway, parts, &id)?;
             check_version(&held, if_match.as_deref())?;
             let wanted = Wanted::of(gateway, parts, &doc)?;
-            let next = wanted.into_subscription(parts, id, held.asked.version + 1)?;
-            put(gateway, next, wanted_status(&doc), StatusCode::OK).await
+            let next = wanted.into_subscription(parts, id, held.asked.version + 1);
+            put(gateway, next, &doc, StatusCode::OK).await
         }
         SubscriptionAsk::End { id, if_match } => {
             let held = own(gateway, parts, &id)?;
             check_version(&held, if_match.as_deref())?;
-            Ok(SubscriptionAnswer {
-                status: StatusCode::NO_CONTENT,
-                body: Vec::new(),
-                version: None,
-                at: None,
-                location: None,
-                op: Some(Op::DeleteSubscription { id }),
-            })
+            let answer = SubscriptionAnswer::plain(StatusCode::NO_CONTENT, Vec::new());
+            Ok(SubscriptionAnswer { op: Some(Op::DeleteSubscription { id }), ..answer })
         }
     }
 }
@@ -175,23 +179,30 @@ fn check_version(held: &Held, if_match: Option<&str>) -> Result<(), Refusal> {
     if same { Ok(()) } else { Err(Problem::VersionMismatch.into()) }
 }
 
-/// An app may switch its own off; on it goes by `requested` or `active`.
-fn wanted_status(doc: &Doc) -> SubscriptionStatus {
-    match doc.root().get("status").and_then(Node::as_str).as_deref() {
-        Some("off") => SubscriptionStatus::Off,
-        _ => SubscriptionStatus::Active,
+/// An app may switch its own off; on it goes by `requested` or `active`. By topic, once its receiver has
+/// answered.
+fn status_of(own: &Subscription, doc: &Doc) -> SubscriptionStatus {
+    if doc.root().get("status").and_then(Node::as_str).as_deref() == Some("off") {
+        SubscriptionStatus::Off
+    } else if own.topic.is_some() {
+        SubscriptionStatus::Requested
+    } else {
+        SubscriptionStatus::Active
     }
 }
 
 async fn put(
     gateway: &Gateway,
     new: Subscription,
-    status: SubscriptionStatus,
+    doc: &Doc,
     answer: StatusCode,
 ) -> Result<SubscriptionAnswer, Refusal> {
     // What was written before it was made is none of its business, nor what was while it was off.
     let reached = gateway.app.records().latest_seq().await.map_err(|_| Problem::Unavailable)?;
-    let progress = SubscriptionProgress { status, reached, failures: 0, next_try: None };
+    let status = status_of(&new, doc);
+    let (events, sent_at) = (0, None);
+    let progress =
+        SubscriptionProgress { status, reached, failures: 0, next_try: None, events, sent_at };
     let expect = if new.version == 1 { Presence::Absent } else { Presence::Present };
     let op = gateway.app.put_subscription(&new, progress.clone(), expect);
     let op = op.map_err(|_| Problem::Unavailable)?;
@@ -212,17 +223,14 @@ fn list(gateway: &Gateway, grant: &GrantId) -> SubscriptionAnswer {
             ..Entry::default()
         })
         .collect();
-    SubscriptionAnswer {
-        status: StatusCode::OK,
-        body: bundle.to_bytes(),
-        version: None,
-        at: None,
-        location: None,
-        op: None,
-    }
+    SubscriptionAnswer::plain(StatusCode::OK, bundle.to_bytes())
 }
 
 impl SubscriptionAnswer {
+    fn plain(status: StatusCode, body: Vec<u8>) -> Self {
+        Self { status, body, version: None, at: None, location: None, op: None }
+    }
+
     fn of(
         own: &Subscription,
         progress: &SubscriptionProgress,
@@ -252,12 +260,9 @@ fn shown(own: &Subscription, progress: &SubscriptionProgress) -> Vec<u8> {
         meta.string("lastUpdated", &own.at.to_rfc3339());
     });
     edit.set(root, "meta", &meta);
-    let (status, error) = match progress.status {
-        SubscriptionStatus::Active => ("active", None),
-        SubscriptionStatus::Off => ("off", None),
-        SubscriptionStatus::Error => ("error", Some("\"the endpoint did not take notifications\"")),
-    };
-    edit.set(root, "status", string_text(status).as_bytes());
+    let error = (progress.status == SubscriptionStatus::Error)
+        .then_some("\"the endpoint did not take notifications\"");
+    edit.set(root, "status", string_text(status_code(progress.status)).as_bytes());
     match (error, root.get("error")) {
         (Some(error), _) => edit.set(root, "error", error.as_bytes()),
         (None, Some(said)) => edit.remove(said),

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use proviso_app::caller::Caller;
 use proviso_app::subscriptions::{
     Changed, Held, Subscription, SubscriptionProgress, SubscriptionStatus,
@@ -21,7 +22,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use super::line::{Line, LineError, Notification};
+use super::line::{Line, LineError, Message, Notification};
+use super::message::{Event, Kind, bundle};
 use super::wanted::{is_loopback, may_be_told_at};
 use crate::audit::{audit, settle};
 use crate::classify::{Asked, Classified, Conditions};
@@ -126,7 +128,9 @@ impl Gateway {
         let Held { asked, progress } = self.app.subscription(id)?;
         let now = self.app.now();
         let waits = progress.next_try.is_some_and(|next| now < next);
-        if progress.status != SubscriptionStatus::Active || waits {
+        let goes_on =
+            matches!(progress.status, SubscriptionStatus::Active | SubscriptionStatus::Requested);
+        if !goes_on || waits {
             return None;
         }
         if asked.end.is_some_and(|end| end <= now) {
@@ -141,8 +145,16 @@ impl Gateway {
             }
             return None;
         }
-        let changes = self.app.changes(asked.kind, progress.reached, STEP).await;
-        let changes = changes.ok().filter(|changes| !changes.is_empty())?;
+        if progress.status == SubscriptionStatus::Requested {
+            return self.knock(&asked, progress, Kind::Handshake).await.then_some(0);
+        }
+        let changes = self.app.changes(asked.kind, progress.reached, STEP).await.ok()?;
+        if changes.is_empty() {
+            if beats(&asked, &progress, now) {
+                self.knock(&asked, progress, Kind::Heartbeat).await;
+            }
+            return None;
+        }
         let mut sent = 0;
         for change in &changes {
             // A subscription that was changed or ended meanwhile goes on as it is now.
@@ -154,18 +166,18 @@ impl Gateway {
                 Told::Nothing => self.app.pass_over(id, change.seq),
                 Told::Sent => {
                     sent += 1;
-                    let reached = change.seq;
+                    let before = self.app.subscription(id)?.progress;
                     let next = SubscriptionProgress {
-                        reached,
-                        failures: 0,
-                        next_try: None,
-                        status: SubscriptionStatus::Active,
+                        reached: change.seq,
+                        events: before.events + 1,
+                        ..after_success(before, now)
                     };
                     self.note(id, next).await;
                 }
                 Told::Failed(error) => {
                     tracing::info!(subscription = %id, %error, "a notification was not taken");
-                    self.note(id, after_failure(self.app.subscription(id)?.progress, now)).await;
+                    let before = self.app.subscription(id)?.progress;
+                    self.note(id, after_failure(before, now)).await;
                     return None;
                 }
                 Told::Later => {
@@ -186,6 +198,39 @@ impl Gateway {
         }
     }
 
+    /// Says that there is nothing to be told: to learn whether anybody is there, or that nothing was
+    /// lost. Nothing of any record is in it.
+    async fn knock(&self, own: &Subscription, progress: SubscriptionProgress, kind: Kind) -> bool {
+        let now = self.app.now();
+        let sent = match (self.line_for(own).await, self.app.entropy().for_id()) {
+            (Ok(line), Ok(random)) => {
+                let body = bundle(&self.base, own, &progress, kind, None, random);
+                let (notice, content) = (None, Message::Bundle(body));
+                line.send(Notification { headers: &own.headers, notice, content }).await
+            }
+            (Err(error), _) => Err(error),
+            (Ok(_), Err(_)) => Err(LineError::Connection),
+        };
+        let next = match sent {
+            Ok(()) => after_success(progress, now),
+            Err(error) => {
+                tracing::info!(subscription = %own.id, %error, "a notification was not taken");
+                after_failure(progress, now)
+            }
+        };
+        self.note(&own.id, next).await;
+        sent.is_ok()
+    }
+
+    /// A connection to where an app is told. It may have been registered anew since it asked.
+    async fn line_for(&self, own: &Subscription) -> Result<Line, LineError> {
+        let client = self.app.live().client(&own.client);
+        if !client.is_some_and(|client| may_be_told_at(self, &client, &own.endpoint)) {
+            return Err(LineError::Address);
+        }
+        Line::open(&own.endpoint, self.reach(&own.endpoint)).await
+    }
+
     async fn tell_of_change(&self, own: &Subscription, change: &Changed) -> Told {
         let Some(body) = &change.body else { return Told::Nothing };
         let now = self.app.now();
@@ -199,16 +244,12 @@ impl Gateway {
         }
         // Whether it would be told at all; nothing of this leaves.
         match self.found(own, &caller, &change.id, now).await {
+            Some(filtered) if passes(filtered.status()) => return Told::Later,
             None => return Told::Later,
             Some(filtered) if record_in(&filtered, &change.id).is_none() => return Told::Nothing,
             Some(_) => {}
         }
-        // The app may have been registered anew since.
-        let client = self.app.live().client(&own.client);
-        if !client.is_some_and(|client| may_be_told_at(self, &client, &own.endpoint)) {
-            return Told::Failed(LineError::Address);
-        }
-        let line = match Line::open(&own.endpoint, self.reach(&own.endpoint)).await {
+        let line = match self.line_for(own).await {
             Ok(line) => line,
             Err(error) => return Told::Failed(error),
         };
@@ -217,18 +258,31 @@ impl Gateway {
         let Some(filtered) = self.found(own, &caller, &change.id, now).await else {
             return Told::Later;
         };
-        let Some(record) = record_in(&filtered, &change.id) else { return Told::Nothing };
+        let record = record_in(&filtered, &change.id);
+        let Ok(random) = self.app.entropy().for_id() else { return Told::Later };
         let audited = audit(self, settle(self, filtered).await, None).await;
         let (answer, _, _) = audited.into_parts();
-        if answer.status.is_server_error() {
+        if passes(answer.status) {
             return Told::Later;
         }
-        if !answer.status.is_success() {
+        let Some(record) = record.filter(|_| answer.status.is_success()) else {
             return Told::Nothing;
-        }
-        let record = own.with_record.then(|| (own.kind, change.id.clone(), record));
-        let notice = answer.notice.filter(|_| own.with_record);
-        match line.send(Notification { headers: &own.headers, notice, record }).await {
+        };
+        let content = if own.topic.is_some() {
+            let Some(progress) = self.app.subscription(&own.id).map(|held| held.progress) else {
+                return Told::Nothing;
+            };
+            let notice = answer.notice.as_ref();
+            let event = Event { id: &change.id, at: now, record: &record, notice };
+            Message::Bundle(bundle(&self.base, own, &progress, Kind::Event, Some(&event), random))
+        } else if own.with_record {
+            Message::Record(own.kind, change.id.clone(), record)
+        } else {
+            Message::Ping
+        };
+        let shows = !matches!(content, Message::Ping);
+        let notice = answer.notice.filter(|_| shows);
+        match line.send(Notification { headers: &own.headers, notice, content }).await {
             Ok(()) => Told::Sent,
             Err(error) => Told::Failed(error),
         }
@@ -305,13 +359,36 @@ fn record_in(filtered: &Filtered, id: &ResourceId) -> Option<Vec<u8>> {
     })
 }
 
-fn is_due(held: &Held, now: At) -> bool {
-    let progress = &held.progress;
-    progress.status == SubscriptionStatus::Active
-        && (progress.next_try.is_some_and(|next| next <= now)
-            || held.asked.end.is_some_and(|end| end <= now))
+/// Whether a refusal is one that passes by itself.
+fn passes(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
+fn is_due(held: &Held, now: At) -> bool {
+    let Held { asked, progress } = held;
+    let goes_on =
+        matches!(progress.status, SubscriptionStatus::Active | SubscriptionStatus::Requested);
+    goes_on
+        && (progress.next_try.is_some_and(|next| next <= now)
+            || asked.end.is_some_and(|end| end <= now)
+            || (progress.next_try.is_none() && beats(asked, progress, now)))
+}
+
+/// Whether it is time to say that there was nothing.
+fn beats(own: &Subscription, progress: &SubscriptionProgress, now: At) -> bool {
+    let period = own.topic.and_then(|topic| topic.heartbeat_secs);
+    period.is_some_and(|secs| {
+        progress.sent_at.is_none_or(|sent| sent.plus_secs(i64::from(secs)) <= now)
+    })
+}
+
+fn after_success(progress: SubscriptionProgress, now: At) -> SubscriptionProgress {
+    let status = SubscriptionStatus::Active;
+    let (failures, next_try, sent_at) = (0, None, Some(now));
+    SubscriptionProgress { status, failures, next_try, sent_at, ..progress }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what was before is not so any more")]
 fn after_failure(progress: SubscriptionProgress, now: At) -> SubscriptionProgress {
     let failures = progress.failures.saturating_add(1);
     if failures >= FAILURES_MAX {

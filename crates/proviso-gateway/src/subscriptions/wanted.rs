@@ -1,8 +1,10 @@
 //! What a Subscription asks for, read strictly: nothing of it is kept that is not carried out.
 
+use std::borrow::Cow;
+
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
-use proviso_app::subscriptions::Subscription;
+use proviso_app::subscriptions::{Content, Subscription, Topic};
 use proviso_core::category_rules::{categories_of_type, is_directory};
 use proviso_core::id::ResourceId;
 use proviso_core::resource_type::ResourceType;
@@ -11,6 +13,7 @@ use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::search::{Context, Controls, Query, SearchScope};
 use proviso_oauth::record::{Client, ClientAuthentication, ClientKeys};
 
+use super::message::topic_url;
 use crate::decide::Parts;
 use crate::forward::refuse_search;
 use crate::gateway::Gateway;
@@ -44,16 +47,93 @@ pub(super) struct Wanted {
     endpoint: String,
     headers: Vec<(String, String)>,
     with_record: bool,
+    topic: Option<Topic>,
     end: Option<At>,
     resource: String,
 }
 
-/// The type and the query of the criteria.
+const FILTER: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
+const CONTENT: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
+const HEARTBEAT: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-heartbeat-period";
+const MAX_COUNT: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-max-count";
+/// LIMIT: seconds between heartbeats, at least and at most.
+const HEARTBEAT_SECS: core::ops::RangeInclusive<u32> = 60..=86_400;
+
+/// The type and the query: of the criteria themselves, or of the filter of a topic.
 pub(super) fn criteria(root: Node<'_>) -> Option<(ResourceType, String)> {
-    let text = root.get("criteria").and_then(Node::as_str)?;
+    let text = match filter(root) {
+        Some(filter) => filter,
+        None => root.get("criteria").and_then(Node::as_str)?.into_owned(),
+    };
     let (kind, query) = text.split_once('?')?;
     let kind: ResourceType = kind.parse().ok()?;
     Some((kind, query.to_owned())).filter(|_| text.len() <= URL_MAX)
+}
+
+/// The one filter of a subscription to a topic.
+fn filter(root: Node<'_>) -> Option<String> {
+    let extensions = extensions(root, "criteria");
+    let [(url, value)] = extensions.as_slice() else { return None };
+    (url == FILTER).then(|| value.get("valueString").and_then(Node::as_str))?.map(Cow::into_owned)
+}
+
+/// The extensions of a member, each by its URL. Of a primitive they stand beside it.
+fn extensions<'a>(object: Node<'a>, member: &str) -> Vec<(String, Node<'a>)> {
+    let own = object.get(&format!("_{member}")).or_else(|| object.get(member));
+    let all = own.and_then(|own| own.get("extension")).into_iter().flat_map(Node::items_or_self);
+    all.map(|one| (one.string_at(&["url"]).unwrap_or_default().into_owned(), one)).collect()
+}
+
+/// What is asked for by topic; `None` where it is not asked so.
+///
+/// # Errors
+/// The place of what is not offered.
+fn topic(base: &str, root: Node<'_>) -> Result<Option<Topic>, &'static str> {
+    let channel = root.get("channel").ok_or("Subscription.channel")?;
+    let (of_criteria, of_payload) = (extensions(root, "criteria"), extensions(channel, "payload"));
+    let of_channel = extensions(root, "channel");
+    let text = root.string_at(&["criteria"]);
+    if text.as_deref() != Some(topic_url(base).as_str()) {
+        // An extension that is not carried out would be one that was believed to be.
+        return match [of_criteria.is_empty(), of_payload.is_empty(), of_channel.is_empty()] {
+            [true, true, true] => Ok(None),
+            [false, _, _] => Err("Subscription.criteria"),
+            [_, false, _] => Err("Subscription.channel.payload"),
+            _ => Err("Subscription.channel.extension"),
+        };
+    }
+    if filter(root).is_none() {
+        return Err("Subscription.criteria");
+    }
+    let content = match of_payload.as_slice() {
+        [(url, value)] if url == CONTENT => match value.string_at(&["valueCode"]).as_deref() {
+            Some("empty") => Some(Content::Empty),
+            Some("id-only") => Some(Content::IdOnly),
+            Some("full-resource") => Some(Content::FullResource),
+            _ => None,
+        },
+        _ => None,
+    };
+    let content = content.ok_or("Subscription.channel.payload")?;
+    let mut heartbeat_secs = None;
+    for (url, value) in &of_channel {
+        let number = ["valueUnsignedInt", "valueInteger", "valuePositiveInt"]
+            .iter()
+            .find_map(|name| value.get(name)?.number_text()?.parse::<u32>().ok());
+        match (url.as_str(), number) {
+            (HEARTBEAT, Some(secs)) if HEARTBEAT_SECS.contains(&secs) => {
+                heartbeat_secs = Some(secs);
+            }
+            // Each notification is of one event.
+            (MAX_COUNT, Some(1..)) => {}
+            _ => return Err("Subscription.channel.extension"),
+        }
+    }
+    Ok(Some(Topic { content, heartbeat_secs }))
 }
 
 impl Wanted {
@@ -74,6 +154,7 @@ impl Wanted {
         if !matches!(status.as_deref(), Some("requested" | "active" | "off")) {
             return Err(refuse("Subscription.status"));
         }
+        let topic = topic(&gateway.base, root).map_err(refuse)?;
         let (kind, criteria) = criteria(root).ok_or_else(|| refuse("Subscription.criteria"))?;
         check_criteria(gateway, parts, kind, &criteria)?;
         let end = match root.get("end").and_then(Node::as_str) {
@@ -93,9 +174,9 @@ impl Wanted {
             return Err(refuse("Subscription.channel.endpoint"));
         }
         let with_record = match text("payload").as_deref() {
-            None => false,
+            None if topic.is_none() => false,
             Some("application/fhir+json" | "application/json") => true,
-            Some(_) => return Err(refuse("Subscription.channel.payload")),
+            None | Some(_) => return Err(refuse("Subscription.channel.payload")),
         };
         let headers = root.at(&["channel", "header"]).map(header).collect::<Option<Vec<_>>>();
         let headers = headers
@@ -103,7 +184,7 @@ impl Wanted {
             .ok_or_else(|| refuse("Subscription.channel.header"))?;
         let resource = String::from_utf8(doc.bytes().to_vec());
         let resource = resource.map_err(|_| Problem::BodyMalformed)?;
-        Ok(Self { kind, criteria, endpoint, headers, with_record, end, resource })
+        Ok(Self { kind, criteria, endpoint, headers, with_record, topic, end, resource })
     }
 
     pub(super) fn into_subscription(
@@ -111,10 +192,10 @@ impl Wanted {
         parts: &Parts,
         id: ResourceId,
         version: u64,
-    ) -> Result<Subscription, Refusal> {
+    ) -> Subscription {
         let caller = &parts.caller;
         let scopes: Vec<String> = caller.scopes.iter().map(ToString::to_string).collect();
-        Ok(Subscription {
+        Subscription {
             id,
             client: caller.client.clone(),
             grant: caller.grant.clone(),
@@ -129,8 +210,9 @@ impl Wanted {
             endpoint: self.endpoint,
             headers: self.headers,
             with_record: self.with_record,
+            topic: self.topic,
             end: self.end,
-        })
+        }
     }
 }
 
@@ -178,9 +260,12 @@ pub(super) fn may_be_told_at(gateway: &Gateway, client: &Client, endpoint: &str)
     if plain && !(is_loopback(endpoint) && is_loopback(&gateway.settings.public_url)) {
         return false;
     }
-    let keys = match &client.authentication {
-        ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Uri(uri) } => Some(uri),
-        _ => None,
+    let keys = if let ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Uri(uri) } =
+        &client.authentication
+    {
+        Some(uri)
+    } else {
+        None
     };
     let registered = client.redirect_uris.iter().chain(&client.launch_uris).chain(&client.origins);
     registered.chain(keys).filter_map(|uri| self::origin(uri)).any(|own| own == origin)

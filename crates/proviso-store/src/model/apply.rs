@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proviso_core::account::{Account, Relationship, Session};
 use proviso_core::consent::ConsentVersion;
-use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, SessionId};
+use proviso_core::id::{AccountId, ConsentId, ConsentVersionId, GrantId, ResourceId, SessionId};
 use proviso_core::time::At;
 use proviso_oauth::record::{
     AuthorizationRequest, Grant, GrantEnd, RefreshToken, Rotation, TokenHash, UsedAssertion,
@@ -15,6 +15,7 @@ use crate::batch::{ExpectSetting, Op, Precondition, Presence, Receipt};
 use crate::choice::StoredConsent;
 use crate::kept::KeptAnswer;
 use crate::log::{SealedAudit, StoredAudit};
+use crate::subscription::{StoredSubscription, SubscriptionProgress};
 
 type Outcome = Result<(), Precondition>;
 
@@ -49,12 +50,7 @@ impl State {
                 require(!self.tickets.contains_key(&ticket.hash), Precondition::Exists)?;
                 self.tickets.insert(ticket.hash, ticket);
             }
-            Op::ConsumeLaunchTicket { hash, at } => {
-                let ticket = self.tickets.get_mut(&hash).ok_or(Precondition::Missing)?;
-                require(ticket.consumed_at.is_none(), Precondition::AlreadyConsumed)?;
-                require(at < ticket.expires_at, Precondition::Ended)?;
-                ticket.consumed_at = Some(at);
-            }
+            Op::ConsumeLaunchTicket { hash, at } => self.consume_ticket(&hash, at)?,
             Op::PutAuthorizationRequest { request, expect } => {
                 self.put_request(request, expect)?;
             }
@@ -106,17 +102,13 @@ impl State {
             Op::PutLabels { seq, labels } => self.put_labels(seq, labels)?,
             Op::AppendAudit(entry) => receipt.audit_indexes.push(self.append_audit(entry)?),
             Op::KeepAnswer(kept) => self.keep_answer(kept)?,
-            Op::PutSubscription { subscription, expect } => {
-                require_presence(self.subscriptions.contains_key(&subscription.id), expect)?;
-                self.subscriptions.insert(subscription.id.clone(), subscription);
+            Op::PutSubscription { subscription: own, expect } => {
+                self.put_subscription(own, expect)?;
             }
             Op::PutSubscriptionProgress { id, progress } => {
-                let own = self.subscriptions.get_mut(&id).ok_or(Precondition::Missing)?;
-                own.progress = progress;
+                self.move_subscription(&id, progress)?;
             }
-            Op::DeleteSubscription { id } => {
-                self.subscriptions.remove(&id).ok_or(Precondition::Missing)?;
-            }
+            Op::DeleteSubscription { id } => self.delete_subscription(&id)?,
             Op::PurgeExpired { before } => self.purge(before),
         }
         Ok(())
@@ -132,6 +124,29 @@ impl State {
         require(!taken, Precondition::UsernameTaken)?;
         self.accounts.insert(account.id.clone(), account);
         Ok(())
+    }
+
+    fn consume_ticket(&mut self, hash: &TokenHash, at: At) -> Outcome {
+        let ticket = self.tickets.get_mut(hash).ok_or(Precondition::Missing)?;
+        require(ticket.consumed_at.is_none(), Precondition::AlreadyConsumed)?;
+        require(at < ticket.expires_at, Precondition::Ended)?;
+        ticket.consumed_at = Some(at);
+        Ok(())
+    }
+
+    fn put_subscription(&mut self, own: StoredSubscription, expect: Presence) -> Outcome {
+        require_presence(self.subscriptions.contains_key(&own.id), expect)?;
+        self.subscriptions.insert(own.id.clone(), own);
+        Ok(())
+    }
+
+    fn move_subscription(&mut self, id: &ResourceId, progress: SubscriptionProgress) -> Outcome {
+        self.subscriptions.get_mut(id).ok_or(Precondition::Missing)?.progress = progress;
+        Ok(())
+    }
+
+    fn delete_subscription(&mut self, id: &ResourceId) -> Outcome {
+        self.subscriptions.remove(id).map(drop).ok_or(Precondition::Missing)
     }
 
     fn use_assertion(&mut self, used: UsedAssertion) -> Outcome {

@@ -306,6 +306,8 @@ pub fn subscription(name: &str, reached: u64) -> StoredSubscription {
             reached,
             failures: 0,
             next_try: None,
+            events: 0,
+            sent_at: None,
         },
     }
 }
