@@ -8,6 +8,7 @@ mod changes;
 mod mangled;
 mod parts;
 mod run;
+mod told;
 mod upstream;
 mod worlds;
 
@@ -27,12 +28,23 @@ const PAGES: usize = 8;
 
 async fn world(drawn: &Drawn, shown: impl Fn(&str) -> bool) -> (World, String) {
     let world = World::embedded().await.unwrap();
+    fill(&world, drawn, shown).await;
+    let token = token(&world, drawn).await;
+    (world, token)
+}
+
+/// Puts what is drawn into a world, as far as it is to be there.
+async fn fill(world: &World, drawn: &Drawn, shown: impl Fn(&str) -> bool) {
     let resources = drawn.resources.iter().filter(|own| shown(&name(own)));
     let texts: Vec<String> = resources.map(ToString::to_string).collect();
     world.load(&texts).await.unwrap();
     let filed: Vec<String> = drawn.filed.iter().map(ToString::to_string).collect();
     world.load(&filed).await.unwrap();
-    let token = match drawn.caller {
+}
+
+/// The token of whoever asks.
+async fn token(world: &World, drawn: &Drawn) -> String {
+    match drawn.caller {
         Caller::App => world.share("glucose-coach", &drawn.terms).await.unwrap().token,
         Caller::Clinician => world.staff("p", &["a"], "user/*.cruds").await.unwrap(),
         Caller::FrontDesk => {
@@ -41,8 +53,7 @@ async fn world(drawn: &Drawn, shown: impl Fn(&str) -> bool) -> (World, String) {
             world.colleague("p", roles, purpose, "user/*.cruds").await.unwrap()
         }
         Caller::Service => world.service("nightly", "system/*.cruds").await.unwrap(),
-    };
-    (world, token)
+    }
 }
 
 fn name(resource: &serde_json::Value) -> String {
