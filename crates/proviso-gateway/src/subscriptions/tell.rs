@@ -170,14 +170,14 @@ impl Gateway {
                     let next = SubscriptionProgress {
                         reached: change.seq,
                         events: before.events + 1,
-                        ..after_success(before, now)
+                        ..after_success(&before, now)
                     };
                     self.note(id, next).await;
                 }
                 Told::Failed(error) => {
                     tracing::info!(subscription = %id, %error, "a notification was not taken");
                     let before = self.app.subscription(id)?.progress;
-                    self.note(id, after_failure(before, now)).await;
+                    self.note(id, after_failure(&before, now)).await;
                     return None;
                 }
                 Told::Later => {
@@ -212,10 +212,10 @@ impl Gateway {
             (Ok(_), Err(_)) => Err(LineError::Connection),
         };
         let next = match sent {
-            Ok(()) => after_success(progress, now),
+            Ok(()) => after_success(&progress, now),
             Err(error) => {
                 tracing::info!(subscription = %own.id, %error, "a notification was not taken");
-                after_failure(progress, now)
+                after_failure(&progress, now)
             }
         };
         self.note(&own.id, next).await;
@@ -382,20 +382,19 @@ fn beats(own: &Subscription, progress: &SubscriptionProgress, now: At) -> bool {
     })
 }
 
-fn after_success(progress: SubscriptionProgress, now: At) -> SubscriptionProgress {
+fn after_success(progress: &SubscriptionProgress, now: At) -> SubscriptionProgress {
     let status = SubscriptionStatus::Active;
     let (failures, next_try, sent_at) = (0, None, Some(now));
-    SubscriptionProgress { status, failures, next_try, sent_at, ..progress }
+    SubscriptionProgress { status, failures, next_try, sent_at, ..progress.clone() }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what was before is not so any more")]
-fn after_failure(progress: SubscriptionProgress, now: At) -> SubscriptionProgress {
+fn after_failure(progress: &SubscriptionProgress, now: At) -> SubscriptionProgress {
     let failures = progress.failures.saturating_add(1);
     if failures >= FAILURES_MAX {
         let status = SubscriptionStatus::Error;
-        return SubscriptionProgress { status, failures, next_try: None, ..progress };
+        return SubscriptionProgress { status, failures, next_try: None, ..progress.clone() };
     }
     let doubled = WAIT_MIN_SECS.checked_shl(failures - 1).unwrap_or(WAIT_MAX_SECS);
     let next_try = Some(now.plus_secs(doubled.clamp(WAIT_MIN_SECS, WAIT_MAX_SECS)));
-    SubscriptionProgress { failures, next_try, ..progress }
+    SubscriptionProgress { failures, next_try, ..progress.clone() }
 }

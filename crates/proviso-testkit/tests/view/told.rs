@@ -65,7 +65,7 @@ impl Waiting {
             .into_iter()
             .map(|one| (format!("{} {}", one.method, one.path), without_names(&one.body)))
             .collect();
-        got.sort_by(|a, b| number_of(&a.0).cmp(&number_of(&b.0)));
+        got.sort_by_key(|one| number_of(&one.0));
         (got, self.receiver.connections())
     }
 }
