@@ -96,7 +96,7 @@ fn supported(
         // IHE PCF ITI-108 but for the delete: a consent ends, and stays.
         interactions.extend(["create", "update"]);
     }
-    let mut operations = vec![VALIDATE];
+    let mut operations = vec![VALIDATE, META];
     if kind == ResourceType::PATIENT {
         operations.push(SupportedOperation {
             name: "everything",
@@ -166,6 +166,10 @@ fn supported(
 const VALIDATE: SupportedOperation = SupportedOperation {
     name: "validate",
     definition: "http://hl7.org/fhir/OperationDefinition/Resource-validate",
+};
+const META: SupportedOperation = SupportedOperation {
+    name: "meta",
+    definition: "http://hl7.org/fhir/OperationDefinition/Resource-meta",
 };
 const STATUS: &str = "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status";
 const DOCREF: &str = "http://hl7.org/fhir/us/core/OperationDefinition/docref";

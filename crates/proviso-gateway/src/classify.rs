@@ -211,6 +211,17 @@ pub(crate) struct Conditions {
     pub(crate) wanted: Return,
     /// A file is wanted in its own form.
     pub(crate) own_form: Option<OwnForm>,
+    /// Of a read, only what the resource says of itself is wanted (`$meta`).
+    pub(crate) meta: Meta,
+}
+
+/// What of a resource is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Meta {
+    /// All of it.
+    #[default]
+    WithTheRest,
+    Alone,
 }
 
 /// One interaction, or a Bundle of them.
@@ -412,6 +423,10 @@ fn single(
     if resource_type == ResourceType::BINARY && (looks || asked.criteria().is_some()) {
         return Err(Stopped::new(Problem::NotOffered, trail));
     }
+    // `$meta` of a resource is a part of a read.
+    let is_meta = matches!(&stated, Interaction::Operation(name) if name == "meta");
+    let (stated, meta) =
+        if is_meta { (Interaction::Read, Meta::Alone) } else { (stated, Meta::WithTheRest) };
     let interaction = asked.interaction(stated);
     trail.interaction = Some(interaction.clone());
     trail.asked = kinds_asked(resource_type, &asked);
@@ -426,7 +441,7 @@ fn single(
     let wanted =
         if is_operation && asked.is_for_registry() { Return::Outcome } else { headers.wanted };
     let EntryHeaders { if_none_match, own_form, .. } = headers;
-    let conditions = Conditions { if_none_match, wanted, own_form };
+    let conditions = Conditions { if_none_match, wanted, own_form, meta };
     let kept = Kept::default();
     Ok(Classified { caller, trail, interaction, resource_type, asked, conditions, kept })
 }
@@ -541,6 +556,10 @@ fn operation(
         ("status", Target::Instance(kind @ ResourceType::SUBSCRIPTION, id), Body::None) => {
             only_format(&query)?;
             (kind, Asked::Subscription(SubscriptionAsk::Status(id)))
+        }
+        ("meta", Target::Instance(kind, id), Body::None) => {
+            only_format(&query)?;
+            (kind, Asked::Read { id })
         }
         ("fileConsent", Target::Type(kind @ ResourceType::CONSENT), Body::Json(doc)) => {
             only_format(&query)?;

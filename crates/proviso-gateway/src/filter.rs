@@ -17,12 +17,13 @@ use proviso_core::audit::AuditOutcome;
 use proviso_core::id::RequestId;
 use proviso_core::interaction::Interaction;
 use proviso_core::reason::ReasonCode;
+use proviso_fhir::json::write::object;
 use proviso_fhir::outcome::{Issue, IssueCode, OperationOutcome, Severity};
 use proviso_fhir::validate::Fault;
 
 use crate::answer::Answer;
 use crate::bundle;
-use crate::classify::Return;
+use crate::classify::{Meta, Return};
 use crate::cursor::{Binding, Position};
 use crate::decide::{Parts, Permitted};
 use crate::file;
@@ -246,11 +247,30 @@ fn one(parts: &mut Parts, reading: Reading) -> Result<Answer, Refusal> {
     }
     parts.trail.release(&judged);
     let shown = parts.view.form(stored, &judged)?;
+    if parts.conditions.meta == Meta::Alone {
+        return Ok(meta(&shown));
+    }
     let if_none_match = parts.conditions.if_none_match.as_deref();
     match &parts.conditions.own_form {
         Some(asked) => file::answer(&shown, asked, |version| is_known(if_none_match, version)),
         None => Ok(representation(shown, if_none_match)),
     }
+}
+
+/// FHIR R4 resource-operation-meta.html: the `meta` that a read would show.
+fn meta(shown: &Stored) -> Answer {
+    let own = shown.doc.root().get("meta");
+    let body = object(|out| {
+        out.string("resourceType", "Parameters");
+        let Some(own) = own else { return };
+        out.array("parameter", |all| {
+            all.object(|one| {
+                one.string("name", "return");
+                one.raw("valueMeta", own.raw());
+            });
+        });
+    });
+    Answer::new(StatusCode::OK, body)
 }
 
 /// Whether the caller has this version (RFC 9110 §13.1.2).

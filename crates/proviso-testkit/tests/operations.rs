@@ -201,3 +201,34 @@ async fn they_need_the_right_to_search() {
         assert_eq!(reply.code(), "operation-not-offered", "{path}");
     }
 }
+
+// Covers: FHIR R4 resource-operation-meta; design P1
+#[tokio::test]
+async fn meta_is_that_of_a_read_and_of_nothing_that_is_hidden() {
+    let mut all = visible();
+    all.extend(hidden());
+    let (world, token) = world(&all).await;
+    for name in ["Observation/sugar-1", "DocumentReference/note-new", "Patient/a"] {
+        let read = world.get(&token, name).await.unwrap().json();
+        let meta = world.get(&token, &format!("{name}/$meta")).await.unwrap();
+        let expected = json!({"resourceType": "Parameters",
+            "parameter": [{"name": "return", "valueMeta": read["meta"]}]});
+        assert_eq!((meta.status, meta.json()), (StatusCode::OK, expected), "{name}");
+    }
+    let never = world.get(&token, "Observation/never/$meta").await.unwrap();
+    assert_eq!(never.status, StatusCode::NOT_FOUND);
+    for hidden in ["Observation/sugar-hiv/$meta", "Observation/sugar-b/$meta"] {
+        let reply = world.get(&token, hidden).await.unwrap();
+        assert_eq!(reply.fingerprint(), never.fingerprint(), "{hidden}");
+    }
+    for (method, path) in [
+        (Method::GET, "Observation/$meta"),
+        (Method::GET, "$meta"),
+        (Method::POST, "Observation/sugar-1/$meta-add"),
+        (Method::GET, "Observation/sugar-1/_history/1/$meta"),
+        (Method::GET, "Observation/sugar-1/$meta?x=y"),
+    ] {
+        let reply = world.send(request(method, &token, path, &[], "").unwrap()).await.unwrap();
+        assert!(reply.status.is_client_error(), "{path}: {}", reply.text());
+    }
+}

@@ -82,6 +82,7 @@ const PIECES: &[&str] = &[
     "near=1|2|3|km",
     "$everything",
     "$lastn",
+    "$meta",
     "$docref",
     "$validate",
     "_history",

@@ -311,6 +311,7 @@ pub(crate) fn path(draw: &mut Draw, ids: &BTreeSet<String>) -> String {
             ]);
             format!("{rest}&patient={patient}")
         }
+        0 if draw.one_in(4) => format!("{id}/$meta"),
         0 => id,
         1 => format!("{id}/_history?_count={}", 1 + draw.below(3)),
         2 => format!("{id}/_history/1"),
