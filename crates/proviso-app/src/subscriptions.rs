@@ -10,7 +10,7 @@ use std::sync::{Arc, RwLock};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use proviso_core::account::ActorKind;
-use proviso_core::id::{ClientId, GrantId, ResourceId, TokenId};
+use proviso_core::id::{ClientId, ConsentId, GrantId, ResourceId, TokenId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
 use proviso_oauth::record::GrantBasis;
@@ -315,6 +315,18 @@ impl App {
             all.values().filter(|held| held.asked.grant == *grant).cloned().collect()
         };
         self.subscriptions.read(of).unwrap_or_default()
+    }
+
+    /// Whether somebody is told at once of new records by what a patient chose.
+    pub fn tells_by(&self, consent: &ConsentId) -> bool {
+        self.subscriptions().iter().any(|held| {
+            let goes_on = matches!(
+                held.progress.status,
+                SubscriptionStatus::Active | SubscriptionStatus::Requested
+            );
+            let grant = self.live.grant(&held.asked.grant).filter(|_| goes_on);
+            grant.is_some_and(|grant| grant.consent() == Some(consent))
+        })
     }
 
     /// The operation that makes a subscription or replaces it.

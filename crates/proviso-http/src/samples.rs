@@ -152,6 +152,7 @@ fn connection(status: ConsentStatus) -> Connection {
         app_name: "Glucose Coach".to_owned(),
         given_by: "You".to_owned(),
         last_look: Some(at("2026-11-22T11:58:00Z")),
+        is_told: true,
     }
 }
 

@@ -98,6 +98,8 @@ pub(crate) struct Connection {
     pub(crate) given_by: String,
     /// When the app last got a record; `None` when it never did.
     pub(crate) last_look: Option<At>,
+    /// Whether the app is told at once of new records.
+    pub(crate) is_told: bool,
 }
 
 /// How a choice stands at an instant.
@@ -168,6 +170,9 @@ impl Connection {
                     OfflineAccess::Refused => t.say("apps-offline-no"),
                 };
                 facts.push(Fact::new(t.say("apps-offline"), offline));
+                if self.is_told {
+                    facts.push(Fact::new(t.say("apps-told"), t.say("apps-told-yes")));
+                }
             }
         }
         if self.party == Party::App {
@@ -370,6 +375,7 @@ async fn connection(
         app_name: name,
         given_by,
         last_look,
+        is_told: state.app.tells_by(&version.consent),
         sensitive,
         consent: version,
     })
