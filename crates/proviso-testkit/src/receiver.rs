@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// One notification.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ struct Shared {
     got: Mutex<Vec<Got>>,
     connections: AtomicUsize,
     status: AtomicU16,
+    news: Notify,
 }
 
 /// The server; it ends with the runtime.
@@ -52,6 +54,7 @@ impl Receiver {
             got: Mutex::default(),
             connections: AtomicUsize::new(0),
             status: AtomicU16::new(StatusCode::OK.as_u16()),
+            news: Notify::new(),
         });
         let own = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -73,6 +76,18 @@ impl Receiver {
     /// What came since it was asked last.
     pub fn take(&self) -> Vec<Got> {
         core::mem::take(&mut *self.shared.got.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits for something to come, and gives what came.
+    pub async fn wait(&self) -> Vec<Got> {
+        loop {
+            let news = self.shared.news.notified();
+            let got = self.take();
+            if !got.is_empty() {
+                return got;
+            }
+            news.await;
+        }
     }
 
     /// How often somebody connected.
@@ -99,6 +114,7 @@ async fn keep(
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     shared.got.lock().unwrap_or_else(PoisonError::into_inner).push(got);
+    shared.news.notify_waiters();
     let mut answer = Response::new(Full::new(Bytes::new()));
     let status = shared.status.load(Ordering::SeqCst);
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);

@@ -1,14 +1,26 @@
 //! FHIR Subscriptions: an app is told of what it may see, by what is in force at that moment, and by
 //! nothing else (leaks 129, 130).
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
-use proviso_core::audit::AuditEntry;
+use proviso_app::records::{Match, NewIds, Op};
+use proviso_app::subscriptions::Presence;
+use proviso_app::via::Via;
+use proviso_core::account::Account;
+use proviso_core::audit::{AuditEntry, AuditKind, AuditOutcome};
 use proviso_core::category::{Category, CategorySet, PurposeOfUse, SensitiveKind, SensitiveSet};
+use proviso_core::resource_type::ResourceType;
 use proviso_gateway::GatewaySettings;
+use proviso_store::Batch;
+use proviso_testkit::browser::Browser;
+use proviso_testkit::demo_world::DemoWorld;
 use proviso_testkit::fhir_server::FhirServer;
 use proviso_testkit::gateway_cases::{LAB, observation};
 use proviso_testkit::gateway_world::{Access, ORIGIN, Reply, Terms, World, request};
+use proviso_testkit::http_client::HttpClient;
 use proviso_testkit::receiver::{Got, Receiver};
+use proviso_testkit::smart_app::{SmartApp, everything};
 use serde_json::{Value, json};
 
 const HIV: &str = r#","meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"HIV"}]}"#;
@@ -715,4 +727,75 @@ fn without_nulls(value: Value) -> Value {
             .collect(),
         other => other,
     }
+}
+
+/// The server itself, over HTTP: it tells as soon as something is written, the patient sees on its page
+/// that the app is told, and stopping ends it.
+// Covers: design P2, P3
+#[tokio::test]
+async fn a_served_world_tells_by_itself_and_the_patient_sees_it_and_stops_it() {
+    let world = DemoWorld::start().await.unwrap();
+    let receiver = Receiver::start().await.unwrap();
+    let id = "glucose-coach".parse().unwrap();
+    let known = world.app.live().client(&id).unwrap();
+    let mut client = proviso_oauth::record::Client::clone(&known);
+    client.origins.push(receiver.origin.clone());
+    let entry =
+        |kind| world.app.draft_entry(&Via::default(), kind, AuditOutcome::Success, "test").unwrap();
+    let op = Op::PutClient { client, expect: Presence::Present };
+    world.app.commit(Batch::new().with(op), entry(AuditKind::ClientRegistration)).await.unwrap();
+
+    let scope = "launch/patient openid fhirUser offline_access patient/*.rs";
+    let app = SmartApp::glucose_coach(&world.origin, scope);
+    let mut maria = Browser::new().unwrap();
+    let tokens = app.connect(&mut maria, "maria", &everything()).await.unwrap();
+    let wanted = json!({
+        "resourceType": "Subscription", "status": "requested", "reason": "new values",
+        "criteria": "Observation?code=4548-4",
+        "channel": {"type": "rest-hook", "endpoint": format!("{}/hook", receiver.origin),
+                    "payload": "application/fhir+json"},
+    });
+    let bearer = format!("Bearer {}", tokens.access());
+    let headers = [("authorization", bearer.as_str()), JSON];
+    let url = world.url("/fhir/r4/Subscription");
+    let http = HttpClient::default();
+    let made = http.send(Method::POST, &url, &headers, wanted.to_string()).await.unwrap();
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+
+    let write = async |id: &str| {
+        let doc = lab(id, "maria", "").replace("Practitioner/p", "Practitioner/drpatel");
+        let (kind, id) = (ResourceType::OBSERVATION, id.parse().unwrap());
+        let records = world.app.records();
+        let prepared = records.update(kind, &id, doc.into(), Match::Any, NewIds::Client).await;
+        let ops = prepared.unwrap().take_ops();
+        world.app.commit(Batch::from(ops), entry(AuditKind::Import)).await.unwrap();
+    };
+    write("told-at-once").await;
+    let got = tokio::time::timeout(Duration::from_secs(20), receiver.wait()).await.unwrap();
+    assert_eq!(got[0].path, "/hook/Observation/told-at-once");
+
+    let mut reader = world.signed_in("maria").await.unwrap();
+    reader.go(&world.url("/portal/apps")).await.unwrap();
+    assert!(reader.page.text().contains("It is told of them at once"), "{}", reader.page.text());
+    reader.go(&world.url("/portal/activity")).await.unwrap();
+    assert!(
+        reader.page.text().contains("asked to be told at once of new records"),
+        "{}",
+        reader.page.text()
+    );
+
+    let consent = world.app.subscriptions()[0].asked.grant.clone();
+    let consent = world.app.live().grant(&consent).unwrap().consent().unwrap().clone();
+    let account = world.app.live().account(&"acc_maria".parse().unwrap());
+    let account = account.map(|own| Account::clone(&own)).unwrap();
+    world.app.revoke_consent(&account, &consent, None, &Via::default()).await.unwrap();
+    write("after").await;
+    // It is looked at for as long as it is there, and gone without having been told.
+    let gone = async {
+        while !world.app.subscriptions().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+    assert!(receiver.take().is_empty());
 }
