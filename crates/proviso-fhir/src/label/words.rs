@@ -73,10 +73,8 @@ impl WordIndex {
     /// left out.
     pub(super) fn scan(&self, text: &[u8], found: &mut dyn FnMut(RuleIndex)) {
         let mut words = Words { text, position: 0 };
-        while let Some(word) = words.next() {
-            if !self.may_begin_a_phrase(word.bytes()) {
-                continue;
-            }
+        while words.seek(|beginning| self.may_begin_a_phrase(beginning)) {
+            let Some((word, Markup::No)) = words.any_word() else { continue };
             let Some(start) = word.bytes().get(..3) else { continue };
             let from = self.phrases.partition_point(|(phrase, _)| begins(phrase) < start);
             for (phrase, rule) in self.phrases.get(from..).unwrap_or_default() {
@@ -143,7 +141,50 @@ const MARKUP: &[&[u8]] = &[
     b"strong", b"table", b"tbody", b"td", b"th", b"thead", b"tr", b"u", b"ul",
 ];
 
+/// Letters and digits in lower case; 0 for everything that parts words.
+const LOWER: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte: u8 = 0;
+    loop {
+        if byte.is_ascii_alphanumeric() {
+            table[byte as usize] = byte.to_ascii_lowercase();
+        }
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+fn lower(byte: u8) -> u8 {
+    LOWER.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 impl Words<'_> {
+    /// Goes to the next word whose first three letters, in lower case, are wanted. Almost every word
+    /// of a text is not, and is passed over without being copied.
+    fn seek(&mut self, wanted: impl Fn(&[u8]) -> bool) -> bool {
+        let mut at = self.position;
+        loop {
+            let rest = self.text.get(at..).unwrap_or_default();
+            let Some(start) = rest.iter().position(|byte| lower(*byte) != 0) else {
+                self.position = self.text.len();
+                return false;
+            };
+            let word = rest.get(start..).unwrap_or_default();
+            if let [first, second, third, ..] = word {
+                let beginning = [lower(*first), lower(*second), lower(*third)];
+                if !beginning.contains(&0) && wanted(&beginning) {
+                    // What stands before a word tells whether it is markup.
+                    self.position = at + start.saturating_sub(1);
+                    return true;
+                }
+            }
+            let length = word.iter().position(|byte| lower(*byte) == 0).unwrap_or(word.len());
+            at += start + length;
+        }
+    }
+
     fn any_word(&mut self) -> Option<(Word, Markup)> {
         let rest = self.text.get(self.position..)?;
         let start = rest.iter().position(u8::is_ascii_alphanumeric)?;

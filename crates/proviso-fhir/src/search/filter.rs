@@ -183,12 +183,12 @@ impl<'t> Reader<'t> {
             // Values of one repetition by another of the same: parameters do not say which is which.
             return Err(SearchError::Unsupported { parameter: format!("{path}[") });
         }
-        let spaced = self.skip_space();
+        self.skip_space();
         let operator = self.takes_while(|c| c.is_ascii_alphabetic());
-        if path.is_empty() || !spaced || !self.skip_space() {
+        let operator = Operator::of(operator).ok_or_else(malformed)?;
+        if !self.skip_space() {
             return Err(malformed());
         }
-        let operator = Operator::of(operator).ok_or_else(malformed)?;
         let value = if self.rest.starts_with('"') {
             Cow::Owned(self.json_string().ok_or_else(malformed)?)
         } else {
@@ -200,11 +200,11 @@ impl<'t> Reader<'t> {
 
     /// A string as JSON writes it.
     fn json_string(&mut self) -> Option<String> {
-        let mut escaped = true;
-        let end = self.rest.char_indices().find_map(|(at, c)| {
+        let mut escaped = false;
+        let end = self.rest.char_indices().skip(1).find_map(|(at, c)| {
             let closes = c == '"' && !escaped;
-            escaped = at == 0 || (c == '\\' && !escaped);
-            (closes && at > 0).then_some(at + 1)
+            escaped = c == '\\' && !escaped;
+            closes.then_some(at + 1)
         })?;
         let (string, rest) = self.rest.split_at_checked(end)?;
         self.rest = rest;

@@ -50,6 +50,8 @@ fn each_operator_compares_as_the_table_says() {
             ("family ew REZ", true),
             ("family ew alv", false),
             ("given co \"(mia) j\"", true),
+            ("given co \"x\\\"y\" or gender eq female", true),
+            ("given co \"x\\\\\" or gender eq female", true),
             ("given co \"\\u0028mia\\u0029\"", true),
             ("gender eq FEMALE", true),
             ("gender ne male", true),
@@ -118,6 +120,9 @@ fn logic_goes_from_left_to_right_and_brackets_come_first() {
 fn what_is_no_filter_or_not_offered_is_refused_whatever_its_values_are() {
     const MALFORMED: &str = "the value of `_filter` is not a filter such as \
                              `code eq 1234-5 and not (status eq final)`";
+    let fits = ["gender eq male"; 50].join(" and ");
+    let brackets = format!("{}{fits}{}", "(".repeat(16), ")".repeat(16));
+    assert!(!filtered(PATIENT, &brackets));
     const TOO_LARGE: &str =
         "the value of `_filter` is not a filter of at most 50 tests, in at most 16 brackets";
     let deep = format!("{}gender eq male{}", "(".repeat(17), ")".repeat(17));
@@ -130,6 +135,10 @@ fn what_is_no_filter_or_not_offered_is_refused_whatever_its_values_are() {
         ("gender is male", MALFORMED),
         ("gendereq male", MALFORMED),
         ("gender eq male female", MALFORMED),
+        ("gender eq\"female\"", MALFORMED),
+        ("gender eq|male", MALFORMED),
+        ("!eq male", MALFORMED),
+        ("gender!eq male", MALFORMED),
         ("gender eq male and", MALFORMED),
         ("and gender eq male", MALFORMED),
         ("(gender eq male", MALFORMED),
