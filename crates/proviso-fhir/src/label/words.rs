@@ -142,7 +142,10 @@ const MARKUP: &[&[u8]] = &[
 ];
 
 /// Letters and digits in lower case; 0 for everything that parts words.
-const LOWER: [u8; 256] = {
+const LOWER: [u8; 256] = lower_case();
+
+#[expect(clippy::indexing_slicing, reason = "computed at build time, where a miss does not build")]
+const fn lower_case() -> [u8; 256] {
     let mut table = [0; 256];
     let mut byte: u8 = 0;
     loop {
@@ -150,11 +153,11 @@ const LOWER: [u8; 256] = {
             table[byte as usize] = byte.to_ascii_lowercase();
         }
         if byte == u8::MAX {
-            break table;
+            return table;
         }
         byte += 1;
     }
-};
+}
 
 fn lower(byte: u8) -> u8 {
     LOWER.get(usize::from(byte)).copied().unwrap_or_default()

@@ -118,13 +118,13 @@ fn logic_goes_from_left_to_right_and_brackets_come_first() {
 
 #[test]
 fn what_is_no_filter_or_not_offered_is_refused_whatever_its_values_are() {
+    const TOO_LARGE: &str =
+        "the value of `_filter` is not a filter of at most 50 tests, in at most 16 brackets";
     const MALFORMED: &str = "the value of `_filter` is not a filter such as \
                              `code eq 1234-5 and not (status eq final)`";
     let fits = ["gender eq male"; 50].join(" and ");
     let brackets = format!("{}{fits}{}", "(".repeat(16), ")".repeat(16));
     assert!(!filtered(PATIENT, &brackets));
-    const TOO_LARGE: &str =
-        "the value of `_filter` is not a filter of at most 50 tests, in at most 16 brackets";
     let deep = format!("{}gender eq male{}", "(".repeat(17), ")".repeat(17));
     let long = ["gender eq male"; 51].join(" and ");
     for (expression, text) in [
