@@ -5,15 +5,15 @@
 //! for each change, with what the grant behind it allows at that moment.
 
 use core::fmt;
-use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use proviso_core::account::ActorKind;
-use proviso_core::id::{ClientId, ConsentId, GrantId, ResourceId, TokenId};
+use proviso_core::id::{ClientId, ConsentId, GrantId, PatientId, ResourceId, TokenId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
-use proviso_oauth::record::GrantBasis;
+use proviso_oauth::record::{Grant, GrantBasis};
 use proviso_store::{
     Batch, CommitError, Op, ReadError, Receipt, Store, StoredRecord, StoredSubscription,
 };
@@ -32,8 +32,8 @@ pub use proviso_store::{Presence, SubscriptionProgress, SubscriptionStatus};
 
 /// LIMIT: subscriptions of one grant.
 pub const OF_GRANT_MAX: usize = 20;
-/// LIMIT: subscriptions in all: each looks at every change of its type.
-pub const ALL_MAX: usize = 1000;
+/// LIMIT: subscriptions in all; each is about 2 KiB in memory.
+pub const ALL_MAX: usize = 20_000;
 /// The first byte of a sealed body: version 1, AES-256-GCM, then 12 bytes of nonce.
 const BODY_VERSION: u8 = 1;
 
@@ -60,6 +60,9 @@ pub struct Subscription {
     pub resource: String,
     /// The type whose changes it is about.
     pub kind: ResourceType,
+    /// The only patient whose records its app can reach; `None` where it can be others, or where the type
+    /// is about no patient.
+    pub patient: Option<PatientId>,
     /// What a record must match: a query string.
     pub criteria: String,
     /// Where notifications go.
@@ -181,15 +184,54 @@ impl Seal {
 
 /// What a batch changes of them.
 enum Change {
-    Put(ResourceId, Box<Held>),
+    Put(Box<Held>),
     Moved(ResourceId, SubscriptionProgress),
     Gone(ResourceId),
+}
+
+/// What a change must be of to be of interest: a type, and a patient if only one counts.
+type Interest = (ResourceType, Option<PatientId>);
+
+/// The subscriptions, and who has an interest in what.
+#[derive(Default)]
+struct All {
+    held: BTreeMap<ResourceId, Held>,
+    interests: BTreeMap<Interest, BTreeSet<ResourceId>>,
+}
+
+impl All {
+    fn put(&mut self, held: Held) {
+        self.take_out(&held.asked.id);
+        let interest = (held.asked.kind, held.asked.patient.clone());
+        self.interests.entry(interest).or_default().insert(held.asked.id.clone());
+        self.held.insert(held.asked.id.clone(), held);
+    }
+
+    fn take_out(&mut self, id: &ResourceId) {
+        let Some(held) = self.held.remove(id) else { return };
+        let interest = (held.asked.kind, held.asked.patient.clone());
+        if let Some(ids) = self.interests.get_mut(&interest) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.interests.remove(&interest);
+            }
+        }
+    }
+
+    /// Who has an interest in records of a type that name these patients.
+    fn interested(&self, kind: ResourceType, patients: &[PatientId]) -> Vec<ResourceId> {
+        let interests = patients.iter().map(|patient| (kind, Some(patient.clone())));
+        let interests = interests.chain([(kind, None)]);
+        interests.filter_map(|interest| self.interests.get(&interest)).flatten().cloned().collect()
+    }
 }
 
 /// All subscriptions.
 pub(crate) struct Subscriptions {
     seal: Seal,
-    all: RwLock<BTreeMap<ResourceId, Held>>,
+    all: RwLock<All>,
+    /// Those for which there could be something to tell.
+    due: Mutex<BTreeSet<ResourceId>>,
     /// Counts what could be something to tell.
     news: watch::Sender<u64>,
 }
@@ -206,13 +248,14 @@ impl Subscriptions {
         keys: &Keys,
     ) -> Result<Arc<Self>, LoadSubscriptionsError> {
         let seal = Seal::new(keys)?;
-        let mut all = BTreeMap::new();
+        let mut all = All::default();
         for stored in store.subscriptions().await? {
             let asked = Arc::new(seal.open(&stored.id, &stored.body)?);
-            all.insert(stored.id, Held { asked, progress: stored.progress });
+            all.put(Held { asked, progress: stored.progress });
         }
         let (news, _) = watch::channel(0);
-        Ok(Arc::new(Self { seal, all: RwLock::new(all), news }))
+        let due = Mutex::new(all.held.keys().cloned().collect());
+        Ok(Arc::new(Self { seal, all: RwLock::new(all), due, news }))
     }
 
     fn changes(&self, batch: &Batch) -> Result<Vec<Change>, SealError> {
@@ -221,7 +264,7 @@ impl Subscriptions {
             if let Op::PutSubscription { subscription: own, .. } = op {
                 let asked = Arc::new(self.seal.open(&own.id, &own.body)?);
                 let held = Held { asked, progress: own.progress.clone() };
-                changes.push(Change::Put(own.id.clone(), Box::new(held)));
+                changes.push(Change::Put(Box::new(held)));
             } else if let Op::PutSubscriptionProgress { id, progress } = op {
                 changes.push(Change::Moved(id.clone(), progress.clone()));
             } else if let Op::DeleteSubscription { id } = op {
@@ -236,27 +279,50 @@ impl Subscriptions {
         let Ok(mut all) = self.all.write() else { return };
         for change in changes {
             match change {
-                Change::Put(id, held) => {
-                    all.insert(id, *held);
-                }
+                Change::Put(held) => all.put(*held),
                 Change::Moved(id, progress) => {
-                    if let Some(held) = all.get_mut(&id) {
+                    // What was under way for a version does not touch the next one.
+                    if let Some(held) = all.held.get_mut(&id)
+                        && held.progress.version == progress.version
+                    {
                         held.progress = progress;
                     }
                 }
-                Change::Gone(id) => {
-                    all.remove(&id);
-                }
+                Change::Gone(id) => all.take_out(&id),
             }
         }
     }
 
-    fn wake(&self) {
+    /// Notes for whom there could be something to tell.
+    fn wake(&self, ids: impl IntoIterator<Item = ResourceId>) {
+        // What is noted is a hint; a lock that was poisoned holds as much of it as before.
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = due.len();
+        due.extend(ids);
+        let more = due.len() > before;
+        drop(due);
+        if !more {
+            return;
+        }
         self.news.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    fn read<T>(&self, get: impl FnOnce(&BTreeMap<ResourceId, Held>) -> T) -> Option<T> {
+    fn read<T>(&self, get: impl FnOnce(&All) -> T) -> Option<T> {
         self.all.read().ok().map(|all| get(&all))
+    }
+
+    /// Who has an interest in what a batch writes.
+    fn interested(&self, batch: &Batch) -> BTreeSet<ResourceId> {
+        let of = |all: &All| {
+            let mut ids = BTreeSet::new();
+            for op in &batch.ops {
+                if let Op::PutRecord { record, .. } = op {
+                    ids.extend(all.interested(record.resource_type, &record.patients));
+                }
+            }
+            ids
+        };
+        self.read(of).unwrap_or_default()
     }
 
     /// Commits a batch and applies what it changes here; whoever waits for news hears of it.
@@ -269,23 +335,23 @@ impl Subscriptions {
         store: &Store,
         batch: Batch,
     ) -> Result<Receipt, AuditError> {
-        let has_news = batch.ops.iter().any(|op| matches!(op, Op::PutRecord { .. }));
+        let mut due = self.interested(&batch);
         let changes = self.changes(&batch)?;
         if changes.is_empty() {
             let receipt = live.commit(store, batch).await?;
-            if has_news {
-                self.wake();
-            }
+            self.wake(due);
             return Ok(receipt);
         }
-        let has_news = has_news || changes.iter().any(|own| matches!(own, Change::Put(..)));
+        for change in &changes {
+            if let Change::Put(held) = change {
+                due.insert(held.asked.id.clone());
+            }
+        }
         let (own, live, store) = (Arc::clone(self), Arc::clone(live), store.clone());
         let task = tokio::spawn(async move {
             let receipt = live.commit(&store, batch).await?;
             own.apply(changes);
-            if has_news {
-                own.wake();
-            }
+            own.wake(due);
             Ok::<_, CommitError>(receipt)
         });
         // The task fails only when the runtime is being shut down.
@@ -294,6 +360,12 @@ impl Subscriptions {
 }
 
 impl App {
+    /// The subscriptions for which there could be something to tell since this was asked last.
+    pub fn take_due_subscriptions(&self) -> BTreeSet<ResourceId> {
+        let mut due = self.subscriptions.due.lock().unwrap_or_else(PoisonError::into_inner);
+        core::mem::take(&mut *due)
+    }
+
     /// Hears of everything that could be something to tell; the number itself means nothing.
     pub fn subscription_news(&self) -> watch::Receiver<u64> {
         self.subscriptions.news.subscribe()
@@ -301,18 +373,18 @@ impl App {
 
     /// One subscription.
     pub fn subscription(&self, id: &ResourceId) -> Option<Held> {
-        self.subscriptions.read(|all| all.get(id).cloned()).flatten()
+        self.subscriptions.read(|all| all.held.get(id).cloned()).flatten()
     }
 
     /// All subscriptions, by id.
     pub fn subscriptions(&self) -> Vec<Held> {
-        self.subscriptions.read(|all| all.values().cloned().collect()).unwrap_or_default()
+        self.subscriptions.read(|all| all.held.values().cloned().collect()).unwrap_or_default()
     }
 
     /// The subscriptions of a grant, by id.
     pub fn subscriptions_of(&self, grant: &GrantId) -> Vec<Held> {
-        let of = |all: &BTreeMap<ResourceId, Held>| {
-            all.values().filter(|held| held.asked.grant == *grant).cloned().collect()
+        let of = |all: &All| {
+            all.held.values().filter(|held| held.asked.grant == *grant).cloned().collect()
         };
         self.subscriptions.read(of).unwrap_or_default()
     }
@@ -351,10 +423,16 @@ impl App {
     /// written with what is told next: after a restart it is looked at again.
     pub fn pass_over(&self, id: &ResourceId, reached: u64) {
         if let Ok(mut all) = self.subscriptions.all.write()
-            && let Some(held) = all.get_mut(id)
+            && let Some(held) = all.held.get_mut(id)
         {
             held.progress.reached = held.progress.reached.max(reached);
         }
+    }
+
+    /// Holds in memory how far a subscription is, where it cannot be written: what was told is not told
+    /// again before the next start, and a wait is kept.
+    pub fn hold_progress(&self, id: &ResourceId, progress: SubscriptionProgress) {
+        self.subscriptions.apply(vec![Change::Moved(id.clone(), progress)]);
     }
 
     /// Notes how far a subscription is. It changes nothing that anybody may see, so the log does not
@@ -381,19 +459,32 @@ impl App {
         self.subscriptions.commit(&self.live, &self.store, batch).await.map(drop)
     }
 
-    /// Versions of a type after a sequence number, in the order in which they were written.
+    /// Versions that a subscription could be about, after a sequence number, in the order in which they
+    /// were written.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn changes(
         &self,
-        kind: ResourceType,
+        own: &Subscription,
         after: u64,
         limit: usize,
     ) -> Result<Vec<Changed>, ReadError> {
-        let found = self.store.changes(kind, after, limit).await?;
+        let found = self.store.changes(own.kind, own.patient.as_ref(), after, limit).await?;
         let changed = |StoredRecord { seq, id, body, .. }| Changed { seq, id, body };
         Ok(found.into_iter().map(changed).collect())
+    }
+
+    /// The grant behind a subscription, if it and what it rests on are alive.
+    fn grant_behind(&self, own: &Subscription, at: At) -> Option<Arc<Grant>> {
+        let grant = self.live.grant(&own.grant);
+        let grant = grant.filter(|grant| grant.client == own.client && grant.is_live(at))?;
+        self.check_basis(&grant, at).is_ok().then_some(grant)
+    }
+
+    /// Whether a subscription has ended with the grant that it was made with.
+    pub fn has_ended(&self, own: &Subscription, at: At) -> bool {
+        self.grant_behind(own, at).is_none()
     }
 
     /// Who is told by a subscription: the app with what its grant allows at this instant; `None` when
@@ -405,14 +496,7 @@ impl App {
     /// # Errors
     /// When that cannot be known.
     pub async fn told_by(&self, own: &Subscription, at: At) -> Result<Option<Caller>, Failure> {
-        let grant = self.live.grant(&own.grant);
-        let Some(grant) = grant.filter(|grant| grant.client == own.client && grant.is_live(at))
-        else {
-            return Ok(None);
-        };
-        if self.check_basis(&grant, at).is_err() {
-            return Ok(None);
-        }
+        let Some(grant) = self.grant_behind(own, at) else { return Ok(None) };
         let lasts = at < own.token_end || grant.basis == GrantBasis::PreAuthorized;
         if !lasts && !self.renewal_holds(&grant, at).await? {
             return Ok(None);

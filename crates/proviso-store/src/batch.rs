@@ -223,7 +223,7 @@ pub enum Op {
         /// Whether it must be there.
         expect: Presence,
     },
-    /// Notes how far a subscription is, which must be there.
+    /// Notes how far a subscription is, which must be there, in the version that this is about.
     PutSubscriptionProgress {
         /// Which one.
         id: ResourceId,

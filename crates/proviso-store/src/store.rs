@@ -436,18 +436,18 @@ impl Store {
         scan!(self, [], |db| db.history(&query), |state| state.history(&query))
     }
 
-    /// Versions of a type after a sequence number, in its order.
+    /// Versions of a type, of all or of those that name a patient, after a sequence number, in its
+    /// order.
     pub async fn changes(
         &self,
         resource_type: ResourceType,
+        patient: Option<&PatientId>,
         after: u64,
         limit: usize,
     ) -> Result<Vec<StoredRecord>, ReadError> {
-        scan!(self, [], |db| db.changes(resource_type, after, limit), |state| state.changes(
-            resource_type,
-            after,
-            limit
-        ))
+        let own = patient.cloned();
+        scan!(self, [], |db| db.changes(resource_type, own.as_ref(), after, limit), |state| state
+            .changes(resource_type, patient, after, limit))
     }
 
     /// The current, not deleted versions that fit every clause, ordered by id.

@@ -20,6 +20,9 @@ pub struct StoredSubscription {
 /// How far a subscription is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionProgress {
+    /// Of which version of the subscription.
+    #[serde(default)]
+    pub version: u64,
     /// What it does.
     pub status: SubscriptionStatus,
     /// The newest version of a record that was looked at for it.

@@ -14,6 +14,7 @@ use proviso_oauth::record::TokenHash;
 use proviso_store::{
     AuditQuery, Batch, CandidateQuery, Clause, CommitError, Expect, ExpectSetting, FoundLabels,
     HistoryQuery, Op, Presence, RangeKey, RecordLabels, RecordMethod, RecordVersion, Store,
+    SubscriptionProgress,
 };
 use world::{
     access_review, account, at, audit, client, code, consent, emergency, end, finding, grant, kept,
@@ -199,9 +200,11 @@ fn subscriptions() -> impl Strategy<Value = Op> {
             subscription: subscription(name, reached),
             expect: if known { Presence::Present } else { Presence::Absent },
         }),
-        (name(), 0_u64..4).prop_map(|(name, reached)| Op::PutSubscriptionProgress {
-            id: name.parse().unwrap(),
-            progress: subscription(name, reached).progress,
+        (name(), 0_u64..4, 1_u64..3).prop_map(|(name, reached, version)| {
+            Op::PutSubscriptionProgress {
+                id: name.parse().unwrap(),
+                progress: SubscriptionProgress { version, ..subscription(name, reached).progress },
+            }
         }),
         name().prop_map(|name| Op::DeleteSubscription { id: name.parse().unwrap() }),
     ]
@@ -309,7 +312,8 @@ async fn everything(store: &Store, clauses: &[Clause], as_of_back: u64) -> Vec<S
         store.access_reviews_before(Some(&"aud_b".parse().unwrap()), 1),
         store.access_review_versions(&"aud_a".parse().unwrap()),
         store.subscriptions(),
-        store.changes(ResourceType::PATIENT, 1, 2),
+        store.changes(ResourceType::PATIENT, None, 1, 2),
+        store.changes(ResourceType::PATIENT, Some(&"a".parse().unwrap()), 0, 2),
         store.kept_answer(&[1; 32], at(0)),
         store.kept_answer(&[1; 32], at(2)),
         store.emergency(&"emg_a".parse().unwrap()),

@@ -164,6 +164,10 @@ async fn a_subscription_is_made_moved_on_and_ended() {
         };
         commit(&store, [on("one")]).await;
         refuse(&store, [on("three")], 0, Precondition::Missing).await;
+        // What was under way for a version does not touch the next one.
+        let other = SubscriptionProgress { version: 2, ..progress.clone() };
+        let stale = Op::PutSubscriptionProgress { id: id.clone(), progress: other };
+        refuse(&store, [stale], 0, Precondition::Changed).await;
         assert_eq!(store.subscriptions().await.unwrap()[0].progress, progress);
         let end = || Op::DeleteSubscription { id: id.clone() };
         commit(&store, [end()]).await;
@@ -188,7 +192,7 @@ async fn changes_of_a_type_are_read_in_the_order_in_which_they_were_written() {
         .await;
         commit(&store, [put(record(ResourceType::PATIENT, "b", 1), absent())]).await;
         let ids = async |after, limit| {
-            let found = store.changes(ResourceType::PATIENT, after, limit).await.unwrap();
+            let found = store.changes(ResourceType::PATIENT, None, after, limit).await.unwrap();
             found.iter().map(|own| (own.seq, own.id.to_string())).collect::<Vec<_>>()
         };
         let (a, b) = ((1, "a".to_owned()), (3, "b".to_owned()));

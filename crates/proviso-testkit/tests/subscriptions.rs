@@ -191,7 +191,7 @@ async fn who_stopped_sharing_is_told_of_no_more_from_that_moment_on() {
     scene.world.stop_sharing(&scene.access).await.unwrap();
     assert_eq!(scene.world.tell().await, 0);
     assert_eq!((scene.receiver.take().len(), scene.receiver.connections()), (0, 1));
-    // It is gone with its grant, on disk too.
+    // It is gone with its grant, on disk too; without anything written as well.
     assert!(scene.world.app.subscription(&id.parse().unwrap()).is_none());
     assert!(scene.world.app.store().subscriptions().await.unwrap().is_empty());
 }

@@ -503,7 +503,7 @@ fn with_long_system<'v>(param: &Param, value: &'v str) -> Cow<'v, str> {
         return Cow::Borrowed(value);
     };
     let parts = split_unescaped(value, '|');
-    let short = parts.get(at).filter(|_| parts.len() > at + 1);
+    let short = parts.get(at).filter(|_| parts.len() > 1);
     let Some((_, url)) = SHORT_SYSTEMS.iter().find(|(name, _)| Some(&name) == short.as_ref())
     else {
         return Cow::Borrowed(value);

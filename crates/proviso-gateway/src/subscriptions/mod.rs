@@ -201,8 +201,10 @@ async fn put(
     let reached = gateway.app.records().latest_seq().await.map_err(|_| Problem::Unavailable)?;
     let status = status_of(&new, doc);
     let (events, sent_at) = (0, None);
+    let version = new.version;
+    let (failures, next_try) = (0, None);
     let progress =
-        SubscriptionProgress { status, reached, failures: 0, next_try: None, events, sent_at };
+        SubscriptionProgress { version, status, reached, failures, next_try, events, sent_at };
     let expect = if new.version == 1 { Presence::Absent } else { Presence::Present };
     let op = gateway.app.put_subscription(&new, progress.clone(), expect);
     let op = op.map_err(|_| Problem::Unavailable)?;

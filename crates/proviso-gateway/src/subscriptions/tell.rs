@@ -4,7 +4,7 @@
 //! A record that its app may not see is not told of by a connection either: one is opened only for
 //! what would be told, and what is sent is decided once more when it is open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use proviso_app::caller::Caller;
 use proviso_app::subscriptions::{
     Changed, Held, Subscription, SubscriptionProgress, SubscriptionStatus,
 };
-use proviso_core::id::{RequestId, ResourceId};
+use proviso_core::id::{ClientId, RequestId, ResourceId};
 use proviso_core::interaction::Interaction;
 use proviso_core::time::At;
 use proviso_fhir::json::{Doc, Node};
 use proviso_fhir::search::{Context, Joined, Query, SearchScope};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use super::line::{Line, LineError, Message, Notification};
@@ -41,6 +41,8 @@ use crate::upstream::Upstream;
 const STEP: usize = 64;
 /// LIMIT: subscriptions that are told at the same time.
 const AT_ONCE: usize = 16;
+/// LIMIT: of these, those of one app: a slow receiver keeps the others of its app waiting.
+const AT_ONCE_OF_APP: usize = 4;
 /// After so many deliveries that failed one after the other a subscription is given up.
 const FAILURES_MAX: u32 = 12;
 /// Waits after failures: 5 s, doubled each time, at most an hour.
@@ -69,35 +71,24 @@ impl Gateway {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut at_work = JoinSet::new();
-        // For each subscription, with which news it was looked at last, and whether it is now.
-        let mut looked: BTreeMap<ResourceId, (u64, bool)> = BTreeMap::new();
+        let mut busy: HashMap<Id, (ResourceId, ClientId)> = HashMap::new();
+        let mut waiting: BTreeSet<ResourceId> = BTreeSet::new();
         // Waits end by the clock, which is looked at now and then only: what cannot be noted would
         // else be tried without end.
         let mut ticked = true;
         loop {
-            let newest = *news.borrow_and_update();
-            let all = self.app.subscriptions();
-            looked.retain(|id, (_, busy)| *busy || all.iter().any(|held| held.asked.id == *id));
-            for held in &all {
-                let id = &held.asked.id;
-                let (seen, busy) = looked.get(id).copied().unwrap_or((u64::MAX, false));
-                let due = seen != newest || (ticked && is_due(held, self.app.now()));
-                if due && !busy && at_work.len() < AT_ONCE {
-                    looked.insert(id.clone(), (newest, true));
-                    let (gateway, id) = (Arc::clone(&self), id.clone());
-                    at_work.spawn(async move {
-                        gateway.tell_of(&id).await;
-                        id
-                    });
-                }
+            news.mark_unchanged();
+            waiting.extend(self.app.take_due_subscriptions());
+            if ticked {
+                waiting.extend(self.over_by_now());
+                ticked = false;
             }
-            ticked = false;
+            self.begin(&mut waiting, &mut busy, &mut at_work);
             tokio::select! {
                 changed = news.changed() => if changed.is_err() { return },
-                Some(ended) = at_work.join_next() => {
-                    if let Ok(id) = ended && let Some((_, busy)) = looked.get_mut(&id) {
-                        *busy = false;
-                    }
+                Some(ended) = at_work.join_next_with_id() => {
+                    let task = ended.map_or_else(|error| error.id(), |(task, _)| task);
+                    busy.remove(&task);
                 }
                 _ = ticks.tick() => ticked = true,
                 changed = stop.changed() => if changed.is_err() || *stop.borrow() { return },
@@ -105,11 +96,49 @@ impl Gateway {
         }
     }
 
-    /// Looks at every subscription once, one after the other; says how many notifications were sent.
+    /// Begins to tell of as many as may be told of at once.
+    fn begin(
+        self: &Arc<Self>,
+        waiting: &mut BTreeSet<ResourceId>,
+        busy: &mut HashMap<Id, (ResourceId, ClientId)>,
+        at_work: &mut JoinSet<usize>,
+    ) {
+        let ready: Vec<ResourceId> = waiting.iter().cloned().collect();
+        for id in ready {
+            if busy.len() >= AT_ONCE {
+                return;
+            }
+            let Some(held) = self.app.subscription(&id) else {
+                waiting.remove(&id);
+                continue;
+            };
+            let client = held.asked.client.clone();
+            let of_app = busy.values().filter(|(_, other)| *other == client).count();
+            if of_app >= AT_ONCE_OF_APP || busy.values().any(|(other, _)| *other == id) {
+                continue;
+            }
+            waiting.remove(&id);
+            let (gateway, own) = (Arc::clone(self), id.clone());
+            let task = at_work.spawn(async move { gateway.tell_of(&own).await });
+            busy.insert(task.id(), (id, client));
+        }
+    }
+
+    /// The subscriptions whose wait, time or grant is over by now.
+    fn over_by_now(&self) -> Vec<ResourceId> {
+        let now = self.app.now();
+        let over = |held: &Held| is_due(held, now) || self.app.has_ended(&held.asked, now);
+        let all = self.app.subscriptions().into_iter();
+        all.filter(over).map(|held| held.asked.id.clone()).collect()
+    }
+
+    /// Does once, one after the other, what there is to do now; says how many notifications were sent.
     pub async fn tell_all(&self) -> usize {
+        let mut due = self.app.take_due_subscriptions();
+        due.extend(self.over_by_now());
         let mut sent = 0;
-        for held in self.app.subscriptions() {
-            sent += self.tell_of(&held.asked.id).await;
+        for id in due {
+            sent += self.tell_of(&id).await;
         }
         sent
     }
@@ -127,6 +156,16 @@ impl Gateway {
     async fn tell_some(&self, id: &ResourceId) -> Option<usize> {
         let Held { asked, progress } = self.app.subscription(id)?;
         let now = self.app.now();
+        let Ok(told) = self.app.told_by(&asked, now).await else {
+            self.later(id, &progress, now);
+            return None;
+        };
+        if told.is_none() {
+            if let Err(error) = self.app.forget_subscription(id).await {
+                tracing::warn!(%error, "a subscription that has ended was not forgotten");
+            }
+            return None;
+        }
         let waits = progress.next_try.is_some_and(|next| now < next);
         let goes_on =
             matches!(progress.status, SubscriptionStatus::Active | SubscriptionStatus::Requested);
@@ -138,17 +177,13 @@ impl Gateway {
             self.note(id, SubscriptionProgress { status, ..progress }).await;
             return None;
         }
-        let told = self.app.told_by(&asked, now).await;
-        if told.ok()?.is_none() {
-            if let Err(error) = self.app.forget_subscription(id).await {
-                tracing::warn!(%error, "a subscription that has ended was not forgotten");
-            }
-            return None;
-        }
         if progress.status == SubscriptionStatus::Requested {
             return self.knock(&asked, progress, Kind::Handshake).await.then_some(0);
         }
-        let changes = self.app.changes(asked.kind, progress.reached, STEP).await.ok()?;
+        let Ok(changes) = self.app.changes(&asked, progress.reached, STEP).await else {
+            self.later(id, &progress, now);
+            return None;
+        };
         if changes.is_empty() {
             if beats(&asked, &progress, now) {
                 self.knock(&asked, progress, Kind::Heartbeat).await;
@@ -181,9 +216,7 @@ impl Gateway {
                     return None;
                 }
                 Told::Later => {
-                    let progress = self.app.subscription(id)?.progress;
-                    let next_try = Some(now.plus_secs(WAIT_MIN_SECS));
-                    self.note(id, SubscriptionProgress { next_try, ..progress }).await;
+                    self.later(id, &self.app.subscription(id)?.progress, now);
                     return None;
                 }
             }
@@ -192,10 +225,17 @@ impl Gateway {
     }
 
     async fn note(&self, id: &ResourceId, progress: SubscriptionProgress) {
-        // What was told and not noted is told again: at least once, never not at all.
-        if let Err(error) = self.app.move_subscription(id, progress).await {
-            tracing::warn!(%error, "how far a subscription is was not noted");
+        // What was told and not written is told again after a restart: at least once, never not at all.
+        if let Err(error) = self.app.move_subscription(id, progress.clone()).await {
+            tracing::warn!(%error, "how far a subscription is was not written");
+            self.app.hold_progress(id, progress);
         }
+    }
+
+    /// Tries again when what failed inside may have passed. It is not the receiver's fault.
+    fn later(&self, id: &ResourceId, progress: &SubscriptionProgress, now: At) {
+        let next_try = Some(now.plus_secs(WAIT_MIN_SECS));
+        self.app.hold_progress(id, SubscriptionProgress { next_try, ..progress.clone() });
     }
 
     /// Says that there is nothing to be told: to learn whether anybody is there, or that nothing was
@@ -265,7 +305,9 @@ impl Gateway {
         if passes(answer.status) {
             return Told::Later;
         }
-        let Some(record) = record.filter(|_| answer.status.is_success()) else {
+        // Its app may have ended or changed it meanwhile: what was acknowledged is in force.
+        let same = self.app.subscription(&own.id).is_some_and(|held| *held.asked == *own);
+        let Some(record) = record.filter(|_| same && answer.status.is_success()) else {
             return Told::Nothing;
         };
         let content = if own.topic.is_some() {

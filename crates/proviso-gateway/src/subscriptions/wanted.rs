@@ -206,6 +206,11 @@ impl Wanted {
             at: parts.trail.at,
             resource: self.resource,
             kind: self.kind,
+            // What a patient shares reaches that patient's records and those that are about nobody.
+            patient: caller
+                .patient
+                .clone()
+                .filter(|_| caller.consent.is_some() && !is_directory(self.kind)),
             criteria: self.criteria,
             endpoint: self.endpoint,
             headers: self.headers,

@@ -141,7 +141,9 @@ impl State {
     }
 
     fn move_subscription(&mut self, id: &ResourceId, progress: SubscriptionProgress) -> Outcome {
-        self.subscriptions.get_mut(id).ok_or(Precondition::Missing)?.progress = progress;
+        let own = self.subscriptions.get_mut(id).ok_or(Precondition::Missing)?;
+        require(own.progress.version == progress.version, Precondition::Changed)?;
+        own.progress = progress;
         Ok(())
     }
 

@@ -196,13 +196,17 @@ impl State {
     pub(crate) fn changes(
         &self,
         resource_type: ResourceType,
+        patient: Option<&PatientId>,
         after: u64,
         limit: usize,
     ) -> Vec<StoredRecord> {
         let from = usize::try_from(after).unwrap_or(usize::MAX);
+        let of = |record: &ModelRecord| {
+            patient.is_none_or(|wanted| record.version.patients.contains(wanted))
+        };
         (after.saturating_add(1)..)
             .zip(self.records.iter().skip(from))
-            .filter(|(_, record)| record.version.resource_type == resource_type)
+            .filter(|(_, record)| record.version.resource_type == resource_type && of(record))
             .take(limit)
             .map(|(seq, record)| record.stored(seq))
             .collect()

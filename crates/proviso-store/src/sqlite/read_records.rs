@@ -102,16 +102,31 @@ pub(super) const CHANGES: &str =
      WHERE v.tenant = ?1 AND v.type = ?2 AND v.seq > ?3
      ORDER BY v.seq LIMIT ?4";
 
+/// Index: the primary key of record_patient, from where the last look ended.
+pub(super) const CHANGES_OF: &str =
+    "SELECT v.seq, v.type, v.id, v.version, v.at, v.method, b.body, v.labels
+     FROM record_patient p CROSS JOIN record_version v ON v.seq = p.seq
+     LEFT JOIN record_body b ON b.seq = p.seq
+     WHERE p.tenant = ?1 AND p.type = ?2 AND p.seq > ?3 AND p.patient = ?5
+     ORDER BY p.seq LIMIT ?4";
+
 impl Reads<'_> {
     pub(crate) fn changes(
         &self,
         resource_type: ResourceType,
+        patient: Option<&PatientId>,
         after: u64,
         limit: usize,
     ) -> Result<Vec<StoredRecord>, ReadError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let params = (self.tenant, type_code(resource_type), int(after), limit);
-        let rows = self.rows(CHANGES, params, RawRecord::read)?;
+        let (tenant, kind, after) = (self.tenant, type_code(resource_type), int(after));
+        let rows = match patient {
+            None => self.rows(CHANGES, (tenant, kind, after, limit), RawRecord::read)?,
+            Some(patient) => {
+                let params = (tenant, kind, after, limit, patient.as_str());
+                self.rows(CHANGES_OF, params, RawRecord::read)?
+            }
+        };
         rows.into_iter().map(RawRecord::check).collect()
     }
 

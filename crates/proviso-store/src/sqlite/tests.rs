@@ -10,7 +10,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::migrate::MIGRATIONS;
 use super::read::Reads;
 use super::read_access_reviews::{REVIEWS_BEFORE, REVIEWS_WAITING};
-use super::read_records::{CHANGES, ON_FILE, RECORD, RECORD_VERSION, STALE_LABELS};
+use super::read_records::{CHANGES, CHANGES_OF, ON_FILE, RECORD, RECORD_VERSION, STALE_LABELS};
 use super::{connection, migrate};
 use crate::batch::{Batch, Op};
 use crate::error::OpenError;
@@ -296,6 +296,7 @@ async fn hot_queries_use_their_indexes() {
     for (name, sql) in [
         ("a record", RECORD),
         ("a version of a record", RECORD_VERSION),
+        ("changes of a patient's records of a type", CHANGES_OF),
         ("records to be labelled anew", STALE_LABELS),
         ("consents on file", ON_FILE),
         ("reviews that wait", REVIEWS_WAITING),

@@ -302,6 +302,7 @@ pub fn subscription(name: &str, reached: u64) -> StoredSubscription {
         grant: "grt_a".parse().unwrap(),
         body: vec![1, 2, 3],
         progress: SubscriptionProgress {
+            version: 1,
             status: SubscriptionStatus::Active,
             reached,
             failures: 0,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::laws::{encoded, observation, patient, satisfies};
 use super::{BASE, doc, matches, oracle, parse};
-use crate::search::{Indexer, Joined, matches_scope_filter};
+use crate::search::{Direction, Indexer, Joined, LookupKind, matches_scope_filter};
 
 fn filtered(json: &str, expression: &str) -> bool {
     matches(json, &encoded(&[("_filter".to_string(), expression.to_string())]))
@@ -92,6 +92,8 @@ fn each_operator_compares_as_the_table_says() {
             ("value-quantity lt 7.1|ucum|mmol/L", false),
             ("value-quantity ge 7.2|ucum|mmol/L", true),
             ("value-quantity ge 7.2|ucum|mg", false),
+            ("value-quantity ge 7.2|ucum", true),
+            ("value-quantity ge 7.2|loinc", false),
             ("value-quantity ne 7.2", false),
             ("value-quantity ap 7", true),
         ],
@@ -167,6 +169,14 @@ fn what_is_no_filter_or_not_offered_is_refused_whatever_its_values_are() {
             "link[other eq 1].type eq x",
             "the search parameter `link[` is not supported by this server",
         ),
+        (
+            "general-practitioner co d1",
+            "the search parameter `_filter=general-practitioner` is not supported by this server",
+        ),
+        (
+            "_source re http://x",
+            "the search parameter `_filter=_source` is not supported by this server",
+        ),
         ("gender co ma", "the search parameter `_filter=gender` is not supported by this server"),
         ("name gt a", "the search parameter `_filter=name` is not supported by this server"),
         (
@@ -182,6 +192,25 @@ fn what_is_no_filter_or_not_offered_is_refused_whatever_its_values_are() {
         let raw = encoded(&[("_filter".to_string(), expression.to_string())]);
         let error = parse(ResourceType::PATIENT, &raw).unwrap_err();
         assert_eq!(error.to_string(), text, "{expression}");
+    }
+}
+
+#[test]
+fn a_short_name_of_a_system_is_one_only_where_a_system_stands() {
+    let named = OBSERVATION.replace("2339-0", "loinc");
+    check(&named, &[("code eq loinc", true), ("code eq loinc|loinc", true)]);
+}
+
+/// Of the hierarchy of a code: what it subsumes lies below it, what subsumes it above.
+#[test]
+fn what_subsumes_looks_below_and_what_is_subsumed_above() {
+    for (operator, wanted) in [("ss", Direction::Below), ("sb", Direction::Above)] {
+        let raw = encoded(&[("_filter".to_string(), format!("code {operator} loinc|1"))]);
+        let query = parse(ResourceType::OBSERVATION, &raw).unwrap();
+        let [lookup] = query.lookups.as_slice() else { panic!("{:?}", query.lookups) };
+        let LookupKind::Concept { system, code, direction } = &lookup.kind else { panic!() };
+        assert_eq!((system.as_str(), code.as_str()), ("http://loinc.org", "1"));
+        assert_eq!(*direction, wanted, "{operator}");
     }
 }
 

@@ -187,11 +187,18 @@ impl Tx<'_> {
         progress: &SubscriptionProgress,
     ) -> Result<(), OpError> {
         // Index: the primary key.
-        let changed = self.run(
+        let now: Option<String> = self.one(
+            "SELECT progress FROM subscription WHERE tenant = ?1 AND id = ?2",
+            (self.tenant, id.as_str()),
+            |row| row.get(0),
+        )?;
+        let now = now.ok_or(Precondition::Missing)?;
+        let now: SubscriptionProgress = from_json("subscription", id.as_str(), &now)?;
+        require(now.version == progress.version, Precondition::Changed)?;
+        self.run_one(
             "UPDATE subscription SET progress = ?3 WHERE tenant = ?1 AND id = ?2",
             (self.tenant, id.as_str(), to_json(progress)?),
-        )?;
-        require(changed == 1, Precondition::Missing)
+        )
     }
 
     pub(super) fn delete_subscription(&self, id: &ResourceId) -> Result<(), OpError> {
