@@ -241,8 +241,14 @@ impl Gateway {
     /// Says that there is nothing to be told: to learn whether anybody is there, or that nothing was
     /// lost. Nothing of any record is in it.
     async fn knock(&self, own: &Subscription, progress: SubscriptionProgress, kind: Kind) -> bool {
+        let opened = self.line_for(own).await;
         let now = self.app.now();
-        let sent = match (self.line_for(own).await, self.app.entropy().for_id()) {
+        // It may have been ended or changed while the connection was made.
+        let same = self.app.subscription(&own.id).is_some_and(|held| *held.asked == *own);
+        if !same || self.app.has_ended(own, now) {
+            return false;
+        }
+        let sent = match (opened, self.app.entropy().for_id()) {
             (Ok(line), Ok(random)) => {
                 let body = bundle(&self.base, own, &progress, kind, None, random);
                 let (notice, content) = (None, Message::Bundle(body));
