@@ -13,6 +13,7 @@ pub mod caller;
 pub mod clients;
 pub mod consent;
 pub mod emergency;
+mod envelope;
 pub mod evaluation;
 pub mod failure;
 pub mod filed;

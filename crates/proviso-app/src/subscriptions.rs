@@ -8,7 +8,6 @@ use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use proviso_core::account::ActorKind;
 use proviso_core::id::{ClientId, ConsentId, GrantId, PatientId, ResourceId, TokenId};
 use proviso_core::resource_type::ResourceType;
@@ -24,9 +23,11 @@ use crate::App;
 use crate::audit::{AuditError, SealError};
 use crate::bearer::scopes_now;
 use crate::caller::Caller;
+use crate::envelope::{Envelope, EnvelopeError};
 use crate::failure::Failure;
 use crate::keys::Keys;
 use crate::live::Live;
+use crate::ports::Entropy;
 
 pub use proviso_store::{Presence, SubscriptionProgress, SubscriptionStatus};
 
@@ -34,8 +35,6 @@ pub use proviso_store::{Presence, SubscriptionProgress, SubscriptionStatus};
 pub const OF_GRANT_MAX: usize = 20;
 /// LIMIT: subscriptions in all; each is about 2 KiB in memory.
 pub const ALL_MAX: usize = 20_000;
-/// The first byte of a sealed body: version 1, AES-256-GCM, then 12 bytes of nonce.
-const BODY_VERSION: u8 = 1;
 
 /// What an app asked to be told of.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,34 +149,22 @@ pub enum LoadSubscriptionsError {
 }
 
 /// Seals and opens subscriptions.
-struct Seal(LessSafeKey);
+struct Seal(Envelope);
 
 impl Seal {
     fn new(keys: &Keys) -> Result<Self, SealError> {
         let key = keys.derive(b"subscription 1").map_err(|_| SealError)?;
-        Ok(Self(LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).map_err(|_| SealError)?)))
+        Envelope::new(&key).map(Self)
     }
 
-    fn seal(&self, own: &Subscription, nonce: [u8; NONCE_LEN]) -> Result<Vec<u8>, SealError> {
-        let mut sealed = serde_json::to_vec(own).map_err(|_| SealError)?;
-        let bound_to = Aad::from(own.id.as_str().as_bytes());
-        self.0
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), bound_to, &mut sealed)
-            .map_err(|_| SealError)?;
-        Ok([&[BODY_VERSION], nonce.as_slice(), &sealed].concat())
+    fn seal(&self, own: &Subscription, entropy: &dyn Entropy) -> Result<Vec<u8>, EnvelopeError> {
+        let plain = serde_json::to_vec(own).map_err(|_| SealError)?;
+        self.0.seal(plain, own.id.as_str().as_bytes(), entropy)
     }
 
     fn open(&self, id: &ResourceId, body: &[u8]) -> Result<Subscription, SealError> {
-        let (version, rest) = body.split_first().ok_or(SealError)?;
-        let (nonce, sealed) = rest.split_at_checked(NONCE_LEN).ok_or(SealError)?;
-        if *version != BODY_VERSION {
-            return Err(SealError);
-        }
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
-        let mut sealed = sealed.to_vec();
-        let bound_to = Aad::from(id.as_str().as_bytes());
-        let plain = self.0.open_in_place(nonce, bound_to, &mut sealed).map_err(|_| SealError)?;
-        let own: Subscription = serde_json::from_slice(plain).map_err(|_| SealError)?;
+        let plain = self.0.open(body, id.as_str().as_bytes())?;
+        let own: Subscription = serde_json::from_slice(&plain).map_err(|_| SealError)?;
         if own.id == *id { Ok(own) } else { Err(SealError) }
     }
 }
@@ -411,9 +398,7 @@ impl App {
         progress: SubscriptionProgress,
         expect: Presence,
     ) -> Result<Op, AuditError> {
-        let mut nonce = [0_u8; NONCE_LEN];
-        self.entropy.fill(&mut nonce)?;
-        let body = self.subscriptions.seal.seal(own, nonce)?;
+        let body = self.subscriptions.seal.seal(own, &*self.entropy)?;
         let (id, grant) = (own.id.clone(), own.grant.clone());
         let subscription = StoredSubscription { id, grant, body, progress };
         Ok(Op::PutSubscription { subscription, expect })

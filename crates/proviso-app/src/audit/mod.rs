@@ -22,7 +22,7 @@ pub use self::leaf::{Leaf, LeafError};
 pub use self::replay::{
     Outcome, ReplayCounts, ReplayFailure, Replayed, Wanted, replay_with_master,
 };
-pub use self::seal::{SealError, Sealer};
+pub use self::seal::Sealer;
 pub use self::search::{ActivityQuery, AuditSearch, LogPage, LoggedEntry, ToldEntry};
 pub use self::signer::{LogSigner, install_signer};
 pub(crate) use self::signer::{ORIGIN_SETTING, origin_in};
@@ -30,6 +30,8 @@ pub use self::verify::{
     BadEntry, VerifyError, VerifyReport, Why, verify_database, verify_with_master,
 };
 use crate::App;
+use crate::envelope::EnvelopeError;
+pub use crate::envelope::SealError;
 use crate::filed::with_pictures;
 use crate::ports::EntropyError;
 
@@ -48,6 +50,15 @@ pub enum AuditError {
     /// The log could not be read.
     #[error("the audit log could not be read")]
     Read(#[from] ReadError),
+}
+
+impl From<EnvelopeError> for AuditError {
+    fn from(error: EnvelopeError) -> Self {
+        match error {
+            EnvelopeError::Entropy(error) => Self::Entropy(error),
+            EnvelopeError::Seal(error) => Self::Seal(error),
+        }
+    }
 }
 
 impl AuditError {

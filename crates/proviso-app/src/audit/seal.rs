@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use proviso_core::audit::AuditEntry;
 use proviso_core::id::{AccountId, AuditEntryId, ClientId, PatientId};
@@ -10,21 +9,14 @@ use proviso_store::{SealedAudit, SubjectKey};
 
 use super::AuditError;
 use super::leaf::Leaf;
+use crate::envelope::{Envelope, SealError};
 use crate::keys::{Keys, KeysError};
 use crate::ports::Entropy;
-
-/// The first byte of a body: version 1, AES-256-GCM, then 12 bytes of nonce.
-const BODY_VERSION: u8 = 1;
-
-/// An entry could not be sealed or opened: a wrong key or changed bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an audit entry could not be sealed or opened")]
-pub struct SealError;
 
 /// Holds the keys of the log's contents. Without it, the log still proves that nothing was changed,
 /// but says nothing about anybody.
 pub struct Sealer {
-    body: LessSafeKey,
+    body: Envelope,
     pseudonym: hmac::Key,
 }
 
@@ -50,9 +42,8 @@ impl Sealer {
     /// # Errors
     /// When the crypto library refuses a key.
     pub fn from_keys(body: &[u8; 32], pseudonym: &[u8; 32]) -> Result<Self, SealError> {
-        let body = UnboundKey::new(&AES_256_GCM, body).map_err(|_| SealError)?;
         Ok(Self {
-            body: LessSafeKey::new(body),
+            body: Envelope::new(body)?,
             pseudonym: hmac::Key::new(hmac::HMAC_SHA256, pseudonym),
         })
     }
@@ -69,20 +60,8 @@ impl Sealer {
         entropy: &dyn Entropy,
     ) -> Result<SealedAudit, AuditError> {
         let salt = entropy.secret_bytes()?;
-        let mut nonce = [0_u8; NONCE_LEN];
-        entropy.fill(&mut nonce)?;
-        let mut plain = serde_json::to_vec(entry).map_err(|_| SealError)?;
-        self.body
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                bound_to(&entry.id),
-                &mut plain,
-            )
-            .map_err(|_| SealError)?;
-        let mut body = Vec::with_capacity(1 + NONCE_LEN + plain.len());
-        body.push(BODY_VERSION);
-        body.extend_from_slice(&nonce);
-        body.append(&mut plain);
+        let plain = serde_json::to_vec(entry).map_err(|_| SealError)?;
+        let body = self.body.seal(plain, &bound_to(&entry.id), entropy)?;
         let leaf = Leaf::of(entry, &salt, &body).to_bytes().map_err(|_| SealError)?;
         Ok(SealedAudit {
             id: entry.id.clone(),
@@ -101,16 +80,8 @@ impl Sealer {
     /// # Errors
     /// When it was sealed with another key, for another id, or has been changed.
     pub fn open(&self, id: &AuditEntryId, body: &[u8]) -> Result<AuditEntry, SealError> {
-        let (version, rest) = body.split_first().ok_or(SealError)?;
-        let (nonce, sealed) = rest.split_at_checked(NONCE_LEN).ok_or(SealError)?;
-        if *version != BODY_VERSION {
-            return Err(SealError);
-        }
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
-        let mut sealed = sealed.to_vec();
-        let plain =
-            self.body.open_in_place(nonce, bound_to(id), &mut sealed).map_err(|_| SealError)?;
-        let entry: AuditEntry = serde_json::from_slice(plain).map_err(|_| SealError)?;
+        let plain = self.body.open(body, &bound_to(id))?;
+        let entry: AuditEntry = serde_json::from_slice(&plain).map_err(|_| SealError)?;
         if entry.id == *id { Ok(entry) } else { Err(SealError) }
     }
 
@@ -160,6 +131,6 @@ impl Sealer {
 }
 
 /// The id is bound to the body, so that two bodies cannot be exchanged.
-fn bound_to(id: &AuditEntryId) -> Aad<Vec<u8>> {
-    Aad::from([b"proviso audit body 1\0".as_slice(), id.as_str().as_bytes()].concat())
+fn bound_to(id: &AuditEntryId) -> Vec<u8> {
+    [b"proviso audit body 1\0".as_slice(), id.as_str().as_bytes()].concat()
 }
