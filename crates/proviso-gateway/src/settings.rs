@@ -26,8 +26,8 @@ pub enum Reach {
     /// To addresses of the public internet.
     #[default]
     Public,
-    /// To any address, those of the operator's own network too.
-    Any,
+    /// Also to addresses of private networks, such as the operator's own; never to this machine.
+    Private,
 }
 
 impl GatewaySettings {

@@ -46,6 +46,31 @@ pub(super) enum LineError {
     TimedOut,
 }
 
+/// Where clouds keep what a machine is trusted with, in ranges that are private (Amazon EC2 by IPv6,
+/// Alibaba Cloud); the others use link-local addresses.
+const CLOUD_METADATA: [IpAddr; 2] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+];
+
+/// Where a connection may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allowed {
+    /// To this machine, where this server itself is reached here: the demo.
+    Here,
+    Elsewhere(Reach),
+}
+
+impl Allowed {
+    fn has(self, address: IpAddr) -> bool {
+        match self {
+            Self::Here => address.is_loopback(),
+            Self::Elsewhere(Reach::Public) => is_public(address),
+            Self::Elsewhere(Reach::Private) => is_public(address) || is_private(address),
+        }
+    }
+}
+
 /// An open connection.
 pub(super) struct Line {
     sender: SendRequest<Full<Bytes>>,
@@ -71,12 +96,12 @@ pub(super) enum Message {
 }
 
 impl Line {
-    pub(super) async fn open(endpoint: &str, reach: Reach) -> Result<Self, LineError> {
-        let opened = tokio::time::timeout(PATIENCE, Self::connect(endpoint, reach)).await;
+    pub(super) async fn open(endpoint: &str, allowed: Allowed) -> Result<Self, LineError> {
+        let opened = tokio::time::timeout(PATIENCE, Self::connect(endpoint, allowed)).await;
         opened.map_err(|_| LineError::TimedOut)?
     }
 
-    async fn connect(endpoint: &str, reach: Reach) -> Result<Self, LineError> {
+    async fn connect(endpoint: &str, allowed: Allowed) -> Result<Self, LineError> {
         let uri: Uri = endpoint.parse().map_err(|_| LineError::Address)?;
         let host = uri.host().ok_or(LineError::Address)?.trim_matches(['[', ']']).to_owned();
         let is_plain = uri.scheme_str() == Some("http");
@@ -87,7 +112,7 @@ impl Line {
         let found = tokio::net::lookup_host((host.as_str(), port)).await;
         let addresses: Vec<_> = found.map_err(|_| LineError::Connection)?.collect();
         // A name that leads to a public and to a private place is none to be trusted.
-        if reach == Reach::Public && !addresses.iter().all(|address| is_public(address.ip())) {
+        if !addresses.iter().all(|address| allowed.has(address.ip())) {
             return Err(LineError::Address);
         }
         let stream = TcpStream::connect(addresses.as_slice()).await;
@@ -172,6 +197,20 @@ where
     Ok(sender)
 }
 
+/// Whether an address is one of a private network (RFC 1918, RFC 4193, RFC 6598). Not among them:
+/// this machine, its links, and [`CLOUD_METADATA`].
+fn is_private(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    let is_private = match address {
+        IpAddr::V4(own) => {
+            let [a, b, ..] = own.octets();
+            own.is_private() || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(own) => own.is_unique_local(),
+    };
+    is_private && !CLOUD_METADATA.contains(&address)
+}
+
 /// Whether an address is one of the public internet (IANA special-purpose registries).
 fn is_public(address: IpAddr) -> bool {
     match address {
@@ -253,17 +292,44 @@ mod tests {
         }
     }
 
+    #[test]
+    fn private_networks_are_neither_this_machine_nor_its_links() {
+        let own = Allowed::Elsewhere(Reach::Private);
+        for text in ["10.0.0.1", "172.31.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "1.1.1.1"] {
+            assert!(own.has(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "224.0.0.1",
+            "::1",
+            "fe80::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "::",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "ff02::1",
+        ] {
+            assert!(!own.has(text.parse().unwrap()), "{text}");
+        }
+    }
+
     #[tokio::test]
     async fn a_private_address_is_not_connected_to_unless_the_operator_says_so() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         for host in ["127.0.0.1", "localhost"] {
             let endpoint = format!("http://{host}:{port}/hook");
-            let refused = Line::open(&endpoint, Reach::Public).await.err();
-            assert_eq!(refused, Some(LineError::Address), "{host}");
-            assert!(Line::open(&endpoint, Reach::Any).await.is_ok(), "{host}");
+            for reach in [Reach::Public, Reach::Private] {
+                let refused = Line::open(&endpoint, Allowed::Elsewhere(reach)).await.err();
+                assert_eq!(refused, Some(LineError::Address), "{host}");
+            }
+            assert!(Line::open(&endpoint, Allowed::Here).await.is_ok(), "{host}");
         }
-        let refused = Line::open("http://192.168.1.1/hook", Reach::Any).await.err();
+        let own = Allowed::Elsewhere(Reach::Private);
+        let refused = Line::open("http://192.168.1.1/hook", own).await.err();
         assert_eq!(refused, Some(LineError::Address), "plain HTTP leaves this machine");
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 use tokio::time::MissedTickBehavior;
 
-use super::line::{Line, LineError, Message, Notification};
+use super::line::{Allowed, Line, LineError, Message, Notification};
 use super::message::{Event, Kind, bundle};
 use super::wanted::{is_loopback, may_be_told_at};
 use crate::audit::{audit, settle};
@@ -33,7 +33,6 @@ use crate::forward::forward;
 use crate::gateway::Gateway;
 use crate::kept::Kept;
 use crate::query;
-use crate::settings::Reach;
 use crate::trail::Trail;
 use crate::upstream::Upstream;
 
@@ -274,7 +273,7 @@ impl Gateway {
         if !client.is_some_and(|client| may_be_told_at(self, &client, &own.endpoint)) {
             return Err(LineError::Address);
         }
-        Line::open(&own.endpoint, self.reach(&own.endpoint)).await
+        Line::open(&own.endpoint, self.allowed(&own.endpoint)).await
     }
 
     async fn tell_of_change(&self, own: &Subscription, change: &Changed) -> Told {
@@ -336,9 +335,9 @@ impl Gateway {
         }
     }
 
-    fn reach(&self, endpoint: &str) -> Reach {
+    fn allowed(&self, endpoint: &str) -> Allowed {
         let is_here = is_loopback(endpoint) && is_loopback(&self.settings.public_url);
-        if is_here { Reach::Any } else { self.settings.receivers }
+        if is_here { Allowed::Here } else { Allowed::Elsewhere(self.settings.receivers) }
     }
 
     /// Whether a record could be a match, by what is stored: most changes are none, and need no

@@ -105,7 +105,7 @@ pub(super) fn gateway_settings(config: &Config) -> anyhow::Result<GatewaySetting
     let mut settings = GatewaySettings::embedded(config.settings.public_url.clone());
     settings.rates = rates(&config.rates);
     if config.private_receivers {
-        settings.receivers = Reach::Any;
+        settings.receivers = Reach::Private;
     }
     settings.limits.not_found_beat = Duration::from_millis(config.rates.not_found_millis.into());
     if let Some(upstream) = &config.upstream {

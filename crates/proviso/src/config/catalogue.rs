@@ -308,7 +308,9 @@ pub const KEYS: &[Key] = &[
         "",
         "Whether apps may be told of changes at addresses of private networks, such as those of the \
          organisation's own. An app is told only at origins that are registered with it; without \
-         this, only at addresses of the public internet.",
+         this, only at addresses of the public internet. Never at this machine, unless \
+         `public_url` is on it too, and never where clouds keep what a machine is trusted \
+         with.",
     ),
     key(
         "labels.rules_file",
