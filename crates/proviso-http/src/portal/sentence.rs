@@ -152,11 +152,13 @@ pub(crate) const fn outcome_code(outcome: AuditOutcome) -> &'static str {
 
 fn outcome_tag(t: Texts, told: &Told) -> (String, &'static str) {
     let entry = told.entry();
+    // What an app asks to be told of shows it nothing yet, and is done all the same.
+    let wish = entry.resource_type == Some(ResourceType::SUBSCRIPTION);
     let key = match (entry.kind, entry.outcome, told.amount()) {
-        (AuditKind::Access, AuditOutcome::Success, Amount::Nothing) => {
+        (AuditKind::Access, AuditOutcome::Success, Amount::Nothing) if !wish => {
             "activity-access-outcome-nothing".to_owned()
         }
-        (AuditKind::Access, AuditOutcome::Success, _) => {
+        (AuditKind::Access, AuditOutcome::Success, _) if !wish => {
             "activity-access-outcome-success".to_owned()
         }
         _ => format!("activity-outcome-{}", outcome_code(entry.outcome)),
