@@ -71,24 +71,11 @@ impl App {
     pub async fn authenticate_bearer(&self, token: &str, at: At) -> Result<Caller, BearerError> {
         let claims = self.verified_claims(token, at)?;
         let grant = self.live_grant(&claims, at)?;
-        let kind = match &grant.account {
-            None => ActorKind::System,
-            Some(id) => self.live.account(id).ok_or(BearerError::Disabled)?.kind,
-        };
+        let caller = Caller::of_grant(&self.live, &grant, &claims.scope, claims.jti.clone());
         Ok(Caller {
-            client: grant.client.clone(),
-            account: grant.account.clone(),
-            kind,
-            token: claims.jti.clone(),
-            scopes: self.scopes_now(&claims.scope, &grant).into_vec(),
-            patient: grant.context.patient.clone(),
-            consent: grant.consent().cloned(),
-            purpose: grant.purpose,
-            fhir_user: grant.fhir_user.clone(),
-            network: None,
             expires_at: At::from_secs(claims.exp),
             token_secs: claims.exp - claims.iat,
-            grant: grant.id.clone(),
+            ..caller.ok_or(BearerError::Disabled)?
         })
     }
 

@@ -37,7 +37,7 @@ use crate::access::{
     AskedBy, Grounds, Planned, acting, ground_of, objections_for, plan_recorded, with_objections,
 };
 use crate::authorize::own_patient;
-use crate::bearer::{BearerError, scopes_now};
+use crate::bearer::BearerError;
 use crate::caller::Caller;
 use crate::via::Via;
 
@@ -379,30 +379,16 @@ impl Grounds<'_> {
         grants
             .iter()
             .filter(|grant| purpose.is_none_or(|purpose| grant.purpose == purpose))
-            .map(|grant| plan_recorded(self, &self.caller_of(grant), at))
+            .filter_map(|grant| Some(plan_recorded(self, &self.caller_of(grant)?, at)))
             .collect()
     }
 
     /// A caller as a token of the grant with all its scopes would make it.
-    pub(crate) fn caller_of(self, grant: &Grant) -> Caller {
-        let account = grant.account.as_ref().and_then(|id| self.live.account(id));
+    fn caller_of(self, grant: &Grant) -> Option<Caller> {
         let scope: Vec<String> = grant.scopes.iter().map(ToString::to_string).collect();
-        Caller {
-            client: grant.client.clone(),
-            account: grant.account.clone(),
-            kind: account.map_or(ActorKind::System, |account| account.kind),
-            // No token takes part; the name is that of no token that was ever issued.
-            token: proviso_core::id::TokenId::generate(At::from_micros(0), [0; 10]),
-            scopes: scopes_now(self.live, &scope.join(" "), grant).into_vec(),
-            patient: grant.context.patient.clone(),
-            consent: grant.consent().cloned(),
-            purpose: grant.purpose,
-            fhir_user: grant.fhir_user.clone(),
-            network: None,
-            expires_at: grant.expires_at.unwrap_or(At::from_micros(i64::MAX)),
-            token_secs: i64::MAX,
-            grant: grant.id.clone(),
-        }
+        // No token takes part; the name is that of no token that was ever issued.
+        let token = proviso_core::id::TokenId::generate(At::from_micros(0), [0; 10]);
+        Caller::of_grant(self.live, grant, &scope.join(" "), token)
     }
 
     fn ways_of_person(

@@ -8,7 +8,6 @@ use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use proviso_core::account::ActorKind;
 use proviso_core::id::{ClientId, ConsentId, GrantId, PatientId, ResourceId, TokenId};
 use proviso_core::resource_type::ResourceType;
 use proviso_core::time::At;
@@ -21,7 +20,6 @@ use tokio::sync::watch;
 
 use crate::App;
 use crate::audit::{AuditError, SealError};
-use crate::bearer::scopes_now;
 use crate::caller::Caller;
 use crate::envelope::{Envelope, EnvelopeError};
 use crate::failure::Failure;
@@ -486,27 +484,6 @@ impl App {
         if !lasts && !self.renewal_holds(&grant, at).await? {
             return Ok(None);
         }
-        let kind = match &grant.account {
-            None => ActorKind::System,
-            Some(id) => match self.live.account(id) {
-                Some(account) => account.kind,
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(Caller {
-            client: grant.client.clone(),
-            account: grant.account.clone(),
-            kind,
-            token: own.token.clone(),
-            scopes: scopes_now(&self.live, &own.scope, &grant).into_vec(),
-            patient: grant.context.patient.clone(),
-            consent: grant.consent().cloned(),
-            purpose: grant.purpose,
-            fhir_user: grant.fhir_user.clone(),
-            network: None,
-            expires_at: grant.expires_at.unwrap_or(At::from_micros(i64::MAX)),
-            token_secs: i64::MAX,
-            grant: grant.id.clone(),
-        }))
+        Ok(Caller::of_grant(&self.live, &grant, &own.scope, own.token.clone()))
     }
 }

@@ -611,6 +611,16 @@ activity-access-delete = { $outcome ->
    *[error] { $who } tried to delete { $kinds }. Something failed here, and nothing was deleted.
 }
 activity-access-delete-some = { $who } deleted { $kinds }.
+activity-access-notify-some = { $who } was told at once of records: { $kinds }.
+activity-access-notify = { $outcome ->
+    [success] { $count ->
+        [0] There was news of { $kinds }. { $who } was told nothing.
+        [one] { $who } was told at once of one record: { $kinds }.
+       *[other] { $who } was told at once of { $count } records: { $kinds }.
+    }
+    [denied] There was news of { $kinds }. We did not tell { $who }.
+   *[error] There was news of { $kinds }. { $who } was told nothing, because something failed here.
+}
 activity-subscription = { $outcome ->
     [success] { $action ->
         [create] { $who } asked to be told at once of new records that it may see.

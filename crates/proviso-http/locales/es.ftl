@@ -610,6 +610,16 @@ activity-access-delete = { $outcome ->
    *[error] { $who } intentó borrar { $kinds }. Algo falló aquí y no se borró nada.
 }
 activity-access-delete-some = { $who } borró { $kinds }.
+activity-access-notify-some = A { $who } se le avisó enseguida de datos: { $kinds }.
+activity-access-notify = { $outcome ->
+    [success] { $count ->
+        [0] Hubo novedades sobre { $kinds }. A { $who } no se le dijo nada.
+        [one] A { $who } se le avisó enseguida de un dato: { $kinds }.
+       *[other] A { $who } se le avisó enseguida de { $count } datos: { $kinds }.
+    }
+    [denied] Hubo novedades sobre { $kinds }. No se las dijimos a { $who }.
+   *[error] Hubo novedades sobre { $kinds }. A { $who } no se le dijo nada, porque algo falló aquí.
+}
 activity-subscription = { $outcome ->
     [success] { $action ->
         [create] { $who } pidió que se le avise enseguida de los datos nuevos que puede ver.

@@ -780,6 +780,7 @@ async fn a_served_world_tells_by_itself_and_the_patient_sees_it_and_stops_it() {
     reader.go(&world.url("/portal/activity")).await.unwrap();
     let activity = reader.page.text();
     assert!(activity.contains("asked to be told at once of new records"), "{activity}");
+    assert!(activity.contains("was told at once of one record"), "{activity}");
     assert!(!activity.contains("Nothing shown"), "{activity}");
 
     let consent = world.app.subscriptions()[0].asked.grant.clone();

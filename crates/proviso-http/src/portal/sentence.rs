@@ -302,8 +302,10 @@ fn consent_sentence(
     }
 }
 
-const fn access_key(entry: &AuditEntry) -> &'static str {
+fn access_key(entry: &AuditEntry) -> &'static str {
     match &entry.interaction {
+        // The app did not ask; it is told, because it has asked for that before.
+        _ if entry.action == "notify" => "activity-access-notify",
         Some(Interaction::Create | Interaction::Update | Interaction::Patch) => {
             "activity-access-write"
         }
